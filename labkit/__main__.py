@@ -1,0 +1,116 @@
+"""The lab's front door.
+
+    python -m labkit                   make the environment if need be, open the first notebook
+    python -m labkit test [ARGS]       the same, then every test; or pytest with ARGS
+    python -m labkit setup [--tests]   the environment only (--tests: with what the tests need)
+
+    --here    use this Python as it is (Binder, Colab, conda) and make no environment
+    --help    show this text
+
+Options after `lab` go to JupyterLab: python -m labkit lab --no-browser --port 8890
+"""
+
+# This file must parse on any old Python, down to 2.7, so that its reader gets the sentence below
+# and not a SyntaxError: hence no f-strings, no annotations, no [*a, *b] here.
+
+import os
+import sys
+
+if sys.version_info < (3, 10):
+    sys.exit(
+        "labkit: Python 3.10 or newer is needed; this is Python %d.%d (%s)."
+        % (sys.version_info[0], sys.version_info[1], sys.executable)
+    )
+
+from labkit.environment import (
+    LAB_REQUIREMENTS,
+    ROOT,
+    TEST_REQUIREMENTS,
+    Problem,
+    check_here,
+    ensure_environment,
+    explain_os_error,
+    say,
+)
+
+FIRST_NOTEBOOK = "notebooks/01_motivation.ipynb"
+COMMANDS = ("lab", "test", "setup")
+
+
+def main(arguments):
+    """Run one command and return its exit status; a problem is told in a line or two."""
+    if "--help" in arguments[:2] or "-h" in arguments[:1]:
+        print(__doc__.strip())
+        return 0
+    try:
+        return run(arguments)
+    except (Problem, OSError) as error:
+        text = str(error) if isinstance(error, Problem) else explain_os_error(error)
+        say(text, sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("stopped. The same command takes it up again.", sys.stderr)
+        return 130
+
+
+def run(arguments):
+    named = arguments and not arguments[0].startswith("-")
+    command, rest = (arguments[0], arguments[1:]) if named else ("lab", arguments)
+    if command not in COMMANDS:
+        raise Problem("no such command: %s (there are: %s)" % (command, ", ".join(COMMANDS)))
+    here, tests = "--here" in rest, "--tests" in rest or command == "test"
+    rest = [word for word in rest if word not in ("--here", "--tests")]
+    if command == "setup" and rest:
+        raise Problem("setup takes only --tests and --here, not " + " ".join(rest))
+    requirements = TEST_REQUIREMENTS if tests else LAB_REQUIREMENTS
+    python = str((check_here if here else ensure_environment)(requirements))
+    if command == "lab":
+        return start_lab(python, rest)
+    if command == "test":
+        return run_tests(python, rest)
+    say("ready: " + python)
+    return 0
+
+
+def start_lab(python, options):
+    # Without root_dir, Jupyter would show the notebook's folder and hide labkit's source.
+    root = "--ServerApp.root_dir=" + str(ROOT)
+    command = [python, "-m", "jupyterlab", FIRST_NOTEBOOK, root] + options
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # in a container one is root, and Jupyter would refuse
+    return hand_over(command, {})
+
+
+def run_tests(python, arguments):
+    """Run pytest with `arguments`, or on everything: units, notebooks, browser.
+
+    A file goes to one worker as a whole (loadfile), because the cells of a notebook share a
+    kernel. One thread per worker: two workers with two threads each on two cores mostly wait for
+    one another (fifty tiny training steps took 1.5 s so, and 0.01 s with one thread).
+    """
+    everything = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+    command = [python, "-m", "pytest"] + (arguments or everything)
+    return hand_over(command, {"OMP_NUM_THREADS": "1"})
+
+
+def hand_over(command, defaults):
+    """Let `command` take this process's place, so that Ctrl-C and the exit status are its own."""
+    env = dict(defaults, **os.environ)
+    # There JupyterLab finds labconfig/default_setting_overrides.json: no news pop-up, and slider
+    # callbacks never on a second thread beside a cell that is training.
+    config = [str(ROOT / "labkit"), env.get("JUPYTER_CONFIG_PATH", "")]
+    env["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, config))
+    os.chdir(str(ROOT))
+    sys.stdout.flush()
+    if os.name == "posix":
+        os.execve(command[0], command, env)
+    import signal  # Windows has no exec: wait instead, and leave Ctrl-C to the child
+    import subprocess
+
+    with subprocess.Popen(command, env=env) as child:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return child.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

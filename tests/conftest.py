@@ -1,0 +1,48 @@
+"""What every test shares: hypothesis settings, and the machine for tests that measure time."""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+try:
+    import fcntl
+except ImportError:  # Windows: tests marked `alone` are then only as quiet as the machine
+    fcntl = None
+
+# No deadline: the first example of a property often pays for an import. In CI the same examples
+# every time, so that a failure belongs to the change under test.
+hypothesis.settings.register_profile(
+    "labkit", deadline=None, derandomize="CI" in os.environ, print_blob=True
+)
+hypothesis.settings.load_profile("labkit")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    alone = item.get_closest_marker("alone") is not None
+    with turn(item.config.rootpath / ".pytest_cache", alone):
+        return (yield)
+
+
+@contextmanager
+def turn(folder: Path, alone: bool):
+    """Share the machine with the other workers' tests, or, if `alone`, wait for it to be free.
+
+    Whoever wants a turn first takes the queue's lock, and keeps it until the machine's lock is
+    granted: so a waiting `alone` test is not overtaken for ever.
+    """
+    if fcntl is None:
+        yield
+        return
+    folder.mkdir(exist_ok=True)
+    with open(folder / "queue.lock", "w") as queue, open(folder / "machine.lock", "w") as machine:
+        fcntl.flock(queue, fcntl.LOCK_EX)
+        fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(queue, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(machine, fcntl.LOCK_UN)  # now, even if a forked child holds a copy
