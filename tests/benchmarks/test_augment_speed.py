@@ -1,0 +1,106 @@
+"""Images per second of SimCLR's augmentations: ours, torchvision's per image, kornia's batched.
+
+512 images of 32 pixels; random resized crop, flip, colour jitter, grayscale; one thread each, since
+threads that wait for a core that another program uses measure that program. Not part of the default
+run: `pip install -r tests/benchmarks/requirements.txt`, then `pytest tests/benchmarks`.
+"""
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from labkit.augment import Augmentation
+from labkit.torchvision_compat import import_torchvision
+
+pytestmark = pytest.mark.alone
+N = 512
+
+
+@pytest.fixture(scope="module")
+def contestants() -> Iterator[dict[str, Callable[[], torch.Tensor]]]:
+    """Name -> a function that augments all images."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(0)
+    tiles = torch.randint(0, 256, (N, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    images = tiles.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    jitter = {"crop": 0.8, "flip": 0.5, "color": 0.4, "hue": 0.1, "gray": 0.2}
+    exact = Augmentation(**jitter, color_probability=1)
+    approximate = Augmentation(**jitter, color_probability=1, exact_color=False)
+    yield {
+        **torchvision_pipelines(images),
+        "kornia, batched": kornia_pipeline(images),
+        "ours, exact": lambda: exact(images, generator),
+        "ours, approximate": lambda: approximate(images, generator),
+    }
+    torch.set_num_threads(before)
+
+
+def torchvision_pipelines(images: torch.Tensor) -> dict[str, Callable[[], torch.Tensor]]:
+    """Both generations of transforms on PIL images, which is faster for them than tensors."""
+    import_torchvision()
+    from torchvision import transforms as v1
+    from torchvision.transforms import functional, v2
+
+    pictures = [functional.to_pil_image(image) for image in images]
+
+    def steps(version):
+        return [
+            version.RandomResizedCrop(32, scale=(0.2, 1)),
+            version.RandomHorizontalFlip(),
+            version.ColorJitter(0.4, 0.4, 0.4, 0.1),
+            version.RandomGrayscale(0.2),
+        ]
+
+    first = v1.Compose([*steps(v1), v1.ToTensor()])
+    second = v2.Compose([*steps(v2), v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
+    return {
+        "torchvision v1, per image": lambda: torch.stack([first(x) for x in pictures]),
+        "torchvision v2, per image": lambda: torch.stack([second(x) for x in pictures]),
+    }
+
+
+def kornia_pipeline(images: torch.Tensor) -> Callable[[], torch.Tensor]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # kornia's own, at import
+        augmentation = pytest.importorskip("kornia").augmentation
+    pipeline = torch.nn.Sequential(
+        augmentation.RandomResizedCrop((32, 32), scale=(0.2, 1)),
+        augmentation.RandomHorizontalFlip(),
+        augmentation.ColorJitter(0.4, 0.4, 0.4, 0.1, p=1.0),  # one order of steps for the batch
+        augmentation.RandomGrayscale(p=0.2),
+    )
+    return lambda: pipeline(images / 255)
+
+
+NAMES = ["torchvision v1, per image", "torchvision v2, per image", "kornia, batched"]
+NAMES += ["ours, exact", "ours, approximate"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_per_second(name, contestants, benchmark):
+    out = benchmark.pedantic(contestants[name], rounds=10, warmup_rounds=2)
+    benchmark.extra_info["images per second"] = round(N / benchmark.stats["median"])
+    assert out.shape == (N, 3, 32, 32)
+    assert out.dtype == torch.float32
+
+
+def test_ratios(contestants, capsys):
+    """Rounds alternate between all, so that a busy machine slows them alike."""
+    seconds = {name: [] for name in contestants}
+    for _ in range(9):
+        for name, run in contestants.items():
+            begun = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - begun)
+    speed = {name: N / statistics.median(times) for name, times in seconds.items()}
+    with capsys.disabled():
+        print("".join(f"\n{name:26}{value:10,.0f} images/s" for name, value in speed.items()))
+    torchvision = max(speed["torchvision v1, per image"], speed["torchvision v2, per image"])
+    assert speed["ours, exact"] >= 4 * torchvision
+    assert speed["ours, exact"] >= 1.8 * speed["kornia, batched"]
+    assert speed["ours, approximate"] >= 20 * torchvision

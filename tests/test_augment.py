@@ -1,0 +1,392 @@
+"""What each augmentation preserves, what it must equal, and what it says to bad input."""
+
+import math
+import re
+from dataclasses import fields, replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit import color
+from labkit.augment import (
+    CLIP,
+    SIMCLR,
+    Augmentation,
+    affine_box,
+    approximate_color,
+    as_float,
+    blur,
+    color_jitter,
+    gaussian_blur,
+    grayscale,
+    horizontal_flip,
+    random_affine,
+    warp,
+)
+from labkit.torchvision_compat import import_torchvision
+
+few = settings(max_examples=20)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def blocky(n: int = 24, height: int = 16, width: int = 16, seed: int = 0) -> torch.Tensor:
+    """Images of flat 4 x 4 squares, among them black, white, grey and pure colours."""
+    tiles = torch.rand(n, 3, height // 4, width // 4, generator=seeded(seed))
+    tiles[: n // 3] = tiles[: n // 3].round()
+    tiles[n // 3] = tiles[n // 3, :1]
+    return tiles.repeat_interleave(4, 2).repeat_interleave(4, 3)
+
+
+ALL = {
+    "affine": lambda x, g: random_affine(x, g, crop=0.7, rotate=30, zoom=0.3, shift=0.1, flip=0.5),
+    "flip": lambda x, g: horizontal_flip(x, g),
+    "jitter": lambda x, g: color_jitter(x, g),
+    "approximate": lambda x, g: approximate_color(x, g, gray=0.2),
+    "gray": lambda x, g: grayscale(x, g, 0.5),
+    "blur": lambda x, g: gaussian_blur(x, g, 2.0),
+    "SIMCLR": SIMCLR,
+    "SIMCLR exact, blurred": replace(SIMCLR, exact_color=True, blur=1.0),
+    "CLIP": CLIP,
+}
+OFF = {
+    "affine": lambda x, g: random_affine(x, g),
+    "flip": lambda x, g: horizontal_flip(x, g, 0),
+    "jitter": lambda x, g: color_jitter(x, g, 0, 0),
+    "jitter, nobody": lambda x, g: color_jitter(x, g, 1, 0.5, probability=0),
+    "approximate": lambda x, g: approximate_color(x, g, 0, 0),
+    "gray": lambda x, g: grayscale(x, g, 0),
+    "blur": lambda x, g: gaussian_blur(x, g, 0),
+    "blur, nobody": lambda x, g: gaussian_blur(x, g, 2, probability=0),
+    "all": Augmentation(),
+    "all, approximate": Augmentation(exact_color=False),
+}
+every = pytest.mark.parametrize("change", ALL.values(), ids=ALL)
+
+
+# ---------------------------------------------------------------- what all of them keep
+
+
+@every
+@pytest.mark.parametrize("shape", [(24, 16, 16), (5, 8, 12), (1, 16, 16), (0, 8, 8)], ids=str)
+def test_shape_type_and_range_are_kept(change, shape):
+    images = (blocky(30, *shape[1:])[: shape[0]] * 255).to(torch.uint8)
+    out = change(images, seeded())
+    assert out.shape == images.shape
+    assert out.dtype == torch.float32
+    assert out.numel() == 0 or 0 <= out.min() <= out.max() <= 1
+
+
+@every
+def test_the_generator_decides(change):
+    images = blocky()
+    first, again = change(images, seeded(1)), change(images, seeded(1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, change(images, seeded(2)))
+
+
+@every
+def test_the_global_generator_is_left_alone(change):
+    before = torch.get_rng_state()
+    change(blocky(), seeded())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@every
+def test_each_image_draws_its_own(change):
+    same = blocky(n=9)[4:5].expand(32, 3, 16, 16)
+    assert len(change(same, seeded()).unique(dim=0)) > 1
+
+
+@every
+def test_the_input_is_not_changed(change):
+    images = blocky()
+    before = images.clone()
+    change(images, seeded())
+    assert torch.equal(images, before)
+
+
+@every
+def test_bytes_and_floats_mean_the_same(change):
+    images = (blocky() * 255).to(torch.uint8)
+    expected = change(images, seeded())
+    for floats in (images / 255, (images.double() / 255)):
+        torch.testing.assert_close(change(floats, seeded()), expected)
+
+
+@pytest.mark.parametrize("change", OFF.values(), ids=OFF)
+def test_strength_zero_changes_nothing(change):
+    images = (blocky() * 255).to(torch.uint8)
+    assert torch.equal(change(images, seeded()), images.to(torch.float32) / 255)
+
+
+@pytest.mark.parametrize("n", [255, 256, 257, 600])
+def test_a_large_batch_keeps_its_order(n):
+    images = torch.arange(n).div(n)[:, None, None, None].expand(n, 3, 4, 4)
+    out = Augmentation(flip=0.5, rotate=10, fill=0.5)(images, seeded())
+    torch.testing.assert_close(out[:, :, 1:3, 1:3], images[:, :, 1:3, 1:3])
+
+
+# ---------------------------------------------------------------- geometry
+
+
+@given(seed=st.integers(0, 2**32))
+@few
+def test_a_flip_undone_by_the_same_draws_is_the_image(seed):
+    images = blocky(seed=seed)
+    once = horizontal_flip(images, seeded(seed))
+    assert torch.equal(horizontal_flip(once, seeded(seed)), images)
+    mirrored = (once != images).flatten(1).any(1)
+    assert torch.equal(once[mirrored], images[mirrored].flip(3))
+
+
+def test_flip_probability_is_kept():
+    images = torch.tensor([0.0, 1.0]).expand(4000, 3, 2, 2)
+    share = horizontal_flip(images, seeded(), 0.3)[:, 0, 0, 0].mean().item()
+    assert share == pytest.approx(0.3, abs=0.03)
+    certain = random_affine(images, seeded(), zoom=1e-9, flip=1.0)
+    torch.testing.assert_close(certain, images.flip(3))
+
+
+def numbers(*values: float) -> list[torch.Tensor]:
+    return [torch.tensor([value]) for value in values]
+
+
+def test_the_whole_box_is_the_image():
+    images = blocky(height=8, width=16)
+    box = affine_box(*numbers(0, 0, 1, 1, 0), aspect=2).expand(len(images), 2, 3)
+    torch.testing.assert_close(warp(images, box), images)
+    mirror = affine_box(*numbers(0, 0, -1, 1, 0), aspect=2).expand(len(images), 2, 3)
+    torch.testing.assert_close(warp(images, mirror), images.flip(3))
+
+
+def test_a_quarter_turn_moves_every_pixel():
+    images = blocky(n=3)
+    box = affine_box(*numbers(0, 0, 1, 1, math.pi / 2), aspect=1).expand(3, 2, 3)
+    torch.testing.assert_close(warp(images, box), images.rot90(1, (2, 3)))
+
+
+def test_warp_is_grid_sample_at_affine_grid():
+    images = blocky(n=4, height=8, width=12)
+    box = torch.randn(4, 2, 3, generator=seeded())
+    grid = torch.nn.functional.affine_grid(box, list(images.shape), align_corners=False)
+    expected = torch.nn.functional.grid_sample(images, grid, align_corners=False)
+    torch.testing.assert_close(warp(images, box, fill=0), expected)
+
+
+@pytest.mark.parametrize("fill", [0.0, 0.4, 1.0])
+def test_fill_lies_outside_the_image(fill):
+    images = torch.full((8, 3, 8, 8), fill)
+    for change in ({"shift": 0.5}, {"rotate": 90}, {"zoom": 1.0}):
+        torch.testing.assert_close(random_affine(images, seeded(), **change, fill=fill), images)
+    outside = affine_box(*numbers(9, 0, 1, 1, 0), aspect=1).expand(8, 2, 3)
+    assert torch.equal(warp(blocky(8, 8, 8), outside, fill), images)
+    assert Augmentation().fill == 1.0  # white
+
+
+def test_a_crop_keeps_its_share_of_the_area():
+    ramp = torch.linspace(0, 1, 64).expand(500, 3, 64, 64)
+    for crop in (0.2, 0.8):
+        along_x = random_affine(ramp, seeded(), crop=crop)
+        along_y = random_affine(ramp.mT, seeded(), crop=crop)
+        width = (along_x[:, 0, 32, 48] - along_x[:, 0, 32, 16]) * 63 / 32
+        height = (along_y[:, 0, 48, 32] - along_y[:, 0, 16, 32]) * 63 / 32
+        # A side that would be longer than the image is clipped to it.
+        assert (width * height).min() > (1 - crop) * math.sqrt(3 / 4) - 0.01
+        assert (width * height).max() < 1.01
+        assert (width * height).mean() == pytest.approx(1 - crop / 2, abs=0.06)
+        assert (width / height).log().abs().max() < math.log(4 / 3) + 0.01
+
+
+def test_a_crop_stays_inside_the_image():
+    images = torch.zeros(64, 3, 16, 16)
+    assert not random_affine(images, seeded(), crop=0.9, fill=1.0).any()
+
+
+def test_without_fill_the_edge_is_repeated():
+    images = blocky()
+    outside = affine_box(*numbers(9, 0, 1, 1, 0), aspect=1).expand(len(images), 2, 3)
+    torch.testing.assert_close(warp(images, outside, None), images[..., -1:].expand_as(images))
+    assert Augmentation(shift=0.5, fill=None)(torch.zeros(9, 3, 8, 8), seeded()).max() == 0
+
+
+# ---------------------------------------------------------------- colour and blur
+
+
+def test_gray_images_have_equal_channels_and_keep_their_luma():
+    images = blocky()
+    out = grayscale(images, seeded(), 1.0)
+    assert torch.equal(out[:, 0], out[:, 1])
+    assert torch.equal(out[:, 1], out[:, 2])
+    torch.testing.assert_close(color.luma(out), color.luma(images), atol=2e-4, rtol=0)
+    some = grayscale(images, seeded(), 0.5)
+    is_gray = (some == some[:, :1]).flatten(1).all(1)
+    assert torch.equal(some[~is_gray], images[~is_gray])
+
+
+@pytest.mark.parametrize("jitter", [color_jitter, approximate_color])
+def test_jitter_moves_no_pixel(jitter):
+    """What was one flat colour stays one flat colour."""
+    out = jitter(blocky(), seeded()).unfold(2, 4, 4).unfold(3, 4, 4)
+    torch.testing.assert_close(out.amax((4, 5)), out.amin((4, 5)))
+
+
+@pytest.mark.parametrize("jitter", [color_jitter, approximate_color])
+def test_hue_alone_leaves_gray_images_gray(jitter):
+    gray = blocky()[:, :1].expand(-1, 3, -1, -1)
+    torch.testing.assert_close(jitter(gray, seeded(), strength=0, hue=0.5), gray)
+
+
+@pytest.mark.parametrize("jitter", [color_jitter, approximate_color])
+def test_color_probability_is_kept(jitter):
+    images = blocky(n=9)[5:6].expand(2000, 3, 16, 16)
+    changed = (jitter(images, seeded(), probability=0.3) - images).abs().amax((1, 2, 3)) > 1e-4
+    assert changed.float().mean().item() == pytest.approx(0.3, abs=0.03)
+
+
+def test_blur_keeps_flat_images_and_softens_others():
+    flat = torch.rand(8, 3, 1, 1, generator=seeded()).expand(8, 3, 12, 12)
+    torch.testing.assert_close(gaussian_blur(flat, seeded(), 3.0), flat)
+    images = blocky()
+    assert (gaussian_blur(images, seeded(), 2.0).var((2, 3)) <= images.var((2, 3)) + 1e-6).all()
+
+
+# ---------------------------------------------------------------- equal to torchvision
+
+
+@pytest.fixture(scope="module")
+def functional():
+    import_torchvision()
+    from torchvision.transforms.v2 import functional
+
+    return functional
+
+
+def test_jitter_draws_what_it_says():
+    """Read the drawn amounts back from images on which only one of them shows."""
+    grey = torch.full((2000, 3, 2, 2), 0.5)  # contrast, saturation and hue leave it alone
+    factor = color_jitter(grey, seeded(), strength=0.4, hue=0.1)[:, 0, 0, 0] / 0.5
+    assert factor.min() == pytest.approx(0.6, abs=0.01)
+    assert factor.max() == pytest.approx(1.4, abs=0.01)
+    assert factor.mean() == pytest.approx(1, abs=0.02)
+    red = torch.tensor([1.0, 0, 0])[:, None, None].expand(2000, 3, 2, 2)
+    turned = color_jitter(red, seeded(), strength=0, hue=0.1)[:, :, 0, 0]
+    turns = (turned[:, 1] - turned[:, 2]) / 6  # a sixth of a turn gains all of the next channel
+    assert turns.min() == pytest.approx(-0.1, abs=0.01)
+    assert turns.max() == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (8, 12)], ids=str)
+def test_blur_equals_torchvisions(shape, functional):
+    images = torch.rand(6, 3, *shape, generator=seeded())
+    sigmas = torch.tensor([0.1, 0.3, 0.7, 1.0, 1.5, 2.0])
+    pairs = zip(images, sigmas.tolist(), strict=True)
+    expected = torch.stack([functional.gaussian_blur(x, [9, 9], [sigma]) for x, sigma in pairs])
+    torch.testing.assert_close(blur(images, sigmas, radius=4), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("degrees, zoom, x, y", [(0, 1, 3, -2), (25, 1, 0, 0), (-70, 1.3, 2, 4)])
+@pytest.mark.parametrize("shape", [(16, 16), (16, 24)], ids=str)
+def test_affine_equals_torchvisions(degrees, zoom, x, y, shape, functional):
+    image = torch.rand(1, 3, *shape, generator=seeded())
+    bilinear = functional.InterpolationMode.BILINEAR
+    expected = functional.affine(image, degrees, [x, y], zoom, [0, 0], bilinear)
+    # torchvision moves the picture; we move the box we look through, so all is inverse.
+    angle, (height, width) = -math.radians(degrees), shape
+    dx = -(math.cos(angle) * x - math.sin(angle) * y) / zoom
+    dy = -(math.sin(angle) * x + math.cos(angle) * y) / zoom
+    box = affine_box(
+        *numbers(2 * dx / width, 2 * dy / height, 1 / zoom, 1 / zoom, angle), width / height
+    )
+    torch.testing.assert_close(warp(image, box, fill=0), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("top, left, height, width", [(0, 0, 16, 16), (3, 5, 9, 10), (8, 0, 8, 6)])
+def test_resized_crop_equals_torchvisions(top, left, height, width, functional):
+    image = torch.rand(1, 3, 16, 16, generator=seeded())
+    expected = functional.resized_crop(image, top, left, height, width, [16, 16], antialias=False)
+    center_x, center_y = (2 * left + width) / 16 - 1, (2 * top + height) / 16 - 1
+    box = affine_box(*numbers(center_x, center_y, width / 16, height / 16, 0), aspect=1)
+    ours = warp(image, box, fill=None)
+    # At a crop's edge torchvision repeats its last pixel; ours sees what lies beyond in the image.
+    inner = slice(None) if height == 16 else slice(2, -2)
+    torch.testing.assert_close(
+        ours[:, :, inner, inner], expected[:, :, inner, inner], rtol=0, atol=1e-5
+    )
+
+
+# ---------------------------------------------------------------- switches, presets, bad input
+
+
+@pytest.mark.parametrize(
+    "name, strength",
+    [("crop", 0.5), ("rotate", 20), ("zoom", 0.3), ("shift", 0.2), ("flip", 1.0)]
+    + [("color", 0.5), ("hue", 0.2), ("gray", 1.0), ("blur", 2.0)],
+)
+def test_each_field_switches_its_own_change(name, strength):
+    images = blocky()
+    assert not torch.equal(Augmentation(**{name: strength})(images, seeded()), images)
+
+
+GEOMETRY = {"crop": 0.5, "rotate": 20, "zoom": 0.3, "shift": 0.2, "flip": 1.0, "blur": 2.0}
+
+
+@pytest.mark.parametrize("name", GEOMETRY)
+def test_geometry_leaves_colors_alone(name):
+    gray = torch.full((16, 3, 8, 8), 0.25)
+    change = Augmentation(**{name: GEOMETRY[name]}, fill=0.25)
+    torch.testing.assert_close(change(gray, seeded()), gray)
+
+
+def test_captions_keep_their_meaning():
+    assert CLIP.flip == CLIP.hue == CLIP.crop == 0
+    assert SIMCLR.flip > 0
+    with pytest.raises(AttributeError):
+        CLIP.flip = 0.5
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Augmentation)])
+def test_bad_fields_are_refused_by_name(name):
+    for bad in (-0.1, 1000, math.nan, "1", [1]):
+        with pytest.raises(ValueError, match=f"^{name} must be .*, got {re.escape(repr(bad))}"):
+            Augmentation(**{name: bad})
+
+
+@pytest.mark.parametrize("change", [random_affine, horizontal_flip, color_jitter, gaussian_blur])
+def test_bad_strengths_are_refused_by_name(change):
+    name = {random_affine: "rotate", gaussian_blur: "sigma"}.get(change, "probability")
+    with pytest.raises(ValueError, match=f"{name} must be a number from 0 to .*, got -1"):
+        change(blocky(), seeded(), **{name: -1})
+
+
+@every
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ([1.0], r"images must be a tensor of shape \(n, 3, height, width\), got list"),
+        (torch.zeros(3, 8, 8), r"\(n, 3, height, width\), got \(3, 8, 8\)"),
+        (torch.zeros(2, 1, 8, 8), r"\(n, 3, height, width\), got \(2, 1, 8, 8\)"),
+        (torch.zeros(2, 3, 8, 8, dtype=torch.int64), "uint8 or floating, got torch.int64"),
+    ],
+    ids=["list", "one image", "one channel", "integers"],
+)
+def test_bad_images_are_refused(change, bad, message):
+    with pytest.raises(ValueError, match=message):
+        change(bad, seeded())
+
+
+def test_floats_out_of_range_are_refused_with_the_cure():
+    for bad in (torch.full((2, 3, 8, 8), 255.0), torch.full((2, 3, 8, 8), math.nan)):
+        with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got .*as uint8"):
+            Augmentation()(bad, seeded())
+    as_float(torch.full((2, 3, 8, 8), 255.0))  # the small functions trust their caller
+
+
+@every
+def test_a_seed_is_no_generator(change):
+    with pytest.raises(ValueError, match="generator must be a torch.Generator, got int"):
+        change(blocky(), 0)
