@@ -1,0 +1,154 @@
+// The picture of a panel: it draws what the model holds and decides nothing.
+// Around it: the buttons, one line about the state, and the names that ipywidgets leaves out.
+
+const QUIET = 600; // ms without change before a screen reader is told: a drag is not narrated
+
+function element(tag, className, parent) {
+  const node = document.createElement(tag);
+  node.className = className;
+  parent.append(node);
+  return node;
+}
+
+// ipywidgets gives sliders no accessible name and groups of radio or toggle buttons no role.
+function nameControls(root) {
+  for (const control of root.querySelectorAll(".widget-inline-hbox")) {
+    const name = control.querySelector(".widget-label")?.textContent.trim();
+    if (!name) continue;
+    const handles = control.querySelectorAll(".noUi-handle");
+    handles.forEach((handle, i) => {
+      const end = handles.length === 2 ? (i ? ", upper" : ", lower") : "";
+      setAttribute(handle, "aria-label", name + end);
+    });
+    const readout = control.querySelector(".widget-readout");
+    if (readout) {
+      setAttribute(readout, "aria-label", name + ", value");
+      setAttribute(readout, "role", "textbox");
+      if (handles.length === 1) setAttribute(handles[0], "aria-valuetext", readout.textContent);
+    }
+    const group = control.querySelector(".widget-radio-box");
+    const box = group ?? (control.matches(".widget-toggle-buttons") ? control : null);
+    if (box) {
+      setAttribute(box, "role", group ? "radiogroup" : "group");
+      setAttribute(box, "aria-label", name);
+    }
+  }
+}
+
+function setAttribute(node, name, value) {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+
+// Name every control as it appears; returns the function that stops watching.
+function watchControls(el, title) {
+  let observer;
+  let stopped = false;
+  const start = () => {
+    if (stopped) return;
+    const root = el.closest(".labkit-panel");
+    if (!root) return void setTimeout(start, 50); // not attached yet
+    setAttribute(root, "role", "group");
+    if (title) setAttribute(root, "aria-label", title);
+    nameControls(root);
+    observer = new MutationObserver(() => nameControls(root));
+    const controls = root.querySelector(".labkit-controls") ?? root;
+    observer.observe(controls, { childList: true, subtree: true, characterData: true });
+  };
+  start();
+  return () => {
+    stopped = true;
+    observer?.disconnect();
+  };
+}
+
+function render({ model, el }) {
+  el.classList.add("labkit-picture");
+
+  const toolbar = element("div", "labkit-toolbar", el);
+  // A press asks for run number `runs + 1`, so a second press during a run asks for nothing new.
+  const ask = (request, done) => {
+    model.set(request, model.get(done) + 1);
+    model.save_changes();
+  };
+  let runButton = null;
+  if (model.get("action")) {
+    runButton = element("button", "labkit-run", toolbar);
+    runButton.textContent = model.get("action");
+    runButton.addEventListener("click", () => ask("run_request", "runs"));
+  }
+  const resetButton = element("button", "labkit-reset", toolbar);
+  resetButton.textContent = "Reset";
+  resetButton.addEventListener("click", () => ask("reset_request", "resets"));
+  for (const button of toolbar.querySelectorAll("button")) button.type = "button";
+  const bar = element("progress", "labkit-progress", toolbar);
+  bar.setAttribute("aria-label", "Progress");
+  const note = element("span", "labkit-note", toolbar);
+
+  const alert = element("div", "labkit-error", el);
+  alert.setAttribute("role", "alert");
+  const image = element("img", "labkit-image", el);
+  const caption = element("p", "labkit-caption", el);
+  caption.setAttribute("aria-hidden", "true"); // the same words as the image's alternative text
+  const live = element("div", "labkit-live", el);
+  live.setAttribute("role", "status");
+
+  let url = null;
+  const showFrame = () => {
+    const bytes = model.get("frame");
+    image.hidden = !bytes?.byteLength;
+    if (image.hidden) return;
+    const old = url;
+    const number = model.get("frames");
+    url = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+    image.onload = () => {
+      image.dataset.frame = number; // tests and measurements wait for it
+      if (old) URL.revokeObjectURL(old);
+    };
+    image.style.width = model.get("width") + "px";
+    image.src = url;
+  };
+
+  const showText = () => {
+    image.alt = model.get("alt");
+    caption.textContent = model.get("alt");
+    note.textContent = model.get("note");
+    const error = model.get("error");
+    alert.hidden = !error;
+    if (alert.textContent !== error) alert.textContent = error;
+    const progress = model.get("progress");
+    const running = progress >= 0;
+    bar.hidden = !running;
+    if (running) bar.value = progress;
+    el.classList.toggle("labkit-stale", model.get("stale"));
+    if (runButton) runButton.setAttribute("aria-disabled", String(running));
+  };
+
+  // Only changes are told: opening a notebook does not read every panel aloud.
+  let timer = null;
+  const tell = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      let words = model.get("status");
+      if (model.get("progress") >= 0) words = model.get("action") + ": running";
+      if (model.get("error")) words = ""; // the alert says it
+      if (live.textContent !== words) live.textContent = words;
+    }, QUIET);
+  };
+
+  model.on("change:frames", showFrame);
+  model.on("change", showText);
+  model.on("change", tell);
+  showFrame();
+  showText();
+  const stopWatching = watchControls(el, model.get("title"));
+  return () => {
+    stopWatching();
+    clearTimeout(timer);
+    model.off("change:frames", showFrame);
+    model.off("change", showText);
+    model.off("change", tell);
+    if (url) URL.revokeObjectURL(url);
+  };
+}
+
+export default { render };

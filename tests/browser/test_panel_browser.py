@@ -1,0 +1,139 @@
+"""Panels with every kind of control, driven as a reader drives them: by keyboard and by mouse."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from driver import Notebook, write_notebook
+from playwright.sync_api import expect
+
+LIVE = """
+import time
+import numpy as np
+from labkit.panel import panel
+
+X = np.linspace(0, 10, 1000)
+
+def compute(shots, noise=0.1, method="probe", show_band=True, name="x"):
+    return dict(shots=shots, noise=noise, method=method, band=show_band, name=name)
+
+def draw(ax, r):
+    y = np.sin(X + r["shots"] / 5)
+    ax.plot(X, y)
+    if r["band"]:
+        ax.fill_between(X, y - r["noise"], y + r["noise"], alpha=0.3)
+    ax.set(xlim=(0, 10), ylim=(-2, 2), xlabel="steps", title=f"{r['name']} {r['method']}")
+
+def describe(r):
+    return ", ".join(f"{key} is {value}" for key, value in r.items()) + "."
+
+panel(compute, draw, describe, title="Everything at once", shots=(0, 50, 1, 20), noise=(0, 1, 0.05),
+      method=["probe", "fine-tuning"], show_band=True, name="Linear")
+"""
+BUTTON = """
+runs = []
+
+def train(steps, progress):
+    runs.append(steps)
+    for step in range(steps):
+        time.sleep(0.02)
+        progress((step + 1) / steps, f"step {step + 1} of {steps}")
+    return compute(steps, name=f"run {len(runs)}")
+
+panel(train, draw, describe, run="button", title="Train it", steps=(1, 60, 1, 30))
+"""
+FAILING = """
+def fails(a):
+    if a == 3:
+        raise ValueError("three is too much")
+    return compute(a)
+
+panel(fails, draw, describe, title="It fails", a=(0, 6, 1, 2))
+"""
+
+
+@pytest.fixture
+def opened(notebook):
+    """The notebook above, run, with nothing wrong before and after the test."""
+    path = notebook.server.folder / "panels.ipynb"
+    notebook.open(write_notebook(path, LIVE, BUTTON, FAILING))
+    notebook.run_all()
+    assert notebook.errors() == []
+    yield notebook
+    assert notebook.errors() == []
+
+
+def test_every_control_has_a_name_and_moves_the_picture_by_keyboard(opened: Notebook):
+    live = opened.panels()[0]
+    first, first_alt = live.picture(), live.alt()
+    words = {
+        "Shots": ["shots is 0,", "shots is 25,", "shots is 50,"],
+        "Noise": ["noise is 0.0,", "noise is 0.5", "noise is 1.0,"],
+        "Method": ["method is probe", "method is fine-tuning"],
+        "Show band": ["band is False", "band is True"],
+        "Name": ["name is Linear x.", "name is Linear."],
+    }
+    controls = {control.name(): control for control in live.controls()}
+    assert list(controls) == list(words)
+    for name, control in controls.items():
+        pictures = {live.picture()}
+        for move, expected in zip(control.moves(), words[name], strict=True):
+            live.settle()
+            assert expected in live.alt(), f"{name} at {move}"
+            pictures.add(live.picture())
+        assert len(pictures) >= 2, f"{name} never changed the picture"
+        live.reset()
+        assert (live.picture(), live.alt()) == (first, first_alt), f"reset after {name}"
+    assert opened.console == []
+
+
+def test_a_fast_drag_ends_at_the_newest_value(opened: Notebook):
+    live = opened.panels()[0]
+    before = live.picture()
+    shots = next(control for control in live.controls() if control.name() == "Shots")
+    shots.drag([i / 40 for i in range(41)])
+    live.settle()
+    assert "shots is 50," in live.alt()
+    assert live.picture() != before
+    assert opened.console == []
+
+
+def test_a_screen_reader_finds_groups_words_and_pictures(opened: Notebook):
+    group = opened.page.get_by_role("group", name="Everything at once")
+    expect(group.get_by_role("heading", name="Everything at once")).to_be_visible()
+    slider = group.get_by_role("slider", name="Shots")
+    expect(group.get_by_role("img", name=re.compile("shots is 20, noise is 0.5"))).to_be_visible()
+    slider.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", "50")
+    expect(group.get_by_role("status")).to_contain_text("shots is 50,")
+
+
+def test_a_button_panel_trains_once_per_press_and_tells_when_stale(opened: Notebook):
+    view = opened.panels()[1]
+    root, button = view.root, view.root.get_by_role("button", name="Train")
+    expect(root.get_by_text("Press Train to see the result.").first).to_be_visible()
+    assert view.picture() is None
+    button.dblclick()
+    expect(root.get_by_role("progressbar", name="Progress")).to_be_visible()
+    expect(root.get_by_role("img", name=re.compile("name is run 1"))).to_be_visible()
+    view.settle()
+    assert "name is run 1" in view.alt(), "a double press must not train twice"
+    picture = view.picture()
+    root.get_by_role("slider", name="Steps").press("Home")
+    expect(root.locator(".labkit-note")).to_contain_text("Settings changed")
+    assert view.picture() == picture
+    view.train()
+    assert "shots is 1," in view.alt()
+    assert view.picture() != picture
+    assert opened.console == []
+
+
+def test_an_exception_is_shown_and_goes_away(opened: Notebook):
+    view = opened.panels()[2]
+    slider = view.root.get_by_role("slider", name="A")
+    slider.press("ArrowRight")
+    expect(view.root.get_by_role("alert")).to_have_text("ValueError: three is too much")
+    slider.press("ArrowRight")
+    expect(view.root.get_by_role("alert")).to_be_hidden()
+    expect(view.root.get_by_role("img", name=re.compile("shots is 4,"))).to_be_visible()
