@@ -1,0 +1,17 @@
+"""Keep the measured parts of data/README.md equal to what the scripts measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+README = Path(__file__).parent / "README.md"
+
+
+def replace_section(name: str, text: str) -> None:
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->`; all of it or nothing."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, rest = README.read_text(encoding="utf-8").split(begin)
+    after = rest.split(end)[1]
+    temporary = README.with_suffix(".tmp")
+    temporary.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
+    temporary.replace(README)

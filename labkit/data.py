@@ -1,0 +1,223 @@
+"""The emoji-styles data set: 1,644 concepts drawn in ten styles, with captions and fixed splits.
+
+Nothing is read at import. Images come from one lossless sheet per style in `data/emoji/`, captions,
+classes and splits from the readable tables beside them; `data/README.md` tells where all is from.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+TILE, COLUMNS = 64, 41  # pixels of a tile, tiles in a row of a sheet
+
+COLOUR_STYLES = ("twemoji", "noto", "openmoji", "fluent-flat", "emojione", "emojione-v1")
+SHADED_STYLES = ("fluent", "blob")
+MONO_STYLES = ("fluent-mono", "emojione-mono")
+STYLES = COLOUR_STYLES + SHADED_STYLES + MONO_STYLES
+PARTS = ("upstream", "train", "validation", "test", "trap")
+
+
+class DataError(RuntimeError):
+    """A file of the data set is missing or damaged; the message names it and the cure."""
+
+
+class Concept(NamedTuple):
+    """One emoji, in all its styles."""
+
+    position: int  # its tile in every sheet, and its row in captions.csv
+    emoji: str
+    name: str
+    keywords: tuple[str, ...]
+    group: str
+    subgroup: str
+    styles: tuple[str, ...]  # the styles that have a drawing of it
+    label: str  # its downstream class, "" for none
+    population: str  # "source" or "target" within the class, for sub-population shift
+    part: str  # one of PARTS
+
+    @property
+    def caption(self) -> str:
+        return self.name
+
+
+class Trap(NamedTuple):
+    """What an augmentation can destroy: a concept told apart by colour or by direction alone."""
+
+    kind: str  # "colour" or "direction"
+    shape: str
+    colour: str
+    direction: str
+
+
+@dataclass(frozen=True)
+class Emoji:
+    """Images with the concept and the style of each.
+
+    images: (n, 3, size, size) uint8; concept: (n,) int64 into `concepts()`; style: (n,) int64 into
+    STYLES.
+    """
+
+    images: Tensor
+    concept: Tensor
+    style: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index) -> Emoji:
+        return Emoji(self.images[index], self.concept[index], self.style[index])
+
+    @property
+    def captions(self) -> list[str]:
+        return [concepts()[i].caption for i in self.concept.tolist()]
+
+    def of(self, positions: Sequence[int]) -> Emoji:
+        """Only the images of these concepts."""
+        return self[torch.isin(self.concept, torch.as_tensor(positions, dtype=torch.int64))]
+
+    def drawn_in(self, *styles: str) -> Emoji:
+        """Only the images in these styles."""
+        check_styles(styles)
+        return self[torch.isin(self.style, torch.tensor([STYLES.index(s) for s in styles]))]
+
+
+def load(styles: Sequence[str] = STYLES, *, parts: Sequence[str] = PARTS, size: int = 32) -> Emoji:
+    """Load the images of `styles` whose concepts are in `parts`.
+
+    `size` is 32 (area averages) or 64 (as stored, for display). Images are ordered by style, then
+    by concept. Raises ValueError for an unknown style, part or size, DataError for a bad file.
+    """
+    styles = (styles,) if isinstance(styles, str) else tuple(styles)
+    parts = (parts,) if isinstance(parts, str) else tuple(parts)
+    check_styles(styles)
+    check_choice("parts", parts, PARTS)
+    check_choice("size", (size,), (32, 64))
+    with ThreadPoolExecutor() as pool:  # decoding releases the GIL
+        sheets = list(pool.map(lambda style: read_sheet(style, size), styles))
+    keep = [[c.position for c in concepts() if c.part in parts and s in c.styles] for s in styles]
+    return Emoji(
+        torch.cat([torch.from_numpy(sheet[k]) for sheet, k in zip(sheets, keep, strict=True)]),
+        torch.tensor([position for k in keep for position in k], dtype=torch.int64),
+        torch.tensor([STYLES.index(s) for s, k in zip(styles, keep, strict=True) for _ in k]),
+    )
+
+
+def read_sheet(style: str, size: int) -> np.ndarray:
+    """Decode one style's sheet into (1681, 3, size, size) uint8, averaging areas down to `size`."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(read_bytes(f"emoji/{style}.webp"))) as image:
+        sheet = np.asarray(image.convert("RGB").reduce(TILE // size))  # (41 * size, 41 * size, 3)
+    tiles = sheet.reshape(COLUMNS, size, COLUMNS, size, 3).transpose(0, 2, 4, 1, 3)
+    return np.ascontiguousarray(tiles).reshape(COLUMNS**2, 3, size, size)
+
+
+@cache
+def concepts() -> tuple[Concept, ...]:
+    """All concepts with their captions, classes and parts, in sheet order."""
+    captions, splits = read_table("emoji/captions.csv"), read_table("emoji/splits.csv")
+    return tuple(
+        Concept(
+            position=int(row["position"]),
+            emoji=row["emoji"],
+            name=row["name"],
+            keywords=tuple(filter(None, row["keywords"].split("|"))),
+            group=row["group"],
+            subgroup=row["subgroup"],
+            styles=tuple(row["styles"].split()),
+            label=split["class"],
+            population=split["population"],
+            part=split["part"],
+        )
+        for row, split in zip(captions, splits, strict=True)
+    )
+
+
+@cache
+def class_names() -> tuple[str, ...]:
+    """The downstream classes, in the order of classes.csv."""
+    return tuple(dict.fromkeys(row["class"] for row in read_table("emoji/classes.csv")))
+
+
+@cache
+def traps() -> dict[int, Trap]:
+    """Concept position -> its shape, colour and direction, for the augmentation traps."""
+    position = {concept.emoji: concept.position for concept in concepts()}
+    return {
+        position[row["emoji"]]: Trap(row["trap"], row["shape"], row["colour"], row["direction"])
+        for row in read_table("emoji/traps.csv")
+    }
+
+
+def cifar10_to_stl10(root: str | Path, **options):
+    """Photographs instead of emoji: CIFAR-10 in, STL-10 out of distribution (`labkit.photos`)."""
+    from labkit import photos  # which builds on this module
+
+    return photos.cifar10_to_stl10(root, **options)
+
+
+def labels_of(positions: Tensor) -> Tensor:
+    """Concept positions (n,) -> class indices (n,) int64, -1 for concepts of no class."""
+    index = {name: i for i, name in enumerate(class_names())}
+    table = torch.tensor([index.get(concept.label, -1) for concept in concepts()])
+    return table[positions]
+
+
+def read_table(name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(read_bytes(name).decode("utf-8"))))
+
+
+def read_bytes(name: str) -> bytes:
+    """Read a file under data/ and verify its SHA-256; DataError names the file and the cure."""
+    cure = f"Restore it with `git checkout -- data/{name}`, or see data/README.md to rebuild it."
+    path = DATA / name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}. {cure}") from error
+    expected = checksums().get(name)
+    if expected is None:
+        raise DataError(f"{path} is not listed in data/checksums.txt. {cure}")
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise DataError(f"{path} is damaged ({len(content)} bytes, wrong SHA-256). {cure}")
+    return content
+
+
+@cache
+def checksums() -> dict[str, str]:
+    """File name under data/ -> SHA-256, as `sha256sum` writes them."""
+    path = DATA / "checksums.txt"
+    cure = "Restore it with `git checkout -- data/checksums.txt`."
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}. {cure}") from error
+    except ValueError as error:  # not text, or a line that is not a digest and a name
+        raise DataError(f"{path} is damaged. {cure}") from error
+
+
+def check_styles(styles: Sequence[str]) -> None:
+    check_choice("styles", styles, STYLES)
+
+
+def check_choice(argument: str, given: Sequence, accepted: Sequence) -> None:
+    """Raise a ValueError that names the argument, what was given, and what is accepted."""
+    unknown = [value for value in given if value not in accepted]
+    if unknown or not given:
+        raise ValueError(
+            f"{argument}: got {unknown or 'nothing'}, accepted: {', '.join(map(str, accepted))}"
+        )

@@ -1,0 +1,254 @@
+"""Small encoders, 32 x 32 pixels in, a feature vector out, and the shipped weights.
+
+Every image encoder takes uint8 or float images (n, 3, h, w), returns features (n, dim), and has the
+attribute `dim`. The whole of each network is on this page.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from labkit import data
+from labkit.augment import as_float
+from labkit.text import TextEncoder
+from labkit.torchvision_compat import import_torchvision
+
+
+def standardise(images: Tensor) -> Tensor:
+    """uint8 in [0, 255] or float in [0, 1] -> float32 in [-1, 1], white being 1."""
+    return as_float(images) * 2 - 1
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(conv(x)) (He et al. 2016), halving the picture when `stride` is 2."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.shortcut = nn.Identity()
+        if stride > 1 or channels_in != channels:
+            convolution = nn.Conv2d(channels_in, channels, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(convolution, nn.BatchNorm2d(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.norm1(self.conv1(x)))
+        return F.relu(self.norm2(self.conv2(out)) + self.shortcut(x))
+
+
+class ConvEncoder(nn.Module):
+    """A small residual network; the stem's stride of 2 makes it five times as fast as without."""
+
+    def __init__(self, width: int = 48) -> None:
+        super().__init__()
+        self.dim = 4 * width
+        self.stem = nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.blocks = nn.Sequential(
+            ResidualBlock(width, width, stride=1),
+            ResidualBlock(width, width, stride=1),
+            ResidualBlock(width, 2 * width, stride=2),
+            ResidualBlock(2 * width, 2 * width, stride=1),
+            ResidualBlock(2 * width, 4 * width, stride=2),
+            ResidualBlock(4 * width, 4 * width, stride=1),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = standardise(images).contiguous(memory_format=torch.channels_last)  # 1.3 times faster
+        x = F.relu(self.norm(self.stem(x)))  # (n, width, 16, 16)
+        return self.blocks(x).mean(dim=(2, 3))  # (n, 4 * width, 4, 4) -> (n, dim)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention (Vaswani et al. 2017)."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        def split(x: Tensor) -> Tensor:  # (n, tokens, dim) -> (n, heads, tokens, dim / heads)
+            return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+        q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.out(mixed.transpose(1, 2).flatten(2))  # (n, tokens, dim)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers, applied to each token alone."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(dim, 4 * dim)
+        self.down = nn.Linear(4 * dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.up(x)))
+
+
+class TransformerBlock(nn.Module):
+    """Attention and feed-forward, each on normalised input and added to the residual stream."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.norm1, self.attention = nn.LayerNorm(dim), Attention(dim, heads)
+        self.norm2, self.feed_forward = nn.LayerNorm(dim), FeedForward(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        return x + self.feed_forward(self.norm2(x))
+
+
+class VisionTransformer(nn.Module):
+    """A small vision transformer (Dosovitskiy et al. 2021); features are the mean over patches."""
+
+    def __init__(
+        self, dim: int = 128, depth: int = 6, heads: int = 4, patch: int = 4, size: int = 32
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.patches = nn.Conv2d(3, dim, patch, stride=patch)
+        self.position = nn.Parameter(torch.empty((size // patch) ** 2, dim))
+        self.reset_parameters()
+        self.blocks = nn.Sequential(*(TransformerBlock(dim, heads) for _ in range(depth)))
+        self.norm = nn.LayerNorm(dim)
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.position, std=0.02)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.patches(standardise(images)).flatten(2).transpose(1, 2)  # (n, tokens, dim)
+        x = self.blocks(x + self.position)
+        return self.norm(x).mean(dim=1)  # (n, dim)
+
+
+ARCHITECTURES = {"conv": ConvEncoder, "vit": VisionTransformer}
+
+
+class Clip(nn.Module):
+    """An image and a text encoder with projections into one space (Radford et al. 2021)."""
+
+    def __init__(self, image: nn.Module, text: TextEncoder, dim: int = 128) -> None:
+        super().__init__()
+        self.image, self.text = image, text
+        self.project_image = nn.Linear(image.dim, dim, bias=False)
+        self.project_text = nn.Linear(text.dim, dim, bias=False)
+        self.log_scale = nn.Parameter(torch.tensor(1 / 0.07).log())
+
+    @property
+    def logit_scale(self) -> Tensor:
+        return self.log_scale.clamp(max=torch.tensor(100.0).log().item()).exp()
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """(n, 3, h, w) -> unit vectors (n, dim)."""
+        return F.normalize(self.project_image(self.image(images)), dim=1)
+
+    def embed_captions(self, captions: Sequence[str]) -> Tensor:
+        """n captions -> unit vectors (n, dim)."""
+        return F.normalize(self.project_text(self.text(captions)), dim=1)
+
+
+class SimCLR(nn.Module):
+    """An image encoder and the projection head that pretraining uses and transfer discards."""
+
+    def __init__(self, image: nn.Module, dim: int = 128) -> None:
+        super().__init__()
+        self.image = image
+        self.projector = nn.Sequential(
+            nn.Linear(image.dim, image.dim), nn.ReLU(), nn.Linear(image.dim, dim)
+        )
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """(n, 3, h, w) -> (n, dim), where the contrastive loss is taken."""
+        return self.projector(self.image(images))
+
+
+def build(config: dict) -> Clip | SimCLR:
+    """Make the untrained network that `config` describes (the metadata of a weights file).
+
+    config: {"method": "clip" | "simclr", "architecture": a key of ARCHITECTURES, "options": its
+    keyword arguments, "vocabulary": for CLIP, the text encoder's pieces}.
+    """
+    image = ARCHITECTURES[config["architecture"]](**config["options"])
+    if config["method"] == "simclr":
+        return SimCLR(image)
+    return Clip(image, TextEncoder(config["vocabulary"]))
+
+
+def save(model: nn.Module, config: dict, path: Path) -> None:
+    """Write weights in half precision and `config` to a safetensors file; all of it or nothing."""
+    halves = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in model.state_dict().items()
+    }
+    temporary = path.with_suffix(".tmp")
+    try:
+        save_file(halves, temporary, metadata={"config": json.dumps(config)})
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(name: str) -> Clip | SimCLR:
+    """Return a pretrained network of data/weights, in evaluation mode, float32.
+
+    `load("clip-conv").image` is the image encoder, `.text.vocabulary` the pieces of captions it
+    knows. Raises ValueError for an unknown name, DataError for a missing or damaged file.
+    """
+    data.check_choice("name", (name,), available())
+    content = data.read_bytes(f"weights/{name}.safetensors")
+    length = int.from_bytes(content[:8], "little")  # the format: length, JSON header, tensors
+    model = build(json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["config"]))
+    model.load_state_dict(load_tensors(content))
+    return model.eval()
+
+
+def available() -> list[str]:
+    """The names of the shipped weights."""
+    files = (name for name in data.checksums() if name.endswith(".safetensors"))
+    return sorted(Path(name).stem for name in files)
+
+
+def torchvision_encoder(name: str, weights: str | None = None) -> nn.Module:
+    """Any torchvision classifier with a last linear layer as an encoder: images in, features out.
+
+    For those who outgrow 32 pixels: `torchvision_encoder("resnet50", weights="DEFAULT")` downloads
+    ImageNet weights. Raises ValueError for an unknown name or a network without a linear layer.
+    """
+    return TorchvisionEncoder(name, weights)
+
+
+class TorchvisionEncoder(nn.Module):
+    """A torchvision backbone without its classification head, fed as its weights expect."""
+
+    MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+
+    def __init__(self, name: str, weights: str | None = None) -> None:
+        super().__init__()
+        models = import_torchvision().models
+        data.check_choice("name", (name,), models.list_models(module=models))  # classifiers only
+        self.backbone = models.get_model(name, weights=weights)
+        linear = [(n, m) for n, m in self.backbone.named_modules() if isinstance(m, nn.Linear)]
+        if not linear:
+            raise ValueError(f"name: {name} has no linear layer whose inputs could be the features")
+        last, layer = linear[-1]
+        self.backbone.set_submodule(last, nn.Identity())
+        self.dim = layer.in_features
+        self.register_buffer("mean", torch.tensor(self.MEAN)[:, None, None])
+        self.register_buffer("std", torch.tensor(self.STD)[:, None, None])
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.backbone((as_float(images) - self.mean) / self.std)  # (n, dim)

@@ -1,0 +1,189 @@
+"""Downstream tasks D^T: arrays to learn from, and to be tested on in and out of distribution.
+
+A `Task` knows nothing of emoji, so the recipes of `labkit.transfer` take any images in this form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from labkit import data
+
+
+class Examples(NamedTuple):
+    """Labelled images."""
+
+    images: Tensor  # (n, 3, size, size) uint8
+    labels: Tensor  # (n,) int64, indices into Task.classes
+
+    def at(self, index: Tensor) -> Examples:
+        return Examples(self.images[index], self.labels[index])
+
+
+@dataclass(frozen=True)
+class Task:
+    """Train, validation and ID test share a distribution; each OOD test does not."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Examples
+    validation: Examples
+    test: Examples  # in distribution (ID)
+    ood: dict[str, Examples]  # name of the shift -> test images after it
+
+    @property
+    def chance(self) -> float:
+        """The ID test accuracy of always answering the largest class."""
+        return (self.test.labels.bincount() / len(self.test.labels)).max().item()
+
+
+def style_shift(
+    id_styles: Sequence[str] = ("twemoji",),
+    ood_styles: Sequence[str] | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    size: int = 32,
+) -> Task:
+    """Learn the classes in some styles, be tested on unseen concepts in these and in other styles.
+
+    `ood_styles` are all others unless given; `classes` are all twelve unless given. Raises
+    ValueError for an unknown style or class, or when a style is both in and out of distribution.
+    """
+    id_styles = tuple(id_styles)
+    ood_styles = (
+        tuple(s for s in data.STYLES if s not in id_styles) if ood_styles is None else ood_styles
+    )
+    if set(id_styles) & set(ood_styles):
+        raise ValueError(f"ood_styles: {set(id_styles) & set(ood_styles)} are in id_styles too")
+    names = _checked_classes(classes)
+    seen = {
+        part: _labelled(data.load(id_styles, parts=part, size=size), names)
+        for part in ("train", "validation", "test")
+    }
+    ood = {s: _labelled(data.load(s, parts="test", size=size), names) for s in ood_styles}
+    return Task(f"style: {', '.join(id_styles)}", names, **seen, ood=ood)
+
+
+def subpopulation_shift(
+    styles: Sequence[str] = ("twemoji",), *, classes: Sequence[str] | None = None, size: int = 32
+) -> Task:
+    """Learn classes from some of their subgroups, be tested on the others (BREEDS, Santurkar 2021).
+
+    Say, animals from mammals, then birds and fish. The OOD test holds all downstream concepts of
+    the "target" subgroups, none of which is trained on; classes with one population are left out.
+    """
+    names = tuple(c for c in _checked_classes(classes) if _has_both_populations(c))
+    if not names:
+        raise ValueError(f"classes: none of {classes} has subgroups of both populations")
+
+    def pick(parts: Sequence[str], population: str) -> Examples:
+        emoji = data.load(styles, parts=parts, size=size)
+        inside = [c.position for c in data.concepts() if c.population == population]
+        return _labelled(emoji.of(inside), names)
+
+    seen = {part: pick((part,), "source") for part in ("train", "validation", "test")}
+    target = pick(("train", "validation", "test"), "target")
+    return Task("sub-population", names, **seen, ood={"other subgroups": target})
+
+
+def few_shot(task: Task, shots: int | None, generator: Generator) -> Task:
+    """Keep `shots` random training examples of each class (all of a smaller class; None: all).
+
+    Raises ValueError when `shots` is less than 1.
+    """
+    if shots is None:
+        return task
+    if shots < 1:
+        raise ValueError(f"shots: got {shots}, accepted: 1 or more, or None for all")
+    order = torch.randperm(len(task.train.labels), generator=generator)
+    labels = task.train.labels[order]
+    rank = torch.stack([(labels == c).cumsum(0) for c in range(len(task.classes))])  # (classes, n)
+    kept = order[rank.gather(0, labels[None])[0] <= shots]
+    return replace(task, train=task.train.at(kept))
+
+
+class Episode(NamedTuple):
+    """An N-way K-shot task D_i^s: learn N concepts from K examples each, answer the queries.
+
+    Labels run from 0 to ways - 1 and number the rows of `concepts`.
+    """
+
+    support: Examples  # ways * shots images
+    query: Examples  # ways * queries images
+    concepts: Tensor  # (ways,) positions of the concepts
+
+
+def sample_episode(
+    emoji: data.Emoji,
+    ways: int,
+    shots: int,
+    queries: int,
+    generator: Generator,
+    support_styles: Sequence[str] = data.STYLES,
+    query_styles: Sequence[str] = data.STYLES,
+) -> Episode:
+    """Draw an episode in which a concept is a class and its styles are the examples.
+
+    Support and query never share an image. With separate style lists the episode crosses styles.
+    Raises ValueError when fewer than `ways` concepts have enough drawings.
+    """
+    for name, value in (("ways", ways), ("shots", shots), ("queries", queries)):
+        if value < 1:
+            raise ValueError(f"{name}: got {value}, accepted: 1 or more")
+    support_ids, query_ids = (
+        [data.STYLES.index(s) for s in styles] for styles in (support_styles, query_styles)
+    )
+    rows: dict[int, tuple[list[int], list[int]]] = {}
+    for concept in emoji.concept[torch.randperm(len(emoji), generator=generator)].tolist():
+        if concept not in rows and len(rows) < ways:
+            drawn = _split_styles(emoji, concept, shots, queries, support_ids, query_ids, generator)
+            if drawn is not None:
+                rows[concept] = drawn
+    if len(rows) < ways:
+        raise ValueError(
+            f"ways: got {ways}, but only {len(rows)} concepts have {shots} drawings in "
+            f"support_styles and {queries} others in query_styles"
+        )
+    support, query = (torch.tensor([r[side] for r in rows.values()]) for side in (0, 1))
+    return Episode(
+        Examples(emoji.images[support.flatten()], torch.arange(ways).repeat_interleave(shots)),
+        Examples(emoji.images[query.flatten()], torch.arange(ways).repeat_interleave(queries)),
+        torch.tensor(list(rows)),
+    )
+
+
+def _split_styles(emoji, concept, shots, queries, support_ids, query_ids, generator):
+    """Rows of one concept for support and query, disjoint; None when there are too few."""
+    rows = (emoji.concept == concept).nonzero()[:, 0]
+    rows = rows[torch.randperm(len(rows), generator=generator)].tolist()
+    style = {row: emoji.style[row].item() for row in rows}
+    # Rows only the support may use come first, so that shared styles are left for the queries.
+    able = sorted((r for r in rows if style[r] in support_ids), key=lambda r: style[r] in query_ids)
+    support = able[:shots]
+    query = [r for r in rows if style[r] in query_ids and r not in support][:queries]
+    return (support, query) if len(support) == shots and len(query) == queries else None
+
+
+def _labelled(emoji: data.Emoji, names: Sequence[str]) -> Examples:
+    """Only the images of the named classes, labelled in the order of `names`."""
+    place = torch.full((len(data.class_names()) + 1,), -1)  # the last row is "no class"
+    for i, name in enumerate(names):
+        place[data.class_names().index(name)] = i
+    labels = place[data.labels_of(emoji.concept)]
+    return Examples(emoji.images, labels).at(labels >= 0)
+
+
+def _has_both_populations(name: str) -> bool:
+    found = {c.population for c in data.concepts() if c.label == name}
+    return {"source", "target"} <= found
+
+
+def _checked_classes(classes: Sequence[str] | None) -> tuple[str, ...]:
+    names = data.class_names() if classes is None else tuple(classes)
+    data.check_choice("classes", names, data.class_names())
+    return names

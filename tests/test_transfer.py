@@ -1,0 +1,414 @@
+"""Recipes: what each may look at, change and remember, on a small task of coloured noise."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from labkit import transfer
+from labkit.augment import Augmentation
+from labkit.encoders import ConvEncoder, VisionTransformer
+from labkit.tasks import Examples, Task, few_shot
+from labkit.transfer import Fit, Schedule, fine_tune, fit, from_scratch, linear_probe
+
+QUICK = Schedule(steps=3, batch=8, record_every=0)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def coloured(count: int, classes: int, seed: int, flips: float = 0.0) -> Examples:
+    """Noise with a little more of the colour that is its label, and some wrong labels."""
+    g = generator(seed)
+    labels = torch.arange(count) % classes
+    noise = torch.randint(0, 160, (count, 3, 16, 16), generator=g)
+    noise[torch.arange(count), labels] += 30
+    wrong = torch.rand(count, generator=g) < flips
+    return Examples(noise.to(torch.uint8), torch.where(wrong, (labels + 1) % classes, labels))
+
+
+def make_task(classes: int = 3, count: int = 24, flips: float = 0.0) -> Task:
+    train, validation, test, ood = (coloured(count, classes, seed, flips) for seed in range(4))
+    ood = {"negative": Examples(255 - ood.images, ood.labels), "another": ood}
+    return Task("colour", ("red", "green", "blue")[:classes], train, validation, test, ood)
+
+
+TASK = make_task()
+
+
+def make_encoder(seed: int = 0) -> ConvEncoder:
+    """A random encoder whose BatchNorm has statistics of its own."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        encoder = ConvEncoder(width=4)
+        encoder(coloured(16, 3, seed=50 + seed).images)
+    return encoder.eval()
+
+
+@pytest.fixture
+def encoder() -> ConvEncoder:
+    return make_encoder()
+
+
+def weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+# Features and accuracy
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_features_are_taken_in_evaluation_mode_and_leave_the_mode_alone(encoder, training) -> None:
+    encoder.train(training)
+    before = weights(encoder)
+    one, many = (transfer.features(encoder, TASK.train.images, batch) for batch in (5, 100))
+    assert torch.allclose(one, many, atol=1e-5) and not one.requires_grad
+    assert equal(weights(encoder), before) and encoder.training == training
+
+
+def test_accuracy_is_the_share_of_right_answers() -> None:
+    class Red(nn.Module):
+        def forward(self, images):
+            return torch.tensor([1.0, 0.0, 0.0]).expand(len(images), 3)
+
+    examples = Examples(TASK.test.images[:5], torch.tensor([0, 1, 0, 2, 0]))
+    assert transfer.accuracy(Red(), examples) == pytest.approx(3 / 5)
+
+
+def test_a_new_head_is_drawn_like_torch_s_and_only_from_the_generator(encoder) -> None:
+    one, two = (transfer.new_classifier(encoder, 50, generator(1)).head for _ in range(2))
+    assert equal(weights(one), weights(two))
+    values, bound = torch.cat([one.weight.flatten(), one.bias]), encoder.dim**-0.5
+    assert values.abs().max() <= bound
+    assert values.std().item() == pytest.approx(bound / 3**0.5, rel=0.1)
+
+
+# Linear probe
+
+
+def probe_by_hand(train: np.ndarray, labels: np.ndarray, strength: float) -> LogisticRegression:
+    """scikit-learn, cold-started, on features shifted and scaled by one number each."""
+    z = (train - train.mean()) / train.std(ddof=1)
+    return LogisticRegression(C=strength, tol=1e-8, max_iter=20_000).fit(z, labels)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("strength", [0.01, 1.0, 100.0])
+def test_the_probe_is_scikit_learn_s_logistic_regression(encoder, classes, strength) -> None:
+    task = make_task(classes, flips=0.2)
+    train, test = (
+        transfer.features(encoder, e.images).double().numpy() for e in (task.train, task.test)
+    )
+    regression = probe_by_hand(train, task.train.labels.numpy(), strength)
+    probe = linear_probe(encoder, task, [strength])
+    assert probe.chosen == strength
+    with torch.no_grad():
+        ours = probe.model(task.test.images).double().softmax(dim=1).numpy()
+    theirs = regression.predict_proba((test - train.mean()) / train.std(ddof=1))
+    assert np.abs(ours - theirs).max() < 2e-3
+    clear = np.abs(np.diff(np.sort(theirs)[:, -2:])).ravel() > 5e-3
+    assert clear.sum() > 10
+    assert (ours.argmax(axis=1) == theirs.argmax(axis=1))[clear].all()
+
+
+@pytest.mark.parametrize("absent", [0, 1, 2])
+def test_a_class_without_examples_is_never_predicted(encoder, absent) -> None:
+    seen = TASK.train.labels != absent
+    task = replace(TASK, train=TASK.train.at(seen))
+    model = linear_probe(encoder, task).model
+    everything = torch.cat([TASK.test.images, 255 - TASK.test.images, TASK.train.images])
+    found = transfer.features(model, everything)
+    assert found.shape[1] == 3 and (found.softmax(dim=1)[:, absent] == 0).all()
+    assert transfer.accuracy(model, task.train) > 0.8, "and the others keep their own numbers"
+
+
+@given(shots=st.integers(1, 4), seed=st.integers(0, 20))
+@settings(max_examples=15)
+def test_a_weak_penalty_fits_a_few_shots_without_error(shots, seed) -> None:
+    """At most 12 points in 16 dimensions can be separated, whatever the features."""
+    few = few_shot(TASK, shots, generator(seed))
+    assert transfer.accuracy(linear_probe(make_encoder(), few, [100.0]).model, few.train) == 1
+
+
+def test_the_strength_is_chosen_on_validation_and_nothing_else(encoder) -> None:
+    task = make_task(flips=0.3)
+    probe = linear_probe(encoder, task)
+    alone = {c: linear_probe(encoder, task, [c]).validation for c in transfer.PROBE_STRENGTHS}
+    assert probe.validation == max(alone.values())
+    assert probe.validation == transfer.accuracy(probe.model, task.validation)
+    assert len(set(alone.values())) > 1, "the choice matters here"
+
+    def shuffled(examples: Examples) -> Examples:
+        order = torch.randperm(len(examples.labels), generator=generator(9))
+        return Examples(examples.images, examples.labels[order])
+
+    ood = {name: shuffled(examples) for name, examples in task.ood.items()}
+    blind = linear_probe(encoder, replace(task, test=shuffled(task.test), ood=ood))
+    assert blind.chosen == probe.chosen and equal(weights(blind.model), weights(probe.model))
+
+
+def test_of_equally_good_strengths_the_simplest_is_chosen(encoder) -> None:
+    one = replace(TASK, validation=TASK.train.at(torch.tensor([0])))  # right or wrong, no more
+    right = [c for c in (0.1, 1.0, 10.0) if linear_probe(encoder, one, [c]).validation == 1]
+    assert linear_probe(encoder, one, [10.0, 0.1, 1.0]).chosen == right[0]
+
+
+def test_a_probe_is_ready_to_use_and_leaves_its_encoder_alone(encoder) -> None:
+    before = weights(encoder)
+    model = linear_probe(encoder, TASK).model
+    assert not any(module.training for module in model.modules())
+    transfer.accuracy(model, TASK.test)
+    assert not any(module.training for module in model.modules()), "even after it was tested"
+    assert equal(weights(encoder), before) and equal(weights(model.encoder), before)
+    assert model.encoder is not encoder
+
+
+# The fit loop
+
+
+def run_fit(encoder, seed: int = 0, schedule: Schedule = QUICK, **arguments) -> Fit:
+    model = transfer.new_classifier(encoder, 3, generator(seed))
+    return fit(model, TASK, 0.05, generator(seed), schedule, **arguments)
+
+
+def test_the_same_generator_gives_the_same_fit_and_another_a_different_one(encoder) -> None:
+    augmented = replace(QUICK, augmentation=Augmentation(crop=0.3, flip=0.5), record_every=1)
+    one = run_fit(encoder, 1, augmented)
+    torch.rand(7)  # the global generator must not matter
+    two = run_fit(encoder, 1, augmented)
+    assert equal(weights(one.model), weights(two.model)) and one.history == two.history
+    assert not equal(weights(one.model), weights(run_fit(encoder, 2, augmented).model))
+
+
+def test_one_step_is_stochastic_gradient_descent(encoder) -> None:
+    """With the whole training set as its batch, the first step is known: w - lr * gradient."""
+    model = transfer.new_classifier(encoder, 3, generator()).train()
+    expected = copy.deepcopy(model)
+    loss = nn.functional.cross_entropy(expected(TASK.train.images), TASK.train.labels)
+    loss.backward()
+    fit(model, TASK, 0.1, generator(), Schedule(steps=1, batch=24, record_every=0))
+    for new, old in zip(model.parameters(), expected.parameters(), strict=True):
+        assert torch.allclose(new, old - 0.1 * old.grad, atol=1e-5)
+
+
+def test_training_learns_the_task(encoder) -> None:
+    model = transfer.new_classifier(encoder, 3, generator())
+    before = transfer.accuracy(model, TASK.validation)
+    after = fit(model, TASK, 0.05, generator(), Schedule(steps=40, batch=12, record_every=0))
+    assert after.validation > max(before, 0.6)
+    assert after.validation == transfer.accuracy(after.model, TASK.validation)
+    assert not any(module.training for module in after.model.modules())
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "expected"),
+    [(4, 2, [0, 2, 4]), (5, 2, [0, 2, 4, 5]), (2, 5, [0, 2]), (3, 0, []), (1, 1, [0, 1])],
+)
+def test_the_history_is_recorded_at_the_start_the_end_and_between(
+    encoder, steps, every, expected
+) -> None:
+    schedule = Schedule(steps=steps, batch=8, record_every=every)
+    result = run_fit(encoder, schedule=schedule)
+    assert [moment.step for moment in result.history] == expected
+    if expected:
+        last = result.history[-1]
+        assert last.id == transfer.accuracy(result.model, TASK.test)
+        assert last.ood == {k: transfer.accuracy(result.model, e) for k, e in TASK.ood.items()}
+
+
+def test_recording_does_not_change_what_is_learned(encoder) -> None:
+    one, two = (run_fit(encoder, schedule=replace(QUICK, record_every=n)) for n in (0, 1))
+    assert equal(weights(one.model), weights(two.model))
+
+
+def test_callbacks_see_every_step_and_progress_reaches_the_end(encoder) -> None:
+    steps, shares, snapshots = [], [], []
+    result = run_fit(
+        encoder,
+        progress=lambda share, text: shares.append(share),
+        on_step=lambda step, model: (steps.append(step), snapshots.append(weights(model))),
+    )
+    assert steps == [0, 1, 2, 3] and shares == pytest.approx([1 / 3, 2 / 3, 1])
+    assert equal(snapshots[0], weights(transfer.new_classifier(encoder, 3, generator())))
+    assert equal(snapshots[-1], weights(result.model))
+    assert not any(equal(a, b) for a, b in itertools.pairwise(snapshots))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_norms_keep_their_statistics_and_still_learn(encoder, frozen) -> None:
+    before = weights(encoder)
+    after = weights(run_fit(encoder, schedule=replace(QUICK, freeze_norm=frozen)).model.encoder)
+    statistics = [name for name in before if "running" in name or "tracked" in name]
+    assert len(statistics) > 20
+    for name in statistics:
+        assert torch.equal(before[name], after[name]) == frozen, name
+    assert not torch.equal(before["norm.weight"], after["norm.weight"])
+
+
+def test_frozen_weights_stay_as_they_are(encoder) -> None:
+    model = transfer.new_classifier(encoder, 3, generator())
+    model.encoder.requires_grad_(False)
+    before = [p.clone() for p in model.encoder.parameters()]
+    fit(model, TASK, 0.1, generator(), QUICK)
+    assert all(map(torch.equal, before, model.encoder.parameters()))
+
+
+@given(count=st.integers(1, 40), batch=st.integers(1, 12), seed=st.integers(0, 9))
+@settings(max_examples=40)
+def test_every_row_is_seen_once_before_any_comes_again(count, batch, seed) -> None:
+    schedule = Schedule(batch=batch)
+    batches = list(itertools.islice(transfer._batches(count, schedule, generator(seed)), 2 * count))
+    assert {len(rows) for rows in batches} == {min(batch, count)}
+    stream = torch.cat(batches)
+    for epoch in stream.split(count):
+        assert len(epoch.unique()) == len(epoch)
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("lr", [0, -0.1, float("nan")])
+def test_a_learning_rate_that_is_not_positive_is_refused(encoder, lr) -> None:
+    with pytest.raises(ValueError, match=f"lr: got {lr}"):
+        fine_tune(encoder, TASK, lr, generator(), QUICK)
+
+
+def test_divergence_is_an_error_that_says_what_to_do(encoder) -> None:
+    with pytest.raises(FloatingPointError, match=r"at step \d+: lower lr \(1e\+30\)"):
+        fine_tune(encoder, TASK, 1e30, generator(), replace(QUICK, steps=20))
+
+
+def test_a_task_of_one_class_is_refused_by_every_recipe(encoder) -> None:
+    single = replace(TASK, train=TASK.train.at(TASK.train.labels == 1))
+    with pytest.raises(ValueError, match="task: .*one class"):
+        linear_probe(encoder, single)
+    for recipe in (fine_tune, from_scratch):
+        with pytest.raises(ValueError, match="task: .*one class"):
+            recipe(encoder, single, 0.1, generator(), QUICK)
+
+
+@pytest.mark.parametrize("field", [{"steps": 0}, {"batch": 0}, {"record_every": -1}])
+def test_impossible_schedules_are_refused(field) -> None:
+    with pytest.raises(ValueError, match="schedule: steps and batch"):
+        Schedule(**field)
+
+
+# Fine-tuning and training from scratch
+
+
+def test_fine_tuning_starts_from_the_encoder_and_does_not_change_it(encoder) -> None:
+    before = weights(encoder)
+    result = fine_tune(encoder, TASK, 1e-9, generator(), replace(QUICK, freeze_norm=True))
+    assert equal(weights(encoder), before)
+    for name, value in result.model.encoder.state_dict().items():
+        assert torch.allclose(value, before[name], atol=1e-6), "a tiny step is a tiny change"
+    assert not equal(
+        weights(fine_tune(encoder, TASK, 0.1, generator(), QUICK).model.encoder), before
+    )
+    assert equal(weights(encoder), before)
+
+
+def test_fine_tuning_and_scratch_use_the_same_training(encoder) -> None:
+    """Scratch is fine-tuning of a random network: given that network, the results are one."""
+    g = generator(4)
+    fresh = transfer.reinitialised(encoder, g)
+    one = fine_tune(fresh, TASK, 0.05, g, QUICK)
+    two = from_scratch(encoder, TASK, 0.05, generator(4), QUICK)
+    assert equal(weights(one.model), weights(two.model))
+
+
+def test_from_scratch_remembers_nothing() -> None:
+    one, two = make_encoder(1), make_encoder(2)
+    assert not torch.equal(one.norm.running_mean, two.norm.running_mean)
+    before = weights(one)
+    fits = [from_scratch(encoder, TASK, 0.05, generator(3), QUICK) for encoder in (one, two)]
+    assert equal(*(weights(fit.model) for fit in fits))
+    assert equal(weights(one), before)
+    other = from_scratch(one, TASK, 0.05, generator(5), QUICK)
+    assert not equal(weights(other.model), weights(fits[0].model))
+
+
+def test_a_transformer_from_scratch_remembers_nothing() -> None:
+    encoders = [VisionTransformer(dim=8, depth=1, heads=2, patch=8, size=16) for _ in range(2)]
+    fits = [from_scratch(encoder, TASK, 0.05, generator(3), QUICK) for encoder in encoders]
+    assert equal(*(weights(fit.model) for fit in fits))
+
+
+def test_reinitialising_draws_nothing_from_the_global_generator(encoder) -> None:
+    state = torch.random.get_rng_state()
+    transfer.reinitialised(encoder, generator())
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_layer_that_cannot_be_reinitialised_is_named() -> None:
+    class Shift(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.by = nn.Parameter(torch.zeros(3))
+
+    with pytest.raises(ValueError, match=r"encoder: 1 \(Shift\) cannot be reinitialised"):
+        transfer.reinitialised(nn.Sequential(nn.Linear(3, 3), Shift()), generator())
+
+
+# Choosing a learning rate
+
+
+def test_the_best_rate_is_the_best_on_validation() -> None:
+    scores = {0.1: 0.5, 0.01: 0.8, 0.001: 0.7}
+    best = transfer.best_rate(lambda lr: Fit(None, scores[lr], chosen=lr), list(scores))
+    assert (best.chosen, best.validation) == (0.01, 0.8)
+
+
+def test_a_diverged_rate_loses_and_others_are_still_tried(encoder) -> None:
+    tried = []
+
+    def run(lr: float) -> Fit:
+        tried.append(lr)
+        return fine_tune(encoder, TASK, lr, generator(), replace(QUICK, steps=6))
+
+    assert transfer.best_rate(run, [1e30, 0.01]).chosen == 0.01 and tried == [1e30, 0.01]
+    with pytest.raises(FloatingPointError, match="every learning rate of .1e.30. diverged"):
+        transfer.best_rate(run, [1e30])
+
+
+def test_other_errors_are_not_mistaken_for_divergence() -> None:
+    def run(lr: float) -> Fit:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        transfer.best_rate(run, [0.1])
+
+
+class Impatient(LogisticRegression):
+    """Gives up early where the penalty is weak."""
+
+    enough = 0.1
+
+    def fit(self, x, y):
+        self.max_iter = 1000 if self.C <= self.enough else 1
+        return super().fit(x, y)
+
+
+def test_an_unconverged_probe_is_no_probe(encoder, monkeypatch) -> None:
+    task = make_task(flips=0.3)
+    expected = linear_probe(encoder, task, [0.01, 0.1])
+    monkeypatch.setattr(transfer, "LogisticRegression", Impatient)
+    probe = linear_probe(encoder, task, [10.0, 0.1, 0.01, 1.0])
+    assert probe.chosen == expected.chosen and equal(weights(probe.model), weights(expected.model))
+    monkeypatch.setattr(Impatient, "enough", 0)
+    with pytest.raises(ValueError, match="strengths: the probe converges for none"):
+        linear_probe(encoder, task)
