@@ -107,7 +107,7 @@ def neighbours() -> Panel:
         compute,
         plots.draw_neighbours,
         describe_neighbours,
-        size=(11, 4.6),
+        size=(11, 4.2),
         rows=2,
         title="What lies near an emoji the encoder has never seen?",
         emoji=ipywidgets.Dropdown(options=shown, value=start, description="Emoji"),
