@@ -198,11 +198,17 @@ def describe_learned(result: Learned) -> str:
 def own_task() -> Panel:
     """Choose classes, labels, styles and methods; train them live."""
     encoder = encoders.load("clip-conv").image
+    names = {look.name: key for key, look in plots.METHODS.items() if key != "lp-ft"}
 
     def compute(classes, shots, style, ood_style, methods, seed, progress) -> Learned:
+        # Every setting of the controls is a task: one class is told from all others, and a second
+        # style equal to the first is replaced by another (the picture's text names the one used).
+        classes = classes if len(classes) > 1 else data.class_names()
+        if style == ood_style:
+            ood_style = next(s for s in data.MONO_STYLES if s != style)
+        methods = methods or tuple(names.values())
         return compute_learned(encoder, classes, shots, style, ood_style, methods, seed, progress)
 
-    names = {look.name: key for key, look in plots.METHODS.items() if key != "lp-ft"}
     return panel(
         compute,
         draw_learned,
