@@ -81,7 +81,7 @@ def encoder():
 
 
 def test_own_task_trains_every_method_and_repeats(encoder, monkeypatch) -> None:
-    monkeypatch.setattr(explorers, "LIVE_STEPS", 4)
+    monkeypatch.setattr(explorers.motivation, "LIVE_STEPS", 4)
     done = []
     one = learn(encoder, progress=lambda fraction, text: done.append(fraction))
     assert set(one.histories) == {"probe", "fine-tuning", "scratch"}
@@ -104,7 +104,7 @@ def test_impossible_choices_are_explained(encoder, changes: dict, message: str) 
 
 
 def test_the_panel_waits_for_its_button_then_shows_the_result(monkeypatch) -> None:
-    monkeypatch.setattr(explorers, "LIVE_STEPS", 2)
+    monkeypatch.setattr(explorers.motivation, "LIVE_STEPS", 2)
     panel = explorers.own_task()
     assert panel.result is None
     panel.controls["classes"].value = ("plant", "clothing")

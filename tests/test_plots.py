@@ -21,6 +21,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from labkit import plots
+from labkit.evaluate import ShotsCurve
 from labkit.plots import INK, METHODS, Picture, spread
 from labkit.transfer import Moment
 
@@ -196,9 +197,9 @@ def render(fig) -> None:
     Picture(fig, "a test")
 
 
-def curve(method: str, mean: list[float]) -> plots.ShotsCurve:
+def curve(method: str, mean: list[float]) -> ShotsCurve:
     mean = np.array(mean)
-    return plots.ShotsCurve(method, np.array([1, 10, 100]), mean, mean - 0.05, mean + 0.05)
+    return ShotsCurve(method, np.array([1, 10, 100]), mean, mean - 0.05, mean + 0.05)
 
 
 def test_shots_are_drawn_with_bands_names_and_chance() -> None:

@@ -1,4 +1,4 @@
-"""One named panel per idea. Each is three pure functions and a line that wires them together."""
+"""Notebook 01: neighbours before and after pretraining, and a task of one's own choice."""
 
 from __future__ import annotations
 

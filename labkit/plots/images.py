@@ -1,0 +1,62 @@
+"""Pictures of emoji: grids, and rows of nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from labkit.plots.style import INK, shorten, style
+
+
+@style()
+def draw_images(ax: Axes, images: np.ndarray, titles: Sequence[str] = (), columns: int = 0) -> None:
+    """A grid of pictures in one axes; images: (n, 3, size, size) uint8, NumPy or torch."""
+    images = np.asarray(images).transpose(0, 2, 3, 1)  # (n, size, size, 3)
+    n, size = images.shape[:2]
+    columns = columns or n
+    step, room = size * 1.15, size * (0.3 if len(titles) else 0)  # room for titles
+    for i, image in enumerate(images):
+        left, top = i % columns * step, i // columns * (step + room)
+        ax.imshow(image, extent=(left, left + size, top + size, top))
+        if len(titles):
+            middle, below = left + size / 2, top + size * 1.06
+            ax.text(middle, below, titles[i], ha="center", va="top", fontsize=12)
+    rows = -(-n // columns)
+    ax.set(xlim=(-1, columns * step), ylim=(rows * (step + room), -1), aspect="equal")
+    ax.axis("off")
+
+
+@style()
+def draw_neighbours(axes: np.ndarray, result) -> None:
+    """Two rows of nearest images: by random features above, by pretrained ones below.
+
+    A neighbour of the query's own class is framed and ticked; the titles count them.
+    """
+    for ax, network in zip(axes, ("random", "pretrained"), strict=True):
+        same = result.same_class[network]
+        images = np.concatenate([result.query[None], result.images[network]])
+        names = [result.name, *result.names[network]]
+        marks = ["", *("✓ " if flag else "✗ " for flag in same)]
+        draw_images(
+            ax, images, [mark + shorten(name) for mark, name in zip(marks, names, strict=True)]
+        )
+        frame_first(ax, images.shape[-1])
+        before = "Before pretraining" if network == "random" else "After pretraining"
+        ax.set_title(f"{before}: {sum(same)} of {len(same)} share its class ({result.label})")
+
+
+def frame_first(ax: Axes, size: int) -> None:
+    """Set the first picture of a row apart: it is the question, the others are the answer."""
+    ax.plot(np.array([0, 1, 1, 0, 0]) * size, np.array([0, 0, 1, 1, 0]) * size, color=INK, lw=3)
+
+
+@style()
+def label_grid(ax: Axes, rows: Sequence[str], columns: Sequence[str], size: int) -> None:
+    """Name the rows and columns of a `draw_images` grid of untitled pictures."""
+    step = size * 1.15
+    for i, name in enumerate(rows):
+        ax.text(-size * 0.15, i * step + size / 2, name, ha="right", va="center", fontsize=13)
+    for j, name in enumerate(columns):
+        ax.text(j * step + size / 2, -size * 0.1, name, rotation=30, fontsize=11, va="bottom")
