@@ -14,6 +14,8 @@ from torch import Generator, Tensor
 
 from labkit import data
 
+DOWNSTREAM = ("train", "validation", "test")
+
 
 class Examples(NamedTuple):
     """Labelled images."""
@@ -48,11 +50,13 @@ def style_shift(
     *,
     classes: Sequence[str] | None = None,
     size: int = 32,
+    split: int | None = None,
 ) -> Task:
     """Learn the classes in some styles, be tested on unseen concepts in these and in other styles.
 
-    `ood_styles` are all others unless given; `classes` are all twelve unless given. Raises
-    ValueError for an unknown style or class, or when a style is both in and out of distribution.
+    `ood_styles` are all others unless given; `classes` are all twelve unless given. `split` divides
+    the downstream concepts anew (`downstream_parts`). Raises ValueError for an unknown style or
+    class, or when a style is both in and out of distribution.
     """
     id_styles = tuple(id_styles)
     ood_styles = (
@@ -60,17 +64,22 @@ def style_shift(
     )
     if set(id_styles) & set(ood_styles):
         raise ValueError(f"ood_styles: {set(id_styles) & set(ood_styles)} are in id_styles too")
-    names = _checked_classes(classes)
-    seen = {
-        part: _labelled(data.load(id_styles, parts=part, size=size), names)
-        for part in ("train", "validation", "test")
+    names, parts = _checked_classes(classes), downstream_parts(split)
+    emoji = data.load(id_styles, parts=DOWNSTREAM, size=size)
+    seen = {part: _labelled(emoji.of(positions), names) for part, positions in parts.items()}
+    ood = {
+        style: _labelled(data.load(style, parts=DOWNSTREAM, size=size).of(parts["test"]), names)
+        for style in ood_styles
     }
-    ood = {s: _labelled(data.load(s, parts="test", size=size), names) for s in ood_styles}
     return Task(f"style: {', '.join(id_styles)}", names, **seen, ood=ood)
 
 
 def subpopulation_shift(
-    styles: Sequence[str] = ("twemoji",), *, classes: Sequence[str] | None = None, size: int = 32
+    styles: Sequence[str] = ("twemoji",),
+    *,
+    classes: Sequence[str] | None = None,
+    size: int = 32,
+    split: int | None = None,
 ) -> Task:
     """Learn classes from some of their subgroups, be tested on the others (BREEDS, Santurkar 2021).
 
@@ -81,14 +90,35 @@ def subpopulation_shift(
     if not names:
         raise ValueError(f"classes: none of {classes} has subgroups of both populations")
 
-    def pick(parts: Sequence[str], population: str) -> Examples:
-        emoji = data.load(styles, parts=parts, size=size)
-        inside = [c.position for c in data.concepts() if c.population == population]
-        return _labelled(emoji.of(inside), names)
-
-    seen = {part: pick((part,), "source") for part in ("train", "validation", "test")}
-    target = pick(("train", "validation", "test"), "target")
+    emoji = data.load(styles, parts=DOWNSTREAM, size=size)
+    source, target = (
+        emoji.of([c.position for c in data.concepts() if c.population == population])
+        for population in ("source", "target")
+    )
+    parts = downstream_parts(split)
+    seen = {part: _labelled(source.of(positions), names) for part, positions in parts.items()}
+    target = _labelled(target, names)
     return Task("sub-population", names, **seen, ood={"other subgroups": target})
+
+
+def downstream_parts(split: int | None = None) -> dict[str, list[int]]:
+    """The concepts of the train, validation and test part: part -> positions.
+
+    None gives the parts of splits.csv. A number seeds another draw of the same downstream concepts
+    with the same count per class and part, for intervals that include the luck of the split; what
+    was upstream stays upstream.
+    """
+    concepts = [c for c in data.concepts() if c.part in DOWNSTREAM]
+    if split is None:
+        return {p: [c.position for c in concepts if c.part == p] for p in DOWNSTREAM}
+    generator = Generator().manual_seed(split)
+    found: dict[str, list[int]] = {part: [] for part in DOWNSTREAM}
+    for name in data.class_names():
+        members = [c for c in concepts if c.label == name]
+        order = torch.randperm(len(members), generator=generator).tolist()
+        for place, member in zip(order, members, strict=True):
+            found[member.part].append(members[place].position)
+    return {part: sorted(positions) for part, positions in found.items()}
 
 
 def few_shot(task: Task, shots: int | None, generator: Generator) -> Task:

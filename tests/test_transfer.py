@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from labkit import transfer
+from labkit import training, transfer
 from labkit.augment import Augmentation
 from labkit.encoders import ConvEncoder, VisionTransformer
 from labkit.tasks import Examples, Task, few_shot
@@ -271,7 +271,7 @@ def test_frozen_weights_stay_as_they_are(encoder) -> None:
 @settings(max_examples=40)
 def test_every_row_is_seen_once_before_any_comes_again(count, batch, seed) -> None:
     schedule = Schedule(batch=batch)
-    batches = list(itertools.islice(transfer._batches(count, schedule, generator(seed)), 2 * count))
+    batches = list(itertools.islice(training._batches(count, schedule, generator(seed)), 2 * count))
     assert {len(rows) for rows in batches} == {min(batch, count)}
     stream = torch.cat(batches)
     for epoch in stream.split(count):
@@ -406,7 +406,7 @@ class Impatient(LogisticRegression):
 def test_an_unconverged_probe_is_no_probe(encoder, monkeypatch) -> None:
     task = make_task(flips=0.3)
     expected = linear_probe(encoder, task, [0.01, 0.1])
-    monkeypatch.setattr(transfer, "LogisticRegression", Impatient)
+    monkeypatch.setattr("labkit.probe.LogisticRegression", Impatient)
     probe = linear_probe(encoder, task, [10.0, 0.1, 0.01, 1.0])
     assert probe.chosen == expected.chosen and equal(weights(probe.model), weights(expected.model))
     monkeypatch.setattr(Impatient, "enough", 0)

@@ -1,0 +1,137 @@
+"""Notebook 06's table: scratch, LP, FT, LP-FT, WiSE-FT and surgical tuning under six shifts.
+
+    python data/sweep_lp_ft.py                                # all cores, about an hour on two
+    python data/sweep_lp_ft.py --scheduler tcp://host:8786    # on a dask.distributed cluster
+
+Writes data/sweeps/lp_ft.csv: a row for every network trained, `picked` marking the one that its
+method chose by ID validation. A seed draws the split of the downstream concepts, the heads and the
+batches. OOD accuracies are recorded for every network and choose nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+
+from labkit import data, encoders, evaluate, tasks, transfer
+from labkit.sweep import Row, command_line
+
+SEEDS = range(10)
+STEPS = 80  # of 32 images, for every method but scratch, which gets twice as many
+RATES = {
+    "scratch": (0.03, 0.1),
+    "fine-tuning": (0.003, 0.01, 0.03, 0.1),
+    "lp-ft": (0.0001, 0.0003, 0.001, 0.003, 0.01),
+    "surgical": (0.001, 0.01),
+}
+SURGICAL_STAGES = ("blocks.0", "blocks.5")  # the first block, and the last
+FLAT = data.COLOUR_STYLES
+SHIFTS = {
+    "colour to shaded and mono": ("clip-conv", FLAT, data.SHADED_STYLES + data.MONO_STYLES),
+    "shaded to mono": ("clip-conv", data.SHADED_STYLES, data.MONO_STYLES),
+    "twemoji to nine others": ("clip-conv", ("twemoji",), None),
+    "three colour to two colour": ("clip-conv", FLAT[:3], FLAT[3:5]),  # ID is close to OOD
+    "sub-population": ("clip-conv", FLAT, None),
+    "poor features": ("simclr-conv", FLAT, data.SHADED_STYLES + data.MONO_STYLES),
+}
+
+
+def make_task(shift: str, seed: int) -> tasks.Task:
+    _, styles, ood_styles = SHIFTS[shift]
+    if shift == "sub-population":
+        return tasks.subpopulation_shift(styles, split=seed)
+    return tasks.style_shift(styles, ood_styles, split=seed)
+
+
+class Run:
+    """All methods on one task; each returns its candidates, one network per learning rate."""
+
+    def __init__(self, shift: str, seed: int) -> None:
+        self.task, self.seed = make_task(shift, seed), seed
+        self.encoder = encoders.load(SHIFTS[shift][0]).image
+        self.probe = transfer.linear_probe(self.encoder, self.task)
+        self.start = self.features(self.encoder)
+
+    def generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed)
+
+    def schedule(self, times: int = 1, freeze_norm: bool = False) -> transfer.Schedule:
+        return transfer.Schedule(times * STEPS, record_every=0, freeze_norm=freeze_norm)
+
+    def candidates(self) -> dict[str, dict[str, transfer.Fit]]:
+        """method -> {what was tried: the network}."""
+        task, encoder = self.task, self.encoder
+        tuned = {
+            f"{lr:g}": transfer.lp_ft(
+                encoder, task, lr, self.generator(), self.schedule(freeze_norm=True),
+                probe=self.probe,
+            )
+            for lr in RATES["lp-ft"]
+        }  # fmt: skip
+        return {
+            "probe": {f"C {self.probe.chosen:g}": self.probe},
+            "fine-tuning": {
+                f"{lr:g}": transfer.fine_tune(encoder, task, lr, self.generator(), self.schedule())
+                for lr in RATES["fine-tuning"]
+            },
+            "lp-ft": tuned,
+            "wise-ft": {lr: transfer.wise_ft(self.probe, fit, task) for lr, fit in tuned.items()},
+            "surgical": {
+                f"{stage} {lr:g}": self.surgical(stage, lr)
+                for stage in SURGICAL_STAGES
+                for lr in RATES["surgical"]
+            },
+            "scratch": {
+                f"{lr:g}": transfer.from_scratch(
+                    encoder, task, lr, self.generator(), self.schedule(times=2)
+                )
+                for lr in RATES["scratch"]
+            },
+        }
+
+    def surgical(self, stage: str, lr: float) -> transfer.Fit:
+        model = transfer.train_only(copy.deepcopy(self.probe.model), stage)
+        return transfer.fit(model, self.task, lr, self.generator(), self.schedule(freeze_norm=True))
+
+    def features(self, encoder: torch.nn.Module) -> dict[str, torch.Tensor]:
+        tests = {"id": self.task.test, **self.task.ood}
+        return {name: transfer.features(encoder, test.images) for name, test in tests.items()}
+
+    def measure(self, fit: transfer.Fit) -> Row:
+        """Accuracies, and how far the test images' features have moved, averaged over OOD tests."""
+        found = self.features(fit.model.encoder)
+        labels = {"id": self.task.test.labels} | {n: t.labels for n, t in self.task.ood.items()}
+        with torch.no_grad():
+            right = {
+                name: (fit.model.head(x).argmax(dim=1) == labels[name]).float().mean().item()
+                for name, x in found.items()
+            }
+        moved = {name: evaluate.movement(self.start[name], x).mean for name, x in found.items()}
+        return {
+            "validation": f"{fit.validation:.4f}",
+            "id": f"{right.pop('id'):.4f}",
+            "ood": f"{np.mean(list(right.values())):.4f}",
+            "moved_id": f"{moved.pop('id'):.4g}",
+            "moved_ood": f"{np.mean(list(moved.values())):.4g}",
+        }
+
+
+def run(shift: str, seed: int) -> list[Row]:
+    torch.set_num_threads(1)
+    here = Run(shift, seed)
+    rows = []
+    for method, tried in here.candidates().items():
+        best = max(tried, key=lambda setting: tried[setting].validation)
+        rows += [
+            {"method": method, "setting": setting, "picked": setting == best, **here.measure(fit)}
+            for setting, fit in tried.items()
+        ]
+    return rows
+
+
+CELLS = [{"shift": shift, "seed": seed} for seed in SEEDS for shift in SHIFTS]
+
+if __name__ == "__main__":
+    command_line(run, CELLS, data.DATA / "sweeps/lp_ft.csv", __doc__)

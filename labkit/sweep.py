@@ -1,0 +1,110 @@
+"""Run an experiment over many settings: on all cores or a cluster, resumable, a failure at a time.
+
+    failed = sweep(run, cells, out)
+
+A *cell* is one setting, a dict such as {"shift": "near", "seed": 3}. `run(**cell)` returns the rows
+it measured, dicts of plain values, and `out` gathers all rows in a CSV table, each with its cell's
+values first. Cells that are in the table already are not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import joblib
+from tqdm import tqdm
+
+Row = dict[str, Any]
+
+
+def sweep(
+    run: Callable[..., list[Row]],
+    cells: Sequence[Row],
+    out: Path,
+    jobs: int = -1,
+    scheduler: str | None = None,
+) -> dict[str, str]:
+    """Run what is missing, writing `out` after each cell; return failed cell -> traceback.
+
+    jobs: processes, -1 for one per core. scheduler: the address of a `dask.distributed` scheduler
+    ("tcp://host:8786"), whose workers need this package installed; `jobs` then counts for nothing.
+    """
+    rows = read_rows(out)
+    keys = list(cells[0])
+    done = {tuple(row[key] for key in keys) for row in rows}
+    missing = [c for c in cells if tuple(str(c[key]) for key in keys) not in done]
+    failed = {}
+    with cluster(scheduler):
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+        results = parallel(joblib.delayed(attempt)(run, cell) for cell in missing)
+        bar = tqdm(results, total=len(cells), initial=len(cells) - len(missing), unit="cell")
+        for cell, found, problem in bar:
+            if problem:
+                failed[str(cell)] = problem
+                bar.set_postfix(failed=len(failed))
+                continue
+            rows += [{**cell, **row} for row in found]
+            write_rows(out, rows)
+    return failed
+
+
+def cluster(scheduler: str | None):
+    """A context in which joblib works on a Dask cluster; for None, one that changes nothing."""
+    if scheduler is None:
+        return nullcontext()
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise RuntimeError("scheduler: needs `pip install distributed`") from error
+    client = Client(scheduler)  # joblib's backend asks for the current client
+    return joblib.parallel_config(backend="dask", client=client)
+
+
+def attempt(run: Callable[..., list[Row]], cell: Row) -> tuple[Row, list[Row], str]:
+    """One cell: its rows, or the traceback; a failure must not lose the other cells' work."""
+    try:
+        return cell, run(**cell), ""
+    except Exception:
+        return cell, [], traceback.format_exc()
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write the table, all of it or nothing, sorted: the order of arrival leaves no trace."""
+    lines = [{name: str(value) for name, value in row.items()} for row in rows]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(lines, key=lambda row: list(row.values())))
+    temporary.replace(path)
+
+
+def command_line(
+    run: Callable[..., list[Row]], cells: Sequence[Row], out: Path, about: str
+) -> None:
+    """The main function of a sweep script: parse the options, run, tell what failed."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=-1, help="processes (default: all cores)")
+    parser.add_argument("--scheduler", help="a dask.distributed scheduler, e.g. tcp://host:8786")
+    parser.add_argument("--out", type=Path, default=out, help=f"default: {out.name}")
+    options = parser.parse_args()
+    failed = sweep(run, cells, options.out, options.jobs, options.scheduler)
+    for cell, problem in failed.items():
+        print(f"{cell} failed:\n{problem}", file=sys.stderr)
+    if failed:
+        sys.exit(f"{len(failed)} of {len(cells)} cells failed; the same command tries them again.")

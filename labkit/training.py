@@ -1,0 +1,209 @@
+"""The one training loop, what it trains, and what it remembers.
+
+Nothing here looks at an OOD image except to record how well it is classified.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+from tqdm.auto import tqdm
+
+from labkit.augment import Augmentation
+from labkit.tasks import Examples, Task
+
+NO_AUGMENTATION = Augmentation()
+
+
+class Classifier(nn.Module):
+    """An encoder B and a linear head v: f(x) = v B(x)."""
+
+    def __init__(self, encoder: nn.Module, head: nn.Linear) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.encoder(images))  # (n, classes)
+
+
+class Moment(NamedTuple):
+    """What `fit` records: the test accuracies after so many steps."""
+
+    step: int
+    id: float
+    ood: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained classifier, how it got there, and what was chosen on validation."""
+
+    model: Classifier
+    validation: float  # accuracy
+    history: tuple[Moment, ...] = ()
+    chosen: float | None = None  # the learning rate, or the probe's strength C
+
+
+def new_classifier(encoder: nn.Module, classes: int, generator: Generator) -> Classifier:
+    """A copy of `encoder` with a fresh head, drawn like nn.Linear's: U(-1/sqrt(d), 1/sqrt(d))."""
+    head = nn.Linear(encoder.dim, classes)
+    bound = encoder.dim**-0.5
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.uniform_(-bound, bound, generator=generator)
+    return Classifier(copy.deepcopy(encoder), head)
+
+
+@torch.no_grad()
+def features(encoder: nn.Module, images: Tensor, batch: int = 512) -> Tensor:
+    """Features (n, dim) of images (n, 3, h, w), by the encoder in evaluation mode, no gradients."""
+    modes = [(module, module.training) for module in encoder.modules()]
+    encoder.eval()
+    found = torch.cat([encoder(part) for part in images.split(batch)])
+    for module, training in modes:
+        module.training = training
+    return found
+
+
+def accuracy(model: nn.Module, examples: Examples) -> float:
+    """The share of examples that the model's largest logit gets right."""
+    return (features(model, examples.images).argmax(dim=1) == examples.labels).float().mean().item()
+
+
+def check_task(task: Task) -> None:
+    if len(task.train.labels.unique()) < 2:
+        raise ValueError("task: training examples of one class only; two or more are needed")
+
+
+Progress = Callable[[float, str], None]  # (share done, what is going on); a panel draws it
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How `fit` trains: SGD with momentum and a cosine to zero, as Kumar et al. fine-tune."""
+
+    steps: int = 60
+    batch: int = 32
+    momentum: float = 0.9
+    augmentation: Augmentation = NO_AUGMENTATION
+    freeze_norm: bool = False  # keep BatchNorm's pretrained statistics and use them in training
+    record_every: int = 10  # steps between two records of the accuracies; 0 for none
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1 or self.record_every < 0:
+            raise ValueError(
+                "schedule: steps and batch must be at least 1 and record_every at least 0, got "
+                f"{self.steps}, {self.batch} and {self.record_every}"
+            )
+
+
+def train(
+    model: Classifier,
+    task: Task,
+    lr: float,
+    generator: Generator,
+    schedule: Schedule = Schedule(),
+    penalty: Callable[[Classifier], Tensor] | None = None,
+) -> Iterator[int]:
+    """Train `model` in place by minibatch SGD, yielding the number of steps done: 0, 1, 2, ...
+
+    Between two steps the caller may look, draw, or give up. `penalty(model)` is added to the loss.
+    Raises ValueError for a learning rate that is not positive, FloatingPointError when the loss
+    leaves the numbers.
+    """
+    if not lr > 0:
+        raise ValueError(f"lr: got {lr}, accepted: a number above 0")
+    check_task(task)
+    optimizer = torch.optim.SGD(
+        [p for p in model.parameters() if p.requires_grad], lr=lr, momentum=schedule.momentum
+    )
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
+    batches = _batches(len(task.train.labels), schedule, generator)
+    for step in range(schedule.steps):
+        yield step
+        rows = next(batches)
+        images = schedule.augmentation(task.train.images[rows], generator)
+        _train_mode(model, schedule.freeze_norm)
+        loss = F.cross_entropy(model(images), task.train.labels[rows])
+        if penalty is not None:
+            loss = loss + penalty(model)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss became {loss.item()} at step {step}: lower lr ({lr})"
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        cosine.step()
+    model.eval()
+    yield schedule.steps
+
+
+def fit(
+    model: Classifier,
+    task: Task,
+    lr: float,
+    generator: Generator,
+    schedule: Schedule = Schedule(),
+    progress: Progress | None = None,
+    on_step: Callable[[int, Classifier], None] | None = None,
+    penalty: Callable[[Classifier], Tensor] | None = None,
+) -> Fit:
+    """`train` to the end, recording accuracies on the way; `model` is trained in place.
+
+    `on_step(step, model)` is called before the first step and after each (for snapshots of weights
+    or features).
+    """
+    history = []
+    for step in train(model, task, lr, generator, schedule, penalty):
+        if on_step is not None:
+            on_step(step, model)
+        if schedule.record_every and _is_recorded(step, schedule):
+            history.append(moment(step, model, task))
+        if progress is not None and step:
+            progress(step / schedule.steps, f"step {step} of {schedule.steps}")
+    return Fit(model, accuracy(model, task.validation), tuple(history), lr)
+
+
+def _batches(count: int, schedule: Schedule, generator: Generator) -> Iterator[Tensor]:
+    """Endless minibatches of row numbers, every row once before any comes again."""
+    rows = torch.empty(0, dtype=torch.int64)
+    while True:
+        while len(rows) < min(schedule.batch, count):
+            rows = torch.cat([rows, torch.randperm(count, generator=generator)])
+        yield rows[: schedule.batch]
+        rows = rows[schedule.batch :]
+
+
+def _is_recorded(step: int, schedule: Schedule) -> bool:
+    return step % schedule.record_every == 0 or step == schedule.steps
+
+
+def moment(step: int, model: Classifier, task: Task) -> Moment:
+    """Measure the ID and OOD test accuracies after `step` steps."""
+    ood = {name: accuracy(model, examples) for name, examples in task.ood.items()}
+    return Moment(step, accuracy(model, task.test), ood)
+
+
+def _train_mode(model: nn.Module, freeze_norm: bool) -> None:
+    """Training mode, but a BatchNorm that is frozen, weights or all, keeps its statistics too."""
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            weights = list(module.parameters())
+            if freeze_norm or (weights and not any(p.requires_grad for p in weights)):
+                module.eval()
+
+
+@contextmanager
+def progress_bar(name: str) -> Iterator[Progress]:
+    """A `progress` for recipes that draws a bar in a notebook or terminal."""
+    with tqdm(total=100, desc=name, bar_format="{l_bar}{bar}| {elapsed}") as bar:
+        yield lambda fraction, text: bar.update(round(100 * fraction) - bar.n)
