@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
+
+HERE = Path(__file__).parent
+
+
+def script(name: str) -> str:
+    """The JavaScript of a widget: what all widgets share, then its own."""
+    return "\n".join((HERE / part).read_text(encoding="utf-8") for part in ("controls.js", name))
 
 
 def widget_for(name: str, value: Any) -> ipywidgets.ValueWidget:

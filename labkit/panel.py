@@ -14,7 +14,6 @@ import inspect
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -22,9 +21,8 @@ import traitlets
 from anywidget import AnyWidget
 
 from labkit.canvas import Canvas, png
-from labkit.controls import widget_for
+from labkit.controls import HERE, script, widget_for
 
-HERE = Path(__file__).parent
 STALE = "Settings changed: press {} to update the picture."
 EMPTY = "Press {} to see the result."
 
@@ -75,7 +73,7 @@ class Picture(AnyWidget):
     7. tests/browser/measure_latency.py measures anew.
     """
 
-    _esm = (HERE / "panel.js").read_text(encoding="utf-8")
+    _esm = script("panel.js")
     _css = (HERE / "panel.css").read_text(encoding="utf-8")
     frame = traitlets.Bytes().tag(sync=True)
     frames = traitlets.Int(0).tag(sync=True)
@@ -107,7 +105,7 @@ class Panel(ipywidgets.VBox):
         self._wanted = self._quiet = False
         self.picture = Picture(action=label, title=title or "", width=round(100 * canvas.size[0]))
         grid = ipywidgets.Box(list(controls.values())).add_class("labkit-controls")
-        super().__init__([*_heading(title), grid, self.picture])
+        super().__init__([*heading(title), grid, self.picture])
         self.add_class("labkit-panel")
         for control in controls.values():
             control.observe(self._changed, "value")
@@ -267,9 +265,10 @@ def _check_names(compute: Callable, controls: dict) -> None:
             raise TypeError(f"{name}() needs {p.name!r}, and no control is called so")
 
 
-def _heading(title: str | None) -> list[ipywidgets.HTML]:
+def heading(title: str | None) -> list[ipywidgets.HTML]:
+    """The title over a panel, as a list to be unpacked: none without a title."""
     if not title:
         return []
     text = html.escape(title)
-    heading = f'<div class="labkit-title" role="heading" aria-level="3">{text}</div>'
-    return [ipywidgets.HTML(heading)]
+    line = f'<div class="labkit-title" role="heading" aria-level="3">{text}</div>'
+    return [ipywidgets.HTML(line)]

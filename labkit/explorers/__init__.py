@@ -3,6 +3,7 @@
 Each panel is three pure functions (compute, draw, describe) and a line that wires them together.
 """
 
+from labkit.explorers.distortion import DistortionExplorer, feature_distortion
 from labkit.explorers.motivation import (
     NEIGHBOURS,
     Gallery,

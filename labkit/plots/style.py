@@ -38,6 +38,8 @@ METHODS = {
     "probe": Look("linear probe", "#0078bb", "o"),
     "fine-tuning": Look("fine-tuning", "#d55e00", "^"),
     "lp-ft": Look("LP-FT", "#009e73", "D"),
+    "wise-ft": Look("WiSE-FT", "#b0558f", "v"),
+    "surgical": Look("surgical tuning", "#5757d9", "P"),
 }
 
 RC = {
