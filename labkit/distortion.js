@@ -43,7 +43,7 @@ function limits(scene) {
       for (const side of SIDES)
         for (let i = offset; i < points[side].length; i += 2) values.push(points[side][i]);
     values.sort((a, b) => a - b);
-    return [values[Math.floor(values.length * 0.005)], values[Math.floor(values.length * 0.995)]];
+    return [values[Math.floor(values.length * 0.001)], values[Math.floor(values.length * 0.999)]];
   };
   const [x, y] = [axis(0), axis(1)];
   return { x: (x[0] + x[1]) / 2, y: (y[0] + y[1]) / 2, w: x[1] - x[0], h: y[1] - y[0] };
@@ -74,29 +74,27 @@ function mapping(view, box) {
 }
 
 // Which class the head gives to each place of the plane, in cells of a few pixels.
-function drawRegions(c, box, map, regions, classes, cell = 5) {
-  const count = classes.length;
+function drawRegions(c, box, map, regions, classes, cell = 3) {
+  const winner = (px, py) => {
+    const [x, y] = map.from(px + cell / 2, py + cell / 2);
+    let [best, most] = [0, -Infinity];
+    for (let k = 0; k < classes.length; k++) {
+      const z = regions[3 * k] * x + regions[3 * k + 1] * y + regions[3 * k + 2];
+      if (z > most) [most, best] = [z, k];
+    }
+    return best;
+  };
   c.globalAlpha = 0.16;
-  for (let py = box.y; py < box.y + box.h; py += cell) {
-    const height = Math.min(cell, box.y + box.h - py);
-    let [start, last] = [box.x, -1];
-    for (let px = box.x; px <= box.x + box.w; px += cell) {
-      let best = -1;
-      if (px < box.x + box.w) {
-        const [x, y] = map.from(px + cell / 2, py + cell / 2);
-        let most = -Infinity;
-        for (let k = 0; k < count; k++) {
-          const z = regions[3 * k] * x + regions[3 * k + 1] * y + regions[3 * k + 2];
-          if (z > most) [most, best] = [z, k];
-        }
-      }
-      if (best !== last) {
-        if (last >= 0) {
-          c.fillStyle = classes[last].color;
-          c.fillRect(start, py, Math.min(px, box.x + box.w) - start, height);
-        }
-        [start, last] = [px, best];
-      }
+  for (let row = 0; row < box.h; row += cell) {
+    const py = box.y + row;
+    let start = 0;
+    while (start < box.w) {
+      const k = winner(box.x + start, py);
+      let end = start + cell;
+      while (end < box.w && winner(box.x + end, py) === k) end += cell;
+      c.fillStyle = classes[k].color;
+      c.fillRect(box.x + start, py, end - start, cell); // what sticks out is clipped
+      start = end;
     }
   }
   c.globalAlpha = 1;
@@ -283,7 +281,7 @@ function drawScene(c, scene, layout, method, frame, options, ink) {
     c.textAlign = "left";
     c.font = `600 17px ${FONT}`;
     const right = Math.round(100 * frames.accuracy[side][frame]);
-    c.fillText(`${scene.sides[side].title}: ${right} % of ${count} right`, box.x, box.y - 12);
+    c.fillText(`${scene.sides[side].title}: ${right} % right`, box.x, box.y - 12);
   }
   const classes = scene.classes.map((k) => ({ text: k.name, color: k.color, mark: shape(k.marker) }));
   drawKey(c, [...classes, { text: "hollow: wrong", color: ink, mark: () => 0 }], 0, 22);
@@ -462,6 +460,7 @@ function render({ model, el }) {
   const tell = () => {
     clearTimeout(telling);
     telling = setTimeout(() => {
+      if (!scene) return;
       const text = model.get("error") ? "" : model.get("progress") >= 0 ? "Training" : words();
       if (live.textContent !== text) live.textContent = text;
     }, QUIET);

@@ -28,24 +28,25 @@ def linear_probe(
     """
     check_task(task)
     train, validation = (
-        features(encoder, task.train.images),
-        features(encoder, task.validation.images),
+        features(encoder, part.images).cpu() for part in (task.train, task.validation)
     )
+    labels, expected = task.train.labels.cpu(), task.validation.labels.cpu()
     mean, std = train.mean().item(), max(train.std().item(), 1e-12)
     regression = LogisticRegression(tol=1e-5, max_iter=1000, warm_start=True)
     best: tuple[float, float, nn.Linear] | None = None
     for strength in sorted(strengths):
         regression.C = strength
-        if not _converges(regression, ((train - mean) / std).double().numpy(), task.train.labels):
+        if not _converges(regression, ((train - mean) / std).double().numpy(), labels):
             break  # a weaker penalty converges later still
         head = _as_linear(regression, mean, std, len(task.classes))
-        right = (head(validation).argmax(dim=1) == task.validation.labels).float().mean().item()
+        right = (head(validation).argmax(dim=1) == expected).float().mean().item()
         if best is None or right > best[0]:
             best = right, strength, head
     if best is None:
         raise ValueError(f"strengths: the probe converges for none of {tuple(strengths)}")
     right, strength, head = best
-    return Fit(Classifier(copy.deepcopy(encoder), head).eval(), right, chosen=strength)
+    model = Classifier(copy.deepcopy(encoder), head.to(task.train.images.device)).eval()
+    return Fit(model, right, chosen=strength)
 
 
 def _converges(regression: LogisticRegression, x: np.ndarray, labels: Tensor) -> bool:

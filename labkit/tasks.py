@@ -26,6 +26,9 @@ class Examples(NamedTuple):
     def at(self, index: Tensor) -> Examples:
         return Examples(self.images[index], self.labels[index])
 
+    def to(self, device: torch.device | str) -> Examples:
+        return Examples(self.images.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True)
 class Task:
@@ -42,6 +45,11 @@ class Task:
     def chance(self) -> float:
         """The ID test accuracy of always answering the largest class."""
         return (self.test.labels.bincount() / len(self.test.labels)).max().item()
+
+    def to(self, device: torch.device | str) -> Task:
+        """The same task on a GPU; train an encoder that is there too."""
+        parts = {name: getattr(self, name).to(device) for name in DOWNSTREAM}
+        return replace(self, **parts, ood={name: x.to(device) for name, x in self.ood.items()})
 
 
 def style_shift(

@@ -58,7 +58,7 @@ def new_classifier(encoder: nn.Module, classes: int, generator: Generator) -> Cl
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.uniform_(-bound, bound, generator=generator)
-    return Classifier(copy.deepcopy(encoder), head)
+    return Classifier(copy.deepcopy(encoder), head.to(next(encoder.parameters()).device))
 
 
 @torch.no_grad()

@@ -412,3 +412,110 @@ def test_an_unconverged_probe_is_no_probe(encoder, monkeypatch) -> None:
     monkeypatch.setattr(Impatient, "enough", 0)
     with pytest.raises(ValueError, match="strengths: the probe converges for none"):
         linear_probe(encoder, task)
+
+
+# Variants of fine-tuning
+
+
+def trained(encoder, lr: float = 0.002, steps: int = 4) -> Fit:
+    """Fine-tuned from the probe, far enough to differ."""
+    return transfer.lp_ft(encoder, TASK, lr, generator(), replace(QUICK, steps=steps))
+
+
+def test_lp_ft_starts_at_the_probe_and_leaves_it_and_the_encoder_alone(encoder) -> None:
+    probe = linear_probe(encoder, TASK)
+    before = weights(probe.model)
+    frozen = replace(QUICK, freeze_norm=True)
+    found = transfer.lp_ft(encoder, TASK, 1e-9, generator(), frozen, probe=probe)
+    for name, value in weights(found.model).items():
+        torch.testing.assert_close(value, before[name], atol=1e-6, rtol=1e-5)
+    moved = transfer.lp_ft(encoder, TASK, 0.002, generator(), QUICK, probe=probe)
+    assert equal(weights(probe.model), before) and not equal(weights(moved.model), before)
+    again = transfer.lp_ft(encoder, TASK, 0.002, generator(), QUICK)  # finds the probe itself
+    assert equal(weights(again.model), weights(moved.model))
+
+
+def test_lp_ft_keeps_the_norms_statistics_unless_told_otherwise(encoder) -> None:
+    def statistics(model) -> dict:
+        return {n: b for n, b in model.encoder.named_buffers() if "running" in n}
+
+    frozen = transfer.lp_ft(encoder, TASK, 0.002, generator())
+    assert equal(
+        statistics(frozen.model), {n: b for n, b in encoder.named_buffers() if "running" in n}
+    )
+    free = transfer.lp_ft(encoder, TASK, 0.002, generator(), Schedule(steps=2))
+    assert not equal(statistics(free.model), statistics(frozen.model))
+
+
+def test_training_can_be_given_up_between_two_steps(encoder) -> None:
+    model = transfer.new_classifier(encoder, 3, generator())
+    steps = transfer.train(model, TASK, 0.002, generator(), QUICK)
+    assert [next(steps), next(steps)] == [0, 1]
+    one = transfer.new_classifier(encoder, 3, generator())
+    fit(one, TASK, 0.05, generator(), replace(QUICK, steps=3))
+    assert list(steps) == [2, 3] and equal(weights(model), weights(one))
+
+
+def test_early_stopping_returns_to_the_best_step_on_validation(encoder) -> None:
+    seen: dict[int, float] = {}
+
+    def look(step: int, model) -> None:
+        seen[step] = transfer.accuracy(model, TASK.validation)
+
+    schedule = replace(QUICK, steps=6)
+    fit(
+        transfer.new_classifier(encoder, 3, generator()), TASK, 0.3, generator(), schedule,
+        on_step=look,
+    )  # fmt: skip
+    model = transfer.new_classifier(encoder, 3, generator())
+    stopped = transfer.early_stopped(model, TASK, 0.3, generator(), schedule, every=2)
+    assert stopped.validation == max(seen[step] for step in (0, 2, 4, 6))
+    assert transfer.accuracy(stopped.model, TASK.validation) == stopped.validation
+    with pytest.raises(ValueError, match="every: got 0"):
+        transfer.early_stopped(model, TASK, 0.3, generator(), schedule, every=0)
+
+
+@given(alpha=st.floats(0, 1))
+def test_interpolation_is_linear_in_every_weight(alpha) -> None:
+    encoder = make_encoder()
+    probe, end = linear_probe(encoder, TASK), trained(encoder)
+    middle = transfer.interpolate(probe.model, end.model, alpha).state_dict()
+    for name, x in probe.model.state_dict().items():
+        y = end.model.state_dict()[name]
+        if x.is_floating_point():
+            torch.testing.assert_close(middle[name], (1 - alpha) * x + alpha * y)
+
+
+def test_wise_ft_ends_where_its_parents_are(encoder) -> None:
+    probe, end = linear_probe(encoder, TASK), trained(encoder)
+    for alpha, parent in ((0.0, probe), (1.0, end)):
+        found = transfer.wise_ft(probe, end, TASK, alpha)
+        x = TASK.test.images
+        torch.testing.assert_close(
+            transfer.features(found.model, x), transfer.features(parent.model, x)
+        )
+        assert found.validation == parent.validation
+    with pytest.raises(ValueError, match="alpha: got 1.5"):
+        transfer.interpolate(probe.model, end.model, 1.5)
+    other = transfer.new_classifier(ConvEncoder(width=5), 3, generator())
+    with pytest.raises(ValueError, match="end: its weights differ"):
+        transfer.interpolate(probe.model, other, 0.5)
+
+
+def test_l2_sp_is_half_the_squared_distance_and_holds_the_weights_back(encoder) -> None:
+    penalty = transfer.l2_sp(encoder, strength=3.0)
+    model = transfer.new_classifier(encoder, 3, generator())
+    assert penalty(model) == 0
+    with torch.no_grad():
+        next(model.encoder.parameters()).add_(0.1)
+    count = next(encoder.parameters()).numel()
+    assert penalty(model).item() == pytest.approx(1.5 * 0.01 * count, rel=1e-4)
+
+    def distance(strength: float) -> float:
+        penalty = transfer.l2_sp(encoder, strength)
+        found = transfer.lp_ft(encoder, TASK, 1e-4, generator(), QUICK, penalty=penalty)
+        return 2 * transfer.l2_sp(encoder, 1.0)(found.model).item()
+
+    assert distance(3000.0) < 0.9 * distance(0.0)
+    with pytest.raises(ValueError, match="strength: got -1"):
+        transfer.l2_sp(encoder, -1)

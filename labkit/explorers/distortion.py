@@ -59,7 +59,7 @@ class DistortionExplorer(ipywidgets.VBox):
         self._task: asyncio.Task | None = None
         grid = ipywidgets.Box(list(self.controls.values())).add_class("labkit-controls")
         super().__init__([*heading(TITLE), grid, self.stage])
-        self.add_class("labkit-panel")
+        self.add_class("labkit-panel").add_class("labkit-distorting")
         for control in self.controls.values():
             control.observe(self._changed, "value")
         self.stage.observe(self._reset, "reset_request")
@@ -142,9 +142,7 @@ class DistortionExplorer(ipywidgets.VBox):
         """Add a picture for where no widget can run, as `labkit.panel` does."""
         data = dict(super()._repr_mimebundle_(**kwargs) or {})
         fig, axes = plots.figure(2, 2, (10, 7.5), height_ratios=(2, 1))
-        draw_distortion(
-            axes, self.scene, self.stage.method, self._frame(self.scene.frames[self.stage.method])
-        )
+        draw_distortion(axes, self.scene, *self._shown())
         picture = plots.Picture(fig, self.alt)
         data["text/plain"], data["image/png"] = self.alt, picture.png
         return data, {"image/png": {"width": picture.width, "alt": self.alt}}
@@ -163,10 +161,10 @@ def make_controls(setting: Setting) -> dict[str, ipywidgets.ValueWidget]:
     scales = [(f"{s:g} x", s) for s in (0.0, 0.3, 1.0, 3.0, 10.0)]
     return {
         "id_style": ipywidgets.Dropdown(
-            options=STYLES, value=setting.id_style, description="Learn in (ID style)"
+            options=STYLES, value=setting.id_style, description="Learn in (ID)"
         ),
         "ood_style": ipywidgets.Dropdown(
-            options=STYLES, value=setting.ood_style, description="Then try in (OOD style)"
+            options=STYLES, value=setting.ood_style, description="Try in (OOD)"
         ),
         "shots": ipywidgets.IntSlider(
             setting.shots, 2, 30, description="Labels per class", continuous_update=False
@@ -174,7 +172,7 @@ def make_controls(setting: Setting) -> dict[str, ipywidgets.ValueWidget]:
         "ft_lr": rate(setting.ft_lr, "FT learning rate"),
         "lp_ft_lr": rate(setting.lp_ft_lr, "LP-FT learning rate"),
         "head": ipywidgets.Dropdown(
-            options=distortion.HEADS, value=setting.head, description="FT starts from head"
+            options=distortion.HEADS, value=setting.head, description="FT's first head"
         ),
         "head_scale": ipywidgets.SelectionSlider(
             options=scales, value=setting.head_scale, description="Scale of that head",

@@ -9,6 +9,15 @@ from labkit.plots.curves import (
     draw_worth,
 )
 from labkit.plots.images import draw_images, draw_neighbours, frame_first, label_grid
+from labkit.plots.shifts import (
+    describe_layers,
+    describe_rates,
+    describe_shifts,
+    draw_layers,
+    draw_rates,
+    draw_shifts,
+    points,
+)
 from labkit.plots.style import (
     INK,
     METHODS,

@@ -46,7 +46,7 @@ def limits(scene) -> tuple[tuple[float, float], tuple[float, float]]:
     points = np.concatenate(
         [x.reshape(-1, 2) for frames in scene.frames.values() for x in frames.points.values()]
     )
-    low, high = np.quantile(points, [0.005, 0.995], axis=0)
+    low, high = np.quantile(points, [0.001, 0.999], axis=0)
     margin = 0.05 * (high - low)
     return tuple(zip(low - margin, high + margin, strict=True))
 
