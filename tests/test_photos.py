@@ -6,11 +6,13 @@ import struct
 import tarfile
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from labkit import data, encoders, transfer
 from labkit.data import DataError
 from labkit.photos import CLASSES, cifar10_to_stl10, stratified
 from labkit.torchvision_compat import import_torchvision
@@ -287,3 +289,18 @@ def test_a_damaged_or_missing_file_is_found_by_its_checksum(archives, file):
         (archives / file).write_bytes(b"half")
         with pytest.raises(DataError, match=f"{folder} is damaged or incomplete: delete it"):
             cifar10_to_stl10(archives)
+
+
+def test_notebook_06_s_experiment_runs_on_photographs(archives: Path) -> None:
+    """The very cell that readers are told to run on their GPU, with random weights."""
+    path = Path(__file__).parents[1] / "notebooks/06_lp_ft.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    source = next(cell.source for cell in cells if "def on_photographs(" in cell.source)
+    names = {"torch": torch, "data": data, "encoders": encoders, "transfer": transfer}
+    names["seeded"] = lambda: torch.Generator().manual_seed(0)
+    exec(source, names)
+    found = names["on_photographs"](
+        archives, backbone="resnet18", weights=None, size=32, steps=1, download=False
+    )
+    assert list(found) == ["LP", "FT", "LP-FT"]
+    assert all(0 <= accuracy <= 1 for pair in found.values() for accuracy in pair)

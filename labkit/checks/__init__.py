@@ -2,3 +2,4 @@
 
 from labkit.checks.core import Outcome, checker
 from labkit.checks.motivation import class_means, labels_needed, linear_probe, random_control
+from labkit.checks.recipes import lp_ft, rate_that_moves, wise_ft

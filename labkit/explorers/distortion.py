@@ -22,7 +22,7 @@ from labkit.controls import HERE, script
 from labkit.data import STYLES
 from labkit.distortion import SIDES, Scene, Setting
 from labkit.panel import heading
-from labkit.plots.distortion import CLASS_LOOKS, SIDE_NAMES, describe_frame, draw_distortion
+from labkit.plots.distortion import CLASS_LOOKS, describe_frame, draw_distortion
 
 TITLE = "Watch fine-tuning move features"
 SETTLE = 0.25  # seconds without change before training begins: a drag trains once, at its end
@@ -189,7 +189,7 @@ def pack(scene: Scene) -> dict[str, Any]:
                     for m in scene.frames},
         "sides": {
             side: {
-                "title": f"{SIDE_NAMES[side]}, {getattr(scene.setting, side + '_style')}",
+                "title": f"{side.upper()}, {getattr(scene.setting, side + '_style')}",
                 "labels": scene.labels[side].astype("u1").tobytes(),
                 "names": scene.names[side],
                 "concept": scene.concepts[side],

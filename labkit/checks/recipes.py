@@ -1,0 +1,144 @@
+"""Notebook 06: linear probing then fine-tuning, its learning rate, and averaging weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from labkit import results, transfer
+from labkit.augment import as_float
+from labkit.checks.core import checker
+from labkit.tasks import Examples, Task
+
+
+class TinyEncoder(nn.Module):
+    """Pictures of 4 x 4 pixels to six features, for checks that answer at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dim = 6
+        self.linear = nn.Linear(48, 6)
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for parameter in self.linear.parameters():
+                parameter.normal_(std=0.3, generator=generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.tanh(self.linear(as_float(images).flatten(1)))
+
+
+class Unseen(dict):
+    """OOD tests that notice being looked at."""
+
+    def __getitem__(self, name: str) -> Examples:
+        raise LookupError("an OOD test was looked at: choose on task.validation only")
+
+    def items(self):
+        raise LookupError("an OOD test was looked at: choose on task.validation only")
+
+    values = items
+
+
+def tiny_task(ood: dict | None = None) -> Task:
+    """Three colours in noise."""
+
+    def examples(seed: int) -> Examples:
+        generator = torch.Generator().manual_seed(seed)
+        labels = torch.arange(30) % 3
+        images = torch.randint(0, 120, (30, 3, 4, 4), generator=generator)
+        images[torch.arange(30), labels] += 60
+        return Examples(images.byte(), labels)
+
+    return Task("colours", ("red", "green", "blue"), *map(examples, range(3)), ood=ood or {})
+
+
+@checker
+def lp_ft(function: Callable) -> Iterator[str]:
+    """Notebook 06: function(encoder, task, lr, generator) -> the Fit of LP-FT."""
+    encoder, task = TinyEncoder(), tiny_task()
+    before = copy.deepcopy(encoder.state_dict())
+
+    def run(lr: float):
+        return function(encoder, task, lr, torch.Generator().manual_seed(0))
+
+    still = run(1e-9)
+    if still is None:
+        yield "your function returns nothing; end it with `return transfer.fit(...)`."
+        return
+    if not isinstance(still, transfer.Fit):
+        yield f"yours is a {type(still).__name__}, expected the Fit that transfer.fit returns."
+        return
+    if any(not torch.equal(x, before[name]) for name, x in encoder.state_dict().items()):
+        yield "your function changed the encoder it was given: train a copy (copy.deepcopy)."
+    probe = transfer.linear_probe(encoder, task).model.head.weight
+    start = still.model.head.weight
+    if not torch.allclose(start, probe, atol=1e-4):
+        yield (
+            "with a learning rate of almost zero, your head should still be the probe's, and it is "
+            f"not (norms: yours {start.norm():.2f}, expected {probe.norm():.2f}). A random head is "
+            "plain fine-tuning: start from transfer.linear_probe(encoder, task).model."
+        )
+    moved = run(0.05).model
+    if torch.equal(moved.encoder.state_dict()["linear.weight"], before["linear.weight"]):
+        yield (
+            "with a learning rate of 0.05 your encoder has not moved: that is the probe. The "
+            "second stage trains everything, by transfer.fit."
+        )
+    if torch.allclose(moved.head.weight, probe, atol=1e-4):
+        yield "your second stage trains the encoder but not the head; LP-FT trains both."
+
+
+@checker
+def rate_that_moves(function: Callable, rows: results.Rows, shift: str) -> Iterator[str]:
+    """Notebook 06: function(rows, shift) -> LP-FT's smallest rate that moves as far as FT."""
+    target = results.scores(rows, shift, "fine-tuning", "moved_id").mean()
+    moved = results.against_rate(rows, shift, "lp-ft", "moved_id")
+    far = [rate for rate, interval in moved.items() if interval.mean >= target]
+    yours = function(rows, shift)
+    if yours is None:
+        yield "your function returns nothing; return a learning rate."
+        return
+    if not far:
+        expected = float("inf")
+    else:
+        expected = min(far)
+    if far and np.isclose(yours, max(far)) and len(far) > 1:
+        yield f"yours {yours:g} moves far enough, and so does a smaller one: return the smallest."
+    if not np.isclose(yours, expected) and not yours == expected:
+        table = ", ".join(f"{rate:g}: {interval.mean:.2f}" for rate, interval in moved.items())
+        yield (
+            f"yours {yours:g}, expected {expected:g}: FT's picked networks move {target:.2f} in "
+            f"distribution, LP-FT's by learning rate {table}."
+        )
+
+
+@checker
+def wise_ft(function: Callable) -> Iterator[str]:
+    """Notebook 06: function(probe, tuned, task) -> the best average, chosen on validation."""
+    task, encoder = tiny_task(ood=Unseen(shift=None)), TinyEncoder()
+    probe = transfer.linear_probe(encoder, task)
+    schedule = transfer.Schedule(steps=40, record_every=0)
+    generator = torch.Generator().manual_seed(0)
+    tuned = transfer.lp_ft(encoder, task, 2.0, generator, schedule, probe=probe)
+    found = {
+        alpha: transfer.wise_ft(probe, tuned, task, alpha).validation
+        for alpha in np.linspace(0, 1, 11).round(1).tolist()
+    }
+    yours = function(probe, tuned, task)
+    if not isinstance(yours, transfer.Fit):
+        yield f"yours is a {type(yours).__name__}, expected a Fit: transfer.wise_ft returns one."
+        return
+    best = max(found.values())
+    if yours.validation < best - 1e-6:
+        ends = {0.0: "the probe", 1.0: "the fine-tuned network"}
+        same = [name for a, name in ends.items() if np.isclose(yours.validation, found[a])]
+        hint = f" Did you return {same[0]}?" if same else ""
+        alpha = max(found, key=found.get)
+        yield (
+            f"yours is {yours.validation:.0%} right on validation, expected {best:.0%} (for "
+            f"example at alpha = {alpha}). Try eleven alphas from 0 to 1 and keep the best.{hint}"
+        )

@@ -1,0 +1,146 @@
+"""The feature-distortion explorer as a reader has it: scrub, play, point, retrain, give up."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from driver import Control, Notebook, write_notebook
+from playwright.sync_api import Locator, expect
+
+CELL = """
+from labkit import explorers
+from labkit.distortion import Setting
+
+explorer = explorers.feature_distortion(Setting(shots=4, steps=12))
+explorer
+"""
+SHOWN = "() => document.querySelector('.labkit-canvas').dataset.shown"
+
+
+@pytest.fixture
+def opened(notebook: Notebook):
+    """The explorer, open, with nothing wrong before and after the test."""
+    path = notebook.server.folder / "distortion.ipynb"
+    notebook.open(write_notebook(path, CELL))
+    notebook.run_all()
+    assert notebook.errors() == []
+    notebook.page.wait_for_selector(".labkit-canvas[data-shown]", timeout=60_000)
+    yield notebook
+    assert notebook.errors() == [] and notebook.console == []
+    assert root(notebook).locator(".labkit-error").text_content() == ""
+
+
+def root(notebook: Notebook) -> Locator:
+    return notebook.page.locator(".labkit-distorting")
+
+
+def picture(notebook: Notebook) -> str:
+    return notebook.page.evaluate("document.querySelector('.labkit-canvas').toDataURL()")
+
+
+def wait_shown(notebook: Notebook, shown: str, seconds: float = 90) -> None:
+    condition = f"({SHOWN})() === {shown!r}"
+    notebook.page.wait_for_function(condition, timeout=1000 * seconds)
+
+
+def test_scrubbing_follows_every_key_and_ends_at_the_last(opened: Notebook) -> None:
+    slider = root(opened).get_by_role("slider", name="Training step")
+    pictures = {picture(opened)}
+    for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", None), ("End", 12)):
+        slider.press(key)
+        if frame is not None:
+            wait_shown(opened, f"1 fine-tuning {frame}", 5)
+        pictures.add(picture(opened))
+    assert len(pictures) >= 4
+    box = slider.bounding_box()
+    y = box["y"] + box["height"] / 2
+    opened.page.mouse.move(box["x"] + 2, y)
+    opened.page.mouse.down()
+    for step in range(40):
+        opened.page.mouse.move(box["x"] + box["width"] * step / 39, y)
+    opened.page.mouse.up()
+    wait_shown(opened, "1 fine-tuning 12", 5)
+    expect(opened.page.get_by_role("img", name=re.compile("step 12 of 12"))).to_be_visible()
+
+
+def test_every_view_control_changes_the_picture(opened: Notebook) -> None:
+    view = root(opened)
+    for method, frame in (("lp-ft", 12), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 12)):
+        before = picture(opened)
+        view.get_by_label("Method").select_option(method)
+        wait_shown(opened, f"1 {method} {frame}", 5)
+        assert picture(opened) != before
+    before = picture(opened)
+    view.get_by_label("Draw the emoji").check()
+    opened.page.wait_for_timeout(200)
+    assert picture(opened) != before
+    before = picture(opened)
+    view.get_by_label("Follow").select_option(index=3)
+    opened.page.wait_for_timeout(200)
+    assert picture(opened) != before
+    expect(opened.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
+    view.get_by_role("button", name="Play").press("Enter")
+    expect(view.get_by_role("button", name="Pause")).to_be_visible()
+    wait_shown(opened, "1 fine-tuning 12", 20)
+    expect(view.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_pointing_shows_an_emoji_and_a_click_follows_it(opened: Notebook) -> None:
+    canvas = root(opened).locator(".labkit-canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    for x, y in ((x, y) for y in range(80, 360, 12) for x in range(10, 380, 12)):
+        opened.page.mouse.move(box["x"] + x, box["y"] + y)
+        if canvas.evaluate("node => node.style.cursor") == "pointer":
+            break
+    else:
+        raise AssertionError("no point was found under the mouse")
+    before = picture(opened)
+    opened.page.mouse.down()
+    opened.page.mouse.up()
+    expect(opened.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
+    opened.page.wait_for_timeout(100)
+    assert picture(opened) != before
+
+
+def test_every_training_control_retrains_and_reset_returns(opened: Notebook) -> None:
+    view = root(opened)
+    area = view.locator(".labkit-controls")
+    first = picture(opened)
+    kinds = {"slider": area.get_by_role("slider"), "menu": area.locator("select")}
+    controls = [
+        Control(kind, found.nth(i), opened.page)
+        for kind, found in kinds.items()
+        for i in range(found.count())
+    ]
+    assert len(controls) == 7
+    version = 1
+    for control in controls:
+        assert control.name(), f"a {control.kind} has no accessible name"
+        if control.kind == "slider":
+            control.node.press("Home")
+        else:
+            control.node.select_option(index=1)
+        version += 1
+        wait_shown(opened, f"{version} fine-tuning 12")
+        expect(view.locator(".labkit-progress")).to_be_hidden()
+    assert picture(opened) != first
+    view.get_by_role("button", name="Reset").press("Enter")
+    wait_shown(opened, f"{version + 1} fine-tuning 12")
+    assert picture(opened) == first
+
+
+def test_moving_again_gives_up_and_the_last_setting_is_shown(opened: Notebook) -> None:
+    view = root(opened)
+    slider = view.get_by_role("slider", name="FT learning rate").first
+    slider.press("End")
+    expect(view.locator(".labkit-progress")).to_be_visible()
+    view.get_by_role("slider", name="Training step").press("Home")  # scrubbing goes on meanwhile
+    wait_shown(opened, "1 fine-tuning 0", 5)
+    for _ in range(3):
+        slider.press("ArrowLeft")
+    expect(view.locator(".labkit-progress")).to_be_hidden(timeout=90_000)
+    wait_shown(opened, "2 fine-tuning 0")
+    said = view.locator(".widget-readout").nth(1).text_content()
+    assert said == "0.001"

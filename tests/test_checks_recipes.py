@@ -1,0 +1,106 @@
+"""The checks of notebook 06's recipes: right answers pass, the usual mistakes are recognised."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from labkit import checks, results, transfer
+from labkit.checks.recipes import TinyEncoder, tiny_task
+
+SCHEDULE = transfer.Schedule(steps=10, record_every=0)
+
+
+def right_lp_ft(encoder, task, lr, generator):
+    probe = transfer.linear_probe(encoder, task)
+    return transfer.fit(copy.deepcopy(probe.model), task, lr, generator, SCHEDULE)
+
+
+def in_place(encoder, task, lr, generator):
+    probe = transfer.linear_probe(encoder, task)
+    return transfer.fit(transfer.Classifier(encoder, probe.model.head), task, lr, generator)
+
+
+MISTAKES = {
+    "returns nothing": lambda *_: None,
+    "a Classifier, expected the Fit": lambda e, t, *_: transfer.linear_probe(e, t).model,
+    "A random head": lambda e, t, lr, g: transfer.fine_tune(e, t, lr, g, SCHEDULE),
+    "that is the probe": lambda e, t, *_: transfer.linear_probe(e, t),
+    "changed the encoder": in_place,
+    "raised KeyError": lambda *_: {}["x"],
+}
+
+
+def test_lp_ft_passes_when_it_is_probe_then_fit() -> None:
+    assert checks.lp_ft(right_lp_ft)
+    assert checks.lp_ft(lambda e, t, lr, g: transfer.lp_ft(e, t, lr, g, SCHEDULE))
+
+
+@pytest.mark.parametrize("hint", MISTAKES)
+def test_lp_ft_recognises(hint) -> None:
+    outcome = checks.lp_ft(MISTAKES[hint])
+    assert not outcome and hint in outcome.message
+
+
+def row(method: str, setting: str, picked: bool, moved: float, seed: int) -> dict[str, str]:
+    return {
+        "shift": "s", "method": method, "setting": setting, "picked": str(picked),
+        "seed": str(seed), "moved_id": str(moved),
+    }  # fmt: skip
+
+
+ROWS = [
+    row(*cell, seed)
+    for seed in (0, 1)
+    for cell in (
+        ("fine-tuning", "0.01", True, 3.0),
+        ("fine-tuning", "0.1", False, 9.0),
+        ("lp-ft", "0.001", True, 1.0),
+        ("lp-ft", "0.003", False, 3.5),
+        ("lp-ft", "0.01", False, 7.0),
+    )
+]
+
+
+def right_rate(rows, shift):
+    target = results.scores(rows, shift, "fine-tuning", "moved_id").mean()
+    moved = results.against_rate(rows, shift, "lp-ft", "moved_id")
+    return min(rate for rate, interval in moved.items() if interval.mean >= target)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [(None, "returns nothing"), (0.01, "a smaller one"), (0.001, "expected 0.003")],
+)
+def test_the_rate_that_moves_as_far_as_ft(answer, hint) -> None:
+    assert checks.rate_that_moves(right_rate, ROWS, "s")
+    outcome = checks.rate_that_moves(lambda *_: answer, ROWS, "s")
+    assert not outcome and hint in outcome.message
+
+
+def right_wise_ft(probe, tuned, task):
+    fits = [transfer.wise_ft(probe, tuned, task, alpha) for alpha in np.linspace(0, 1, 11)]
+    return max(fits, key=lambda fit: fit.validation)
+
+
+def test_wise_ft_passes_when_chosen_on_validation() -> None:
+    assert checks.wise_ft(right_wise_ft)
+
+
+def test_wise_ft_notices_a_look_at_ood_images_and_a_missing_choice() -> None:
+    def peeks(probe, tuned, task):
+        return max(task.ood.items())
+
+    def worst(probe, tuned, task):
+        fits = [transfer.wise_ft(probe, tuned, task, alpha) for alpha in np.linspace(0, 1, 11)]
+        return min(fits, key=lambda fit: fit.validation)
+
+    assert "OOD test was looked at" in checks.wise_ft(peeks).message
+    assert "Try eleven alphas" in checks.wise_ft(worst).message
+    assert "expected a Fit" in checks.wise_ft(lambda *_: 0.5).message
+
+
+def test_the_toy_can_be_learned() -> None:
+    assert transfer.linear_probe(TinyEncoder(), tiny_task()).validation > 0.6
