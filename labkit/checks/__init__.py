@@ -1,4 +1,5 @@
 """Exercise checkers, one module per notebook: they hint, and never raise."""
 
 from labkit.checks.core import Outcome, checker
+from labkit.checks.lp_ft import span_movement
 from labkit.checks.motivation import class_means, labels_needed, linear_probe, random_control
