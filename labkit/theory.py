@@ -65,8 +65,19 @@ def simulate(
     problem = draw_problem(dim, rank, samples, subspace_dim, feature_error, head_scale, seed)
     span, probed = span_of(problem.X), probe(problem)
     ft, lp_ft = fine_tune(problem, [problem.B0] * 2, [problem.v0, probed.v[-1]], recorded(steps))
-    bound = lower_bound(problem.B0, problem.v0, problem.v_star, span.axes, problem.feature_error)
-    return Simulation(ft, probed, lp_ft, bound, problem)
+    return Simulation(ft, probed, lp_ft, bound_of(problem, ft, span), problem)
+
+
+def bound_of(problem: Problem, run: Trajectory, span: Span) -> float:
+    """The OOD loss that this fine-tuning run never goes below.
+
+    Flow would conserve vv' - BB'. What gradient descent makes of it is measured, and allowed for.
+    """
+    balance = run.v[:, :, None] * run.v[:, None, :] - run.B @ run.B.transpose(0, 2, 1)  # (t, k, k)
+    imbalance = float(np.linalg.norm(balance - balance[0], axis=(1, 2)).max())
+    return lower_bound(
+        problem.B0, run.v[0], problem.v_star, span.axes, problem.feature_error, imbalance
+    )
 
 
 def fine_tune(

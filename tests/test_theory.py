@@ -158,9 +158,7 @@ def test_the_bound_holds_for_heads_along_the_truth_too(arguments: dict, along: f
     problem = simulate(**arguments | {"feature_error": 0.0}).problem
     problem = problem._replace(v0=along * problem.v_star)
     (run,) = theory.fine_tune(problem, [problem.B0], [problem.v0], theory.recorded(300))
-    span = theory.span_of(problem.X).axes
-    bound = theory_bound.lower_bound(problem.B0, problem.v0, problem.v_star, span, 0.0)
-    assert run.ood_loss.min() >= bound
+    assert run.ood_loss.min() >= theory.bound_of(problem, run, theory.span_of(problem.X))
 
 
 @given(instances())
@@ -272,6 +270,19 @@ def test_there_is_no_bound_without_room_outside() -> None:
 def test_the_theorem_follows_from_the_provable_bound(k, cosine, phi, error) -> None:
     stated = theory_bound.stated(k, cosine, phi, 1.0, error)
     assert theory_bound.provable(cosine, phi, 1.0, error) >= stated - 1e-9
+
+
+def test_a_head_without_misalignment_may_still_distort() -> None:
+    """phi sees the part along v* only: the bound is one-sided."""
+    problem = simulate().problem
+    v_star, v0 = problem.v_star, problem.v0
+    across = v0 - (v0 @ v_star) * v_star
+    ends = []
+    for head in (v_star, v_star + across, -v_star):
+        assert theory_bound.misalignment(head, v_star) < 1e-6
+        (run,) = theory.fine_tune(problem, [problem.B0], [head], theory.recorded(300))
+        ends.append(run.ood_loss.min())
+    assert ends[0] < 1e-20 and ends[1] > 1e-3 and ends[2] > 1
 
 
 def test_with_one_feature_the_theorems_constant_is_too_large() -> None:
