@@ -18,3 +18,14 @@ from labkit.explorers.motivation import (
     neighbours,
     own_task,
 )
+from labkit.explorers.theory import (
+    FEATURE_ERRORS,
+    Distortion,
+    compute_theory,
+    crossover,
+    describe_theory,
+    draw_theory,
+    final_errors,
+    sweep_errors,
+    theory,
+)

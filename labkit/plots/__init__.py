@@ -32,3 +32,4 @@ from labkit.plots.style import (
     spread,
     style,
 )
+from labkit.plots.theory import draw_crossover, draw_training
