@@ -18,7 +18,7 @@ from labkit.explorers.motivation import (
     neighbours,
     own_task,
 )
-from labkit.explorers.theory import (
+from labkit.explorers.two_layer import (
     FEATURE_ERRORS,
     Distortion,
     compute_theory,
