@@ -1,6 +1,6 @@
 """Exercise checkers, one module per notebook: they hint, and never raise."""
 
 from labkit.checks.core import Outcome, checker
-from labkit.checks.span import span_movement
 from labkit.checks.motivation import class_means, labels_needed, linear_probe, random_control
 from labkit.checks.recipes import lp_ft, rate_that_moves, wise_ft
+from labkit.checks.span import span_movement
