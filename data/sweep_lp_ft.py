@@ -11,6 +11,10 @@ batches. OOD accuracies are recorded for every network and choose nothing.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from itertools import product
 
 import numpy as np
 import torch
@@ -60,35 +64,36 @@ class Run:
         return transfer.Schedule(times * STEPS, record_every=0, freeze_norm=freeze_norm)
 
     def candidates(self) -> dict[str, dict[str, transfer.Fit]]:
-        """method -> {what was tried: the network}."""
-        task, encoder = self.task, self.encoder
-        tuned = {
-            f"{lr:g}": transfer.lp_ft(
-                encoder, task, lr, self.generator(), self.schedule(freeze_norm=True),
-                probe=self.probe,
-            )
-            for lr in RATES["lp-ft"]
-        }  # fmt: skip
+        """method -> {what was tried: the network}; a network that diverged is left out."""
+        tuned = converged({f"{lr:g}": partial(self.lp_ft, lr) for lr in RATES["lp-ft"]})
+        surgical = product(SURGICAL_STAGES, RATES["surgical"])
         return {
             "probe": {f"C {self.probe.chosen:g}": self.probe},
-            "fine-tuning": {
-                f"{lr:g}": transfer.fine_tune(encoder, task, lr, self.generator(), self.schedule())
-                for lr in RATES["fine-tuning"]
-            },
+            "fine-tuning": converged(
+                {f"{lr:g}": partial(self.fine_tune, lr) for lr in RATES["fine-tuning"]}
+            ),
             "lp-ft": tuned,
-            "wise-ft": {lr: transfer.wise_ft(self.probe, fit, task) for lr, fit in tuned.items()},
-            "surgical": {
-                f"{stage} {lr:g}": self.surgical(stage, lr)
-                for stage in SURGICAL_STAGES
-                for lr in RATES["surgical"]
+            "wise-ft": {
+                lr: transfer.wise_ft(self.probe, fit, self.task) for lr, fit in tuned.items()
             },
-            "scratch": {
-                f"{lr:g}": transfer.from_scratch(
-                    encoder, task, lr, self.generator(), self.schedule(times=2)
-                )
-                for lr in RATES["scratch"]
-            },
+            "surgical": converged(
+                {f"{stage} {lr:g}": partial(self.surgical, stage, lr) for stage, lr in surgical}
+            ),
+            "scratch": converged({f"{lr:g}": partial(self.scratch, lr) for lr in RATES["scratch"]}),
         }
+
+    def fine_tune(self, lr: float) -> transfer.Fit:
+        return transfer.fine_tune(self.encoder, self.task, lr, self.generator(), self.schedule())
+
+    def scratch(self, lr: float) -> transfer.Fit:
+        schedule = self.schedule(times=2)
+        return transfer.from_scratch(self.encoder, self.task, lr, self.generator(), schedule)
+
+    def lp_ft(self, lr: float) -> transfer.Fit:
+        schedule = self.schedule(freeze_norm=True)
+        return transfer.lp_ft(
+            self.encoder, self.task, lr, self.generator(), schedule, probe=self.probe
+        )
 
     def surgical(self, stage: str, lr: float) -> transfer.Fit:
         model = transfer.train_only(copy.deepcopy(self.probe.model), stage)
@@ -115,6 +120,15 @@ class Run:
             "moved_id": f"{moved.pop('id'):.4g}",
             "moved_ood": f"{np.mean(list(moved.values())):.4g}",
         }
+
+
+def converged(tries: dict[str, Callable[[], transfer.Fit]]) -> dict[str, transfer.Fit]:
+    """Train each; a learning rate that makes the loss infinite is no candidate."""
+    found = {}
+    for setting, train in tries.items():
+        with suppress(FloatingPointError):
+            found[setting] = train()
+    return found
 
 
 def run(shift: str, seed: int) -> list[Row]:
