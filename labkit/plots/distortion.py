@@ -92,10 +92,10 @@ def describe_frame(scene, method: str, frame: int) -> str:
     """One frame in two sentences: the alternative text of the explorer's picture."""
     frames = scene.frames[method]
     at, end = frames.at[frame], frames.at[-1]
+    rate = {"fine-tuning": scene.setting.ft_lr, "lp-ft": scene.setting.lp_ft_lr}.get(method)
+    when = f" at learning rate {rate:g}, step {at:.0f} of {end:.0f}" if rate else ""
     if method == "wise-ft":
         when = f", {at:.0%} of LP-FT's weights"
-    else:
-        when = f", step {at:.0f} of {end:.0f}" if end else ""
     accuracy = {side: frames.accuracy[side][frame] for side in SIDE_NAMES}
     moved = {side: frames.moved[side][frame] for side in SIDE_NAMES}
     return (

@@ -50,7 +50,7 @@ def test_scrubbing_follows_every_key_and_ends_at_the_last(opened: Notebook) -> N
     for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", None), ("End", 12)):
         slider.press(key)
         if frame is not None:
-            wait_shown(opened, f"1 fine-tuning {frame}", 5)
+            wait_shown(opened, f"1 fine-tuning {frame}", 30)
         pictures.add(picture(opened))
     assert len(pictures) >= 4
     box = slider.bounding_box()
@@ -60,7 +60,7 @@ def test_scrubbing_follows_every_key_and_ends_at_the_last(opened: Notebook) -> N
     for step in range(40):
         opened.page.mouse.move(box["x"] + box["width"] * step / 39, y)
     opened.page.mouse.up()
-    wait_shown(opened, "1 fine-tuning 12", 5)
+    wait_shown(opened, "1 fine-tuning 12", 30)
     expect(opened.page.get_by_role("img", name=re.compile("step 12 of 12"))).to_be_visible()
 
 
@@ -69,7 +69,7 @@ def test_every_view_control_changes_the_picture(opened: Notebook) -> None:
     for method, frame in (("lp-ft", 12), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 12)):
         before = picture(opened)
         view.get_by_label("Method").select_option(method)
-        wait_shown(opened, f"1 {method} {frame}", 5)
+        wait_shown(opened, f"1 {method} {frame}", 30)
         assert picture(opened) != before
     before = picture(opened)
     view.get_by_label("Draw the emoji").check()
@@ -137,10 +137,8 @@ def test_moving_again_gives_up_and_the_last_setting_is_shown(opened: Notebook) -
     slider.press("End")
     expect(view.locator(".labkit-progress")).to_be_visible()
     view.get_by_role("slider", name="Training step").press("Home")  # scrubbing goes on meanwhile
-    wait_shown(opened, "1 fine-tuning 0", 5)
-    for _ in range(3):
-        slider.press("ArrowLeft")
+    wait_shown(opened, "1 fine-tuning 0", 30)
+    slider.press("Home")
     expect(view.locator(".labkit-progress")).to_be_hidden(timeout=90_000)
     wait_shown(opened, "2 fine-tuning 0")
-    said = view.locator(".widget-readout").nth(1).text_content()
-    assert said == "0.001"
+    expect(opened.page.get_by_role("img", name=re.compile("learning rate 0.0001"))).to_be_visible()
