@@ -39,6 +39,12 @@ def steps_for(shots: int | None, method: str) -> int:
     return steps if method == "fine-tuning" else 2 * steps
 
 
+def schedule_for(shots: int | None, method: str) -> transfer.Schedule:
+    return transfer.Schedule(
+        steps=steps_for(shots, method), augmentation=augment.CLIP, record_every=0
+    )
+
+
 def run(seed: int, shots: int | None, method: str) -> dict[str, object]:
     torch.set_num_threads(1)
     task = tasks.few_shot(make_task(), shots, torch.Generator().manual_seed(seed))
@@ -47,9 +53,7 @@ def run(seed: int, shots: int | None, method: str) -> dict[str, object]:
         fit = transfer.linear_probe(encoder, task)
     else:
         recipe = transfer.fine_tune if method == "fine-tuning" else transfer.from_scratch
-        schedule = transfer.Schedule(
-            steps=steps_for(shots, method), augmentation=augment.CLIP, record_every=0
-        )
+        schedule = schedule_for(shots, method)
         fit = transfer.best_rate(
             lambda lr: recipe(encoder, task, lr, torch.Generator().manual_seed(seed), schedule),
             RATES[method],
