@@ -77,15 +77,25 @@ function render({ model, el }) {
     }, QUIET);
   };
 
+  // A frame has the pixels that the screen has, no more: zooming and moving to a projector count.
+  const tellScreen = () => {
+    if (model.get("screen") === window.devicePixelRatio) return;
+    model.set("screen", window.devicePixelRatio);
+    model.save_changes();
+  };
+
   model.on("change:frames", showFrame);
   model.on("change", showText);
   model.on("change", tell);
   showFrame();
   showText();
+  tellScreen();
+  window.addEventListener("resize", tellScreen);
   const stopWatching = watchControls(el, model.get("title"));
   return () => {
     stopWatching();
     clearTimeout(timer);
+    window.removeEventListener("resize", tellScreen);
     model.off("change:frames", showFrame);
     model.off("change", showText);
     model.off("change", tell);

@@ -174,6 +174,34 @@ def test_a_failure_does_not_keep_the_newest_value_waiting():
     assert (p.result, p.error) == (2, None)
 
 
+def size_of(frame: bytes) -> tuple[int, int]:
+    height, width = imread(io.BytesIO(frame)).shape[:2]
+    return width, height
+
+
+def test_a_frame_has_the_pixels_of_the_screen_between_one_and_one_and_a_half():
+    calls = []
+    p = panel(lambda a: calls.append(a) or a, draw_sum, say_sum, size=(4, 2), a=(0, 10))
+    assert size_of(p.png()) == (600, 300)
+    for screen, expected in ((1.0, (400, 200)), (1.25, (500, 250)), (3.0, (600, 300))):
+        p.picture.screen = screen
+        assert size_of(p.png()) == expected, "the picture that is shown is drawn anew"
+        p.controls["a"].value += 1
+        assert size_of(p.png()) == expected
+    assert calls == [5, 6, 7, 8], "another screen is no reason to compute"
+
+
+def test_another_screen_neither_hides_an_error_nor_runs_a_button_panel():
+    p = panel(lambda a: 1 / (a - 3), draw_sum, say_sum, a=(0, 10))
+    with pytest.raises(ZeroDivisionError):
+        p.controls["a"].value = 3
+    p.picture.screen = 1.0
+    assert "ZeroDivisionError" in p.error
+    waiting = sum_panel(run="button")
+    waiting.picture.screen = 1.0
+    assert (waiting.result, waiting.png(), waiting.error) == (None, b"", None)
+
+
 # Button panels
 
 

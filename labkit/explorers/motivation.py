@@ -84,9 +84,9 @@ def first_of_each(rows: torch.Tensor, concept: torch.Tensor) -> torch.Tensor:
 def describe_neighbours(result: Neighbours) -> str:
     counts = {network: sum(same) for network, same in result.same_class.items()}
     return (
-        f"Nearest to {result.name}: of {NEIGHBOURS} neighbours, {counts['random']} are "
-        f"{result.label} by random features and {counts['pretrained']} by pretrained features, "
-        f"which put {', '.join(result.names['pretrained'][:3])} first."
+        f"Nearest to {result.name}: of {NEIGHBOURS} neighbours, {counts['random']} by random and "
+        f"{counts['pretrained']} by pretrained features share its class ({result.label}). The "
+        f"pretrained features put {', '.join(result.names['pretrained'][:3])} first."
     )
 
 

@@ -8,20 +8,23 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from labkit.evaluate import ShotsCurve, labels_needed
-from labkit.plots.style import INK, METHODS, draw_chance, label_end, percent_axis, spread, style
+from labkit.plots.style import INK, METHODS, label_end, percent_axis, spread, style
+
+GUESS = "guessing"  # always the largest class
 
 
 @style()
 def draw_shots(ax: Axes, curves: Sequence[ShotsCurve], chance: float, title: str) -> None:
     """Accuracy against labelled examples per class, on a logarithmic axis, bands over seeds."""
-    ends = spread([curve.mean[-1] for curve in curves], 0.055)
+    *ends, guess = spread([*(curve.mean[-1] for curve in curves), chance], 0.055)
     for curve, end in zip(curves, ends, strict=True):
         look = METHODS[curve.method]
         ax.fill_between(curve.shots, curve.low, curve.high, color=look.color, alpha=0.25, lw=0)
         ax.plot(curve.shots, curve.mean, color=look.color, marker=look.marker)
         label_end(ax, curve.shots[-1], end, look.name, look.color)
     shots = curves[0].shots
-    draw_chance(ax, chance, shots[0])
+    ax.plot(shots[[0, -1]], [chance, chance], color=INK, linewidth=1, linestyle=":")
+    label_end(ax, shots[-1], guess, GUESS, INK)
     ax.set_xscale("log")
     ax.set_xticks(shots, [f"{n:g}" for n in shots[:-1]] + ["all"])
     ax.minorticks_off()
@@ -65,12 +68,15 @@ def draw_history(ax: Axes, histories: dict[str, Sequence], chance: float, title:
         if history[0].ood:
             ood = [np.mean(list(moment.ood.values())) for moment in history] * repeat
             ax.plot(steps, ood, color=look.color, linestyle="--")
-    ends = spread([history[-1].id for history in histories.values()], 0.07)
+    *ends, guess = spread([*(history[-1].id for history in histories.values()), chance], 0.07)
     for method, end in zip(histories, ends, strict=True):
         label_end(ax, last, end, METHODS[method].name, METHODS[method].color)
-    draw_chance(ax, chance, 0)
+    ax.axhline(chance, color=INK, linewidth=1, linestyle=":")
+    label_end(ax, last, guess, GUESS, INK)
     percent_axis(ax)
-    ax.set(xlabel="training steps", ylabel="accuracy", title=title, xlim=(0, last))
+    shifted = any(history[0].ood for history in histories.values())
+    ylabel = "accuracy (solid ID, dashed OOD)" if shifted else "accuracy"
+    ax.set(xlabel="training steps", ylabel=ylabel, title=title, xlim=(0, last))
 
 
 @style()

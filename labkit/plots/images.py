@@ -40,7 +40,7 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
         names = [result.name, *result.names[network]]
         marks = ["", *("✓ " if flag else "✗ " for flag in same)]
         draw_images(
-            ax, images, [mark + shorten(name) for mark, name in zip(marks, names, strict=True)]
+            ax, images, [mark + shorten(name, 12) for mark, name in zip(marks, names, strict=True)]
         )
         frame_first(ax, images.shape[-1])
         before = "Before pretraining" if network == "random" else "After pretraining"

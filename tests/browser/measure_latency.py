@@ -1,10 +1,13 @@
-"""How long from a key on a slider to the new picture, and how many pictures a drag shows.
+"""How long from moving a control to the new picture, and how many pictures a drag shows.
 
     python tests/browser/measure_latency.py [NOTEBOOK ...]
 
-Without arguments, for a panel of its own: three bands, 500 points, 900 x 450 at 1.5 times the
-pixels. With notebooks, for the first slider of each of their live panels. A key press starts the
-clock in the page; the first frame painted after the new picture has loaded stops it.
+Without arguments, for a panel of its own: three bands, 500 points, 900 x 450. With notebooks, for
+the first slider of each of their live panels, or else the first menu, which cannot be dragged. The
+event of the slider or the menu starts the clock in the page; the first frame painted after the new
+picture has loaded stops it.
+
+The page tells by a promise when it has painted: polling it costs the two cores more than a frame.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import tempfile
 from pathlib import Path
 from statistics import median, quantiles
 
-from driver import Notebook, PanelView, jupyterlab, launched, write_notebook
+from driver import Control, Notebook, PanelView, jupyterlab, launched, write_notebook
 from playwright.sync_api import sync_playwright
 
 PANEL = """
@@ -34,45 +37,71 @@ def draw(ax, k):
 
 panel(lambda k: k, draw, lambda k: f"Now at {k}.", title="Synthetic", k=(0, 100))
 """
-WATCH = """(root) => {
-    const seen = (window.seen = []);
+WATCH = """(root, control) => {
+    window.seen = [];
     window.frames_shown = 0;
     let start = 0;
-    root.querySelector('.noUi-handle').addEventListener(
-        'keydown', () => { start = performance.now(); }, true);
+    for (const event of ['keydown', 'change']) {
+        control.addEventListener(event, () => { start = performance.now(); }, true);
+    }
     new MutationObserver(() => requestAnimationFrame(() => {
         window.frames_shown += 1;
-        if (start) seen.push(performance.now() - start);
+        if (!start) return;
+        window.seen.push(performance.now() - start);
         start = 0;
+        window.painted();
     })).observe(root.querySelector('.labkit-image'), { attributeFilter: ['data-frame'] });
 }"""
+PLACE = """(node) => node.options ? [0, node.selectedIndex, node.options.length - 1]
+    : ['min', 'now', 'max'].map((name) => Number(node.getAttribute('aria-value' + name)))"""
+EXPECT = "() => { window.next = new Promise((resolve) => { window.painted = resolve; }); }"
+PAINTED = """() => Promise.race([window.next, new Promise((_, reject) => setTimeout(
+    () => reject(new Error('no new picture within 10 s')), 10000))])"""
 
 
-def measure(view: PanelView, presses: int = 40) -> str:
-    slider = view.root.get_by_role("slider").first
-    slider.scroll_into_view_if_needed()
-    slider.press("Home")
-    view.settle()
-    view.root.evaluate(WATCH)
-    for count in range(1, presses + 1):
-        slider.press("ArrowRight" if count <= presses / 2 else "ArrowLeft")
-        view.page.wait_for_function(f"window.seen.length >= {count}", polling=5, timeout=10_000)
+def measure(view: PanelView, moves: int = 40) -> str:
+    """Latencies of one live panel as a line of text."""
+    controls = view.controls()
+    control = next((c for kind in ("slider", "menu") for c in controls if c.kind == kind), None)
+    if control is None:
+        return "neither a slider nor a menu"
+    control.node.scroll_into_view_if_needed()
+    view.root.evaluate(WATCH, control.node.element_handle())
+    step = 1
+    for _ in range(moves):
+        view.page.evaluate(EXPECT)
+        step = move(control, step)
+        view.page.evaluate(PAINTED)
         view.page.wait_for_timeout(60)
     times = view.page.evaluate("window.seen")[2:]
-    view.page.evaluate("window.frames_shown = 0")
-    control = next(control for control in view.controls() if control.kind == "slider")
-    control.drag([i / 35 for i in range(36)])
-    view.settle()
-    shown = view.page.evaluate("window.frames_shown")
     p95 = quantiles(times, n=20)[-1]
-    return f"{median(times):6.0f} {p95:6.0f} {max(times):6.0f}   {shown:2} of 36"
+    shown = drag(view, control) if control.kind == "slider" else "no slider"
+    return f"{median(times):6.0f} {p95:6.0f} {max(times):6.0f}   {shown:9}"
+
+
+def move(control: Control, step: int) -> int:
+    """Move up (1) or down (-1), turning at the ends; return the direction taken."""
+    low, now, high = control.node.evaluate(PLACE)
+    step = -1 if now >= high else 1 if now <= low else step
+    if control.kind == "slider":
+        control.node.press("ArrowRight" if step > 0 else "ArrowLeft")
+    else:
+        control.node.select_option(index=now + step)
+    return step
+
+
+def drag(view: PanelView, slider: Control) -> str:
+    view.page.evaluate("window.frames_shown = 0")
+    slider.drag([i / 35 for i in range(36)])
+    view.settle()
+    return f"{view.page.evaluate('window.frames_shown'):2} of 36"
 
 
 def measure_notebook(notebook: Notebook, path: Path) -> None:
     notebook.open(path)
     notebook.run_all()
     for number, view in enumerate(notebook.panels(), 1):
-        if not view.has_button and view.root.get_by_role("slider").count():
+        if not view.has_button:
             print(f"{measure(view)}   {path.stem}, panel {number}", flush=True)
 
 
