@@ -35,6 +35,19 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
     return Interval(x.mean(), x.mean() - half, x.mean() + half)
 
 
+def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
+    """A share of `n` independent trials with Wilson's score interval, which stays within 0 and 1.
+
+    right: how many trials succeeded. Raises ValueError when it is not between 0 and n, or n < 1.
+    """
+    if n < 1 or not 0 <= right <= n:
+        raise ValueError(f"right and n: got {right} of {n}, accepted: 0 to n, with n >= 1")
+    p, z = right / n, stats.norm.ppf((1 + confidence) / 2)
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / (1 + z**2 / n)
+    return Interval(p, max(0.0, middle - half), min(1.0, middle + half))
+
+
 def nearest(queries: Tensor, gallery: Tensor, count: int) -> Tensor:
     """Rows of `gallery` (m, dim) with the largest cosine to each query (n, dim), as (n, count).
 
