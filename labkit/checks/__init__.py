@@ -1,4 +1,11 @@
 """Exercise checkers, one module per notebook: they hint, and never raise."""
 
+from labkit.checks.contrastive import (
+    contrastive_loss,
+    false_negative_share,
+    gradient,
+    nt_xent,
+    prompts,
+)
 from labkit.checks.core import Outcome, checker
 from labkit.checks.motivation import class_means, labels_needed, linear_probe, random_control

@@ -38,15 +38,12 @@ from labkit.explorers.motivation import (
     own_task,
 )
 from labkit.explorers.playground import (
-    ClipGallery,
     Search,
     ZeroShot,
     compute_search,
     compute_zero_shot,
     describe_search,
     describe_zero_shot,
-    embed_gallery,
     playground,
     zero_shot,
-    zero_shot_accuracy,
 )

@@ -13,34 +13,9 @@ from labkit import data, encoders, evaluate, plots
 from labkit.evaluate import Interval
 from labkit.panel import Panel, panel
 from labkit.text import pieces
+from labkit.zero_shot import UNSEEN, ClipGallery, embed_gallery, hits_of, over_concepts
 
-UNSEEN = ("train", "validation", "test", "trap")  # the parts no encoder was pretrained on
 ROWS, CAPTIONS, MISTAKES = 2, 6, 6
-
-
-class ClipGallery(NamedTuple):
-    """Emoji CLIP has never seen, and every caption of the data set, embedded once."""
-
-    clip: encoders.Clip
-    emoji: data.Emoji  # at 64 px
-    image: torch.Tensor  # (images, dim) unit vectors
-    text: torch.Tensor  # (concepts, dim) unit vectors of all names, seen and unseen
-    labels: torch.Tensor  # (images,) downstream classes, -1 for none
-
-
-@torch.no_grad()
-def embed_gallery(clip: encoders.Clip) -> ClipGallery:
-    """Embed all unseen emoji in all styles, and all 1,644 names: seconds, once."""
-    emoji = data.load(parts=UNSEEN, size=64)
-    image = torch.cat([clip.embed_images(half_size(part)) for part in emoji.images.split(256)])
-    text = clip.embed_captions([concept.name for concept in data.concepts()])
-    return ClipGallery(clip, emoji, image, text, data.labels_of(emoji.concept))
-
-
-def half_size(images: torch.Tensor) -> torch.Tensor:
-    """Average areas of 2 x 2 pixels, as `labkit.data` does: uint8 (n, 3, 64, 64) -> 32 pixels."""
-    sums = images.unflatten(3, (-1, 2)).sum(4, dtype=torch.int16).unflatten(2, (-1, 2)).sum(3)
-    return ((sums + 2) // 4).to(torch.uint8)
 
 
 # ------------------------------------------------ words to pictures, a picture to captions
@@ -174,41 +149,12 @@ class ZeroShot(NamedTuple):
     unknown: list[str]
 
 
-@torch.no_grad()
-def zero_shot_hits(
-    gallery: ClipGallery, prompts: Sequence[str], part: str
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows of the images of `part`, and the class whose prompt is nearest to each: (n,), (n,).
-
-    prompts: one for each of `data.class_names()`. Raises ValueError for another number of them.
-    """
-    if len(prompts) != len(data.class_names()):
-        raise ValueError(f"prompts: got {len(prompts)}, accepted: {len(data.class_names())}")
-    inside = torch.tensor([concept.part == part for concept in data.concepts()])
-    rows = (inside[gallery.emoji.concept] & (gallery.labels >= 0)).nonzero()[:, 0]
-    text = gallery.clip.embed_captions(list(prompts))  # (classes, dim)
-    return rows, (gallery.image[rows] @ text.T).argmax(dim=1)
-
-
-def zero_shot_accuracy(gallery: ClipGallery, prompts: Sequence[str], part: str) -> Interval:
-    """Mean accuracy over concepts, each in all its styles, with the interval over concepts."""
-    rows, guess = zero_shot_hits(gallery, prompts, part)
-    return over_concepts(guess == gallery.labels[rows], gallery.emoji.concept[rows])
-
-
-def over_concepts(hits: torch.Tensor, concept: torch.Tensor) -> Interval:
-    """hits, concept: (n,). A concept's score is the share of its styles that are right."""
-    _, place, count = concept.unique(return_inverse=True, return_counts=True)
-    right = torch.zeros(len(count)).index_add_(0, place, hits.float())
-    return evaluate.mean_interval((right / count).numpy())
-
-
 def compute_zero_shot(gallery: ClipGallery, prompts: Sequence[str], part: str) -> ZeroShot:
     """Classify every image of `part` by `prompts`, and collect the first mistakes of each class."""
-    rows, guess = zero_shot_hits(gallery, prompts, part)
+    rows, guess = hits_of(gallery, prompts, part)
     labels, style = gallery.labels[rows], gallery.emoji.style[rows]
     right = guess == labels
-    bare = zero_shot_hits(gallery, data.class_names(), part)[1] == labels
+    bare = hits_of(gallery, data.class_names(), part)[1] == labels
     in_style = [style == i for i in range(len(data.STYLES))]
     wrong = first_mistakes(rows[~right], gallery)
     names = {

@@ -73,7 +73,7 @@ def draw_push(axes: np.ndarray, result) -> None:
     right.set_yticks([])
     right.spines["left"].set_visible(False)
     right.set_xlabel("share of the push on the marked row (cosine)")
-    right.set_title(f"Half of it comes from {result.half:.1f} of {len(result.shares) - 1}")
+    right.set_title(f"Half of it from {result.half:.1f} of {len(result.shares) - 1} negatives")
 
 
 @style()

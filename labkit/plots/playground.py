@@ -18,7 +18,7 @@ def draw_search(axes: np.ndarray, result) -> None:
     top, bottom = axes
     _draw_tiles(top, result.found, result.found_names, len(result.styles), room=0.3)
     for j, name in enumerate(result.styles):
-        top.text(1.15 * j + 0.5, -0.1, name, ha="center", fontsize=11, clip_on=True)
+        top.text(1.15 * j + 0.5, -0.1, name, ha="center", fontsize=10, clip_on=True)
     top.set(xlim=(-0.05, 11.5), ylim=(2.55, -0.3))
     top.set_title(_search_title(result), fontsize=15)
     _draw_captions(bottom, result)
@@ -90,7 +90,8 @@ def draw_zero_shot(axes: np.ndarray, result) -> None:
     )
     left.set_xlim(0, 1)
     left.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
-    left.set_title(f"{result.overall.mean:.0%} over all styles", fontsize=15)
+    unknown = f"; never met: {shorten(', '.join(result.unknown), 18)}" if result.unknown else ""
+    left.set_title(f"{result.overall.mean:.0%} over all styles{unknown}", fontsize=15)
     titles = [f"{shorten(name, 13)}:\n{shorten(guess, 13)}?" for name, guess in result.mistakes]
     _draw_tiles(right, result.wrong, titles, columns=3, room=0.5)
     right.set(xlim=(0, 3.45), ylim=(3, 0))
