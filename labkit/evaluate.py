@@ -114,3 +114,21 @@ def at_shots(rows: Sequence[dict[str, str]], method: str, shots: str, score: str
     """One score of one cell of a sweep, ordered by seed, so that methods can be paired."""
     cell = [row for row in rows if row["method"] == method and row["shots"] == shots]
     return np.array([float(row[score]) for row in sorted(cell, key=lambda row: int(row["seed"]))])
+
+
+def lead(
+    rows: Sequence[dict[str, str]], one: str, two: str, shots: str, scores: Sequence[str]
+) -> Interval:
+    """How far method `one` is ahead of `two`, averaged over `scores`, paired by seed."""
+    gaps = [at_shots(rows, one, shots, s) - at_shots(rows, two, shots, s) for s in scores]
+    return mean_interval(np.mean(gaps, axis=0))
+
+
+def by_score(
+    rows: Sequence[dict[str, str]], methods: Sequence[str], shots: str, scores: Sequence[str]
+) -> dict[str, list[Interval]]:
+    """Method -> the interval over seeds of each score, say of each style."""
+    return {
+        method: [mean_interval(at_shots(rows, method, shots, score)) for score in scores]
+        for method in methods
+    }

@@ -72,6 +72,9 @@ def nt_xent(loss: Callable) -> Iterator[str]:
     masked = logits.masked_fill(diagonal, -torch.inf)
     unscaled = (views @ views.T / temperature).masked_fill(diagonal, -torch.inf)
     mistakes = {
+        "the answer of each row is the view itself; its partner is N rows away.": (
+            F.cross_entropy(logits, torch.arange(2 * n))
+        ),
         "a view is compared with itself: mask the diagonal with -inf.": (
             F.cross_entropy(logits, partner)
         ),
