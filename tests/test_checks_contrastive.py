@@ -113,7 +113,7 @@ def nt_xent_with(one, two, temperature, mask=True, normalise=True, anchors=slice
         (contrastive.info_nce, "N candidates in one direction"),
         (lambda a, b, t: 2 * contrastive.nt_xent(a, b, t), "twice the mean"),
         (lambda a, b, t: 2 * len(a) * contrastive.nt_xent(a, b, t), "sum over the 2N"),
-        (lambda a, b, t: contrastive.info_nce(torch.cat([a, b]), torch.cat([a, b]), t), "N rows away"),
+        (lambda a, b, t: contrastive.info_nce(*2 * (torch.cat([a, b]),), t), "N rows away"),
     ],
 )
 def test_nt_xent_hints_name_the_mistake(wrong, hint: str) -> None:

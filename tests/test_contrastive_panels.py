@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from labkit import augment, data, encoders, explorers, pretrain, zero_shot
+from labkit import augment, data, encoders, evaluate, explorers, plots, pretrain, zero_shot
 from labkit.explorers.playground import picture_row
 from labkit.panel import Panel
 
@@ -212,3 +212,51 @@ def test_view_similarity_has_pairs_on_its_diagonal(simclr) -> None:
     with torch.no_grad():
         x = F.normalize(simclr.embed_images(images), dim=1)
     assert np.allclose(none, (x @ x.T).numpy(), atol=1e-5)
+
+
+def test_tiles_lay_images_out_row_by_row_with_transparent_gaps() -> None:
+    images = np.arange(3 * 3 * 2 * 2, dtype=np.uint8).reshape(3, 3, 2, 2)
+    grid = plots.tiles(images, columns=2, gap=(1, 0))
+    assert grid.shape == (6, 4, 4)
+    assert (grid[0:2, 2:4, :3] == images[1].transpose(1, 2, 0)).all()
+    assert (grid[3:5, 0:2, :3] == images[2].transpose(1, 2, 0)).all()
+    assert grid[2, :, 3].max() == 0 and grid[3:, 2:, 3].max() == 0, "gap and missing tile"
+    assert (plots.tiles(images / 255, 2, (1, 0)) == grid).all(), "floats in [0, 1] are the same"
+
+
+def test_figures_of_the_notebook_show_what_they_are_given() -> None:
+    temperatures = (0.1, 1.0)
+    rows = [{"gap": 0.3, "alignment": 0.5, "uniformity": -3}] * 2
+    _, axes = plots.figure(1, 3)
+    plots.draw_geometry(axes, temperatures, rows)
+    assert [list(ax.lines[0].get_ydata()) for ax in axes] == [[0.3] * 2, [0.5] * 2, [-3] * 2]
+    _, ax = plots.figure()
+    plots.draw_information(ax, (2, 4), {"seen": [0.5, 1.0], "unseen": [0.1, 0.2]})
+    assert list(ax.lines[0].get_ydata()) == pytest.approx([np.log(2), np.log(4)]), "the ceiling"
+    table = {m: [evaluate.Interval(0.3, 0.2, 0.4)] * 5 for m in ("clip", "random")}
+    _, ax = plots.figure()
+    plots.draw_styles(ax, table, tuple("abcde"), 2, 0.16, "title")
+    solid, dashed = ax.lines[0], ax.lines[1]
+    assert (len(solid.get_xdata()), len(dashed.get_xdata())) == (3, 2)
+    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
+    assert "CLIP from 30% (a) to 30%" in plots.describe_styles(table, tuple("abcde"))
+
+
+def test_intervals_of_the_sweep_are_paired_by_seed() -> None:
+    rows = [
+        {"method": m, "shots": "5", "seed": str(s), "x": str(v), "y": str(v + 0.1)}
+        for m, values in {"a": (0.5, 0.7), "b": (0.4, 0.6)}.items()
+        for s, v in enumerate(values)
+    ]
+    lead = evaluate.lead(rows[::-1], "a", "b", "5", ("x", "y"))
+    assert lead == pytest.approx((0.1, 0.1, 0.1)), "the gap is the same in both seeds"
+    table = evaluate.by_score(rows, ("a",), "5", ("x", "y"))["a"]
+    assert [interval.mean for interval in table] == pytest.approx([0.6, 0.7])
+
+
+def test_wilsons_interval_has_its_published_values() -> None:
+    """Newcombe 1998, table I: 81 of 263 and 0 of 20."""
+    assert evaluate.share_interval(81, 263)[1:] == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert evaluate.share_interval(0, 20)[1:] == pytest.approx((0, 0.1611), abs=1e-4)
+    with pytest.raises(ValueError, match="got 3 of 2"):
+        evaluate.share_interval(3, 2)

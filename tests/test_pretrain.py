@@ -119,7 +119,7 @@ def test_the_vocabulary_is_that_of_upstream_captions() -> None:
     assert set(stored["vocabulary"]) == {p for c in captions for p in text.pieces(c)}
 
 
-@pytest.mark.parametrize("method", ["clip", "simclr"])
+@pytest.mark.parametrize("method", ["clip", "simclr", "supervised"])
 def test_a_whole_run_sees_no_downstream_or_trap_concept(
     tmp_path, loaded_once, monkeypatch, method
 ) -> None:
@@ -160,7 +160,7 @@ def interrupted(run: Config, out: Path, at: int, monkeypatch, every: int = 3) ->
             pretrain.pretrain(run, out, checkpoint_every=every)
 
 
-@pytest.mark.parametrize("method", ["clip", "simclr"])
+@pytest.mark.parametrize("method", ["clip", "simclr", "supervised"])
 def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     tmp_path, loaded_once, monkeypatch, method
 ) -> None:
@@ -313,7 +313,7 @@ def work(rank: int, folder: str, methods: tuple[str, ...]) -> None:
     dist.destroy_process_group()
 
 
-METHODS = ("clip", "simclr")
+METHODS = ("clip", "simclr", "supervised")
 
 
 @pytest.fixture(scope="module")
@@ -391,7 +391,7 @@ def test_help_can_be_printed(monkeypatch, capsys) -> None:
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        ({"method": "byol"}, "method: got .'byol'.*clip, simclr"),
+        ({"method": "byol"}, "method: got .'byol'.*clip, simclr, supervised"),
         ({"architecture": "mlp"}, "architecture: got .'mlp'.*conv, vit"),
         ({"steps": 0}, "steps must be at least 1"),
         ({"batch": 1}, "batch at least 2"),

@@ -13,7 +13,6 @@ from labkit.plots.images import tiles
 from labkit.plots.style import (
     INK,
     METHODS,
-    draw_chance,
     label_end,
     percent_axis,
     shorten,
@@ -117,9 +116,12 @@ def draw_styles(ax: Axes, curves: dict[str, Sequence[Interval]], styles, outside
     ends = spread([intervals[-1].mean for intervals in curves.values()], 0.05)
     for method, end in zip(curves, ends, strict=True):
         label_end(ax, x[-1], end, METHODS[method].name, METHODS[method].color)
-    draw_chance(ax, chance, x[0])
+    ax.axhline(chance, color=INK, linewidth=1, linestyle=":")
+    ax.annotate("largest class", (x[inside - 1], chance), xytext=(8, 4), fontsize=12,
+                textcoords="offset points")  # fmt: skip
     ax.set_xticks(x, styles, rotation=30, ha="right", fontsize=12)
-    percent_axis(ax, high=0.8)
+    top = max(interval.high for intervals in curves.values() for interval in intervals)
+    percent_axis(ax, high=math.ceil(10 * top + 0.5) / 10)
     ax.set(ylabel="accuracy", title=title)
 
 
@@ -128,13 +130,12 @@ def draw_information(ax: Axes, batches: Sequence[int], bounds: dict[str, Sequenc
     """The bound on the mutual information (nats) against the batch size, under its ceiling."""
     ceiling = [math.log(n) for n in batches]
     ax.plot(batches, ceiling, ":", color=INK)
-    colors = [METHODS[name].color for name in ("clip", "simclr", "supervised")]
-    for values, color in zip(bounds.values(), colors, strict=False):
-        ax.plot(batches, values, color=color, marker="o")
-    names = ["ceiling: log N", *bounds]
+    color, lines = METHODS["clip"].color, ("-", "--", "-.")
+    for values, line in zip(bounds.values(), lines, strict=False):
+        ax.plot(batches, values, line, color=color, marker="o")
     ends = spread([ceiling[-1], *(values[-1] for values in bounds.values())], 0.5)
-    for name, end, color in zip(names, ends, [INK, *colors], strict=False):
-        label_end(ax, batches[-1], end, name, color)
+    for name, end in zip(["ceiling: log N", *bounds], ends, strict=True):
+        label_end(ax, batches[-1], end, name, color if name in bounds else INK)
     ax.set_xscale("log", base=2)
     ax.set_xticks(batches, [str(n) for n in batches])
     ax.minorticks_off()
@@ -150,8 +151,8 @@ def draw_geometry(axes: np.ndarray, temperatures: Sequence[float], rows: Sequenc
     """
     titles = {
         "gap": "modality gap",
-        "alignment": "alignment (distance² of pairs)",
-        "uniformity": "uniformity (lower: more even)",
+        "alignment": "distance² of pairs",
+        "uniformity": "uniformity (low: even)",
     }
     for ax, (key, title) in zip(axes, titles.items(), strict=True):
         ax.plot(temperatures, [row[key] for row in rows], color=METHODS["clip"].color, marker="o")
