@@ -37,7 +37,7 @@ def seconds_per_step(config: pretrain.Config, steps: int = 4) -> float:
         if step == 1:
             begun = time.process_time()
         batch = batches.draw(config.batch, pretrain.step_generator(config.seed, step))
-        pretrain.contrastive_loss(model, batch, config, step).backward()
+        pretrain.batch_loss(model, batch, config, step).backward()
     return (time.process_time() - begun) / steps
 
 

@@ -176,15 +176,31 @@ class SimCLR(nn.Module):
         return self.projector(self.image(images))
 
 
-def build(config: dict) -> Clip | SimCLR:
+class Supervised(nn.Module):
+    """An image encoder and a linear classifier of upstream labels: the classical pretraining."""
+
+    def __init__(self, image: nn.Module, labels: Sequence[str]) -> None:
+        super().__init__()
+        self.image, self.labels = image, tuple(labels)
+        self.head = nn.Linear(image.dim, len(self.labels))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, 3, h, w) -> a logit for each label, (n, labels)."""
+        return self.head(self.image(images))
+
+
+def build(config: dict) -> Clip | SimCLR | Supervised:
     """Make the untrained network that `config` describes (the metadata of a weights file).
 
-    config: {"method": "clip" | "simclr", "architecture": a key of ARCHITECTURES, "options": its
-    keyword arguments, "vocabulary": for CLIP, the text encoder's pieces}.
+    config: {"method": "clip" | "simclr" | "supervised", "architecture": a key of ARCHITECTURES,
+    "options": its keyword arguments, "vocabulary": for CLIP, the text encoder's pieces, "labels":
+    for supervised, the names of the upstream labels}.
     """
     image = ARCHITECTURES[config["architecture"]](**config["options"])
     if config["method"] == "simclr":
         return SimCLR(image)
+    if config["method"] == "supervised":
+        return Supervised(image, config["labels"])
     return Clip(image, TextEncoder(config["vocabulary"]))
 
 
@@ -202,7 +218,7 @@ def save(model: nn.Module, config: dict, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def load(name: str) -> Clip | SimCLR:
+def load(name: str) -> Clip | SimCLR | Supervised:
     """Return a pretrained network of data/weights, in evaluation mode, float32.
 
     `load("clip-conv").image` is the image encoder, `.text.vocabulary` the pieces of captions it

@@ -1,4 +1,4 @@
-"""What was learned, and how sure we are: intervals over seeds, and how far features have moved."""
+"""What was learned, and how sure we are: intervals over seeds, neighbours, learning curves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import stats
+
+from labkit.drift import HeadChange, Movement, head_change, linear_cka, movement
 
 if TYPE_CHECKING:  # panels draw intervals, and start faster without torch
     from torch import Tensor
@@ -61,101 +63,17 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Interva
     return mean_interval(np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float))
 
 
-class Movement(NamedTuple):
-    """How far features have moved: the mean Euclidean distance, and as a share of their norm."""
+def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
+    """A share of `n` independent trials with Wilson's score interval, which stays within 0 and 1.
 
-    mean: float
-    relative: float
-
-
-def movement(before: Tensor, after: Tensor) -> Movement:
-    """Compare features (n, dim) of the same images before and after training.
-
-    Raises ValueError for different shapes, no rows, or features that are all zero before.
+    right: how many trials succeeded. Raises ValueError when it is not between 0 and n, or n < 1.
     """
-    x, y = _matrices(before=before, after=after)
-    if x.shape != y.shape:
-        raise ValueError(f"after: got shape {y.shape}, accepted: {x.shape}, as before")
-    norm = np.linalg.norm(x, axis=1).mean()
-    if norm == 0:
-        raise ValueError("before: all features are zero, accepted: some that are not")
-    mean = np.linalg.norm(y - x, axis=1).mean()
-    return Movement(float(mean), float(mean / norm))
-
-
-class HeadChange(NamedTuple):
-    """A linear head (classes, dim) against the one it started from."""
-
-    norm: float  # Frobenius norm now
-    norm_before: float
-    angle: float  # degrees between the two, as vectors
-
-
-def head_change(before: Tensor, after: Tensor) -> HeadChange:
-    """Norms of two heads and the angle between them.
-
-    A constant added to all classes changes no prediction, so the mean over classes is taken out
-    first. Raises ValueError for different shapes or a head without differences between classes.
-    """
-    v, w = _matrices(before=before, after=after)
-    if v.shape != w.shape:
-        raise ValueError(f"after: got shape {w.shape}, accepted: {v.shape}, as before")
-    v, w = v - v.mean(axis=0), w - w.mean(axis=0)
-    sizes = np.linalg.norm(v), np.linalg.norm(w)
-    if not all(sizes):
-        raise ValueError("before, after: a head that is the same for all classes has no direction")
-    cosine = np.clip((v * w).sum() / np.prod(sizes), -1, 1)
-    return HeadChange(float(sizes[1]), float(sizes[0]), float(np.degrees(np.arccos(cosine))))
-
-
-def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
-    """Linear centred kernel alignment of features (n, dim) and (n, other dim) of the same images.
-
-    1 for features that differ by a rotation and a scale, which it cannot see: read it beside
-    `movement`. Biased: Kornblith et al. 2019, equation 5 (near 1 whenever n is small against dim).
-    Unbiased: with the HSIC estimator of Song et al. 2012, as Nguyen et al. 2021 use it. Both are
-    computed from (dim, dim) products, never from the (n, n) kernels. Raises ValueError for
-    different numbers of rows, fewer than 4 (biased: 2), or features that are all the same.
-    """
-    x, y = _matrices(x=x, y=y)
-    least = 4 if unbiased else 2
-    if len(x) != len(y) or len(x) < least:
-        raise ValueError(
-            f"x, y: got {len(x)} and {len(y)} rows, accepted: the same, {least} or more"
-        )
-    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-    hsic = _unbiased_hsic if unbiased else _biased_hsic
-    own = hsic(x, x) * hsic(y, y)
-    if not own > 0:
-        raise ValueError("x, y: features that are the same for all images have no alignment")
-    return float(hsic(x, y) / np.sqrt(own))
-
-
-def _biased_hsic(x: np.ndarray, y: np.ndarray) -> float:
-    return np.square(x.T @ y).sum()  # trace(K L) of the kernels K = x x', L = y y'
-
-
-def _unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
-    """Song et al. 2012, equation 5, up to 1 / (n (n - 3)); the kernels' diagonals are left out."""
-    n = len(x)
-    kernel_x, kernel_y = np.square(x).sum(axis=1), np.square(y).sum(axis=1)  # diagonals (n,)
-    rows_x, rows_y = x @ x.sum(axis=0) - kernel_x, y @ y.sum(axis=0) - kernel_y  # row sums (n,)
-    both = np.square(x.T @ y).sum() - kernel_x @ kernel_y
-    return both + rows_x.sum() * rows_y.sum() / (n - 1) / (n - 2) - 2 * rows_x @ rows_y / (n - 2)
-
-
-def _matrices(**features: Tensor) -> list[np.ndarray]:
-    """Features as float64 matrices; a ValueError names one that is none, or is not finite."""
-    found = []
-    for name, values in features.items():
-        values = values.detach().cpu() if hasattr(values, "detach") else values
-        matrix = np.asarray(values, dtype=float)
-        if matrix.ndim != 2 or 0 in matrix.shape or not np.isfinite(matrix).all():
-            raise ValueError(
-                f"{name}: got shape {matrix.shape}, accepted: (n, dim), both 1 or more, finite"
-            )
-        found.append(matrix)
-    return found
+    if n < 1 or not 0 <= right <= n:
+        raise ValueError(f"right and n: got {right} of {n}, accepted: 0 to n, with n >= 1")
+    p, z = right / n, stats.norm.ppf((1 + confidence) / 2)
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / (1 + z**2 / n)
+    return Interval(p, max(0.0, middle - half), min(1.0, middle + half))
 
 
 def nearest(queries: Tensor, gallery: Tensor, count: int) -> Tensor:
@@ -224,3 +142,21 @@ def at_shots(rows: Sequence[dict[str, str]], method: str, shots: str, score: str
     """One score of one cell of a sweep, ordered by seed, so that methods can be paired."""
     cell = [row for row in rows if row["method"] == method and row["shots"] == shots]
     return np.array([float(row[score]) for row in sorted(cell, key=lambda row: int(row["seed"]))])
+
+
+def lead(
+    rows: Sequence[dict[str, str]], one: str, two: str, shots: str, scores: Sequence[str]
+) -> Interval:
+    """How far method `one` is ahead of `two`, averaged over `scores`, paired by seed."""
+    gaps = [at_shots(rows, one, shots, s) - at_shots(rows, two, shots, s) for s in scores]
+    return mean_interval(np.mean(gaps, axis=0))
+
+
+def by_score(
+    rows: Sequence[dict[str, str]], methods: Sequence[str], shots: str, scores: Sequence[str]
+) -> dict[str, list[Interval]]:
+    """Method -> the interval over seeds of each score, say of each style."""
+    return {
+        method: [mean_interval(at_shots(rows, method, shots, score)) for score in scores]
+        for method in methods
+    }

@@ -1,4 +1,4 @@
-"""Make the shipped weights: contrastive pretraining on upstream concepts only.
+"""Make the shipped weights: pretraining on upstream concepts only, contrastive or by labels.
 
     python -m labkit.pretrain clip --architecture conv
     torchrun --nproc-per-node 2 -m labkit.pretrain clip     # the same batches, by two processes
@@ -23,14 +23,17 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
 from tqdm import tqdm
 
 from labkit import augment, data
 from labkit.contrastive import clip_loss, nt_xent
-from labkit.encoders import ARCHITECTURES, Clip, build, save
+from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
 from labkit.text import make_vocabulary
+
+METHODS = ("clip", "simclr", "supervised")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        data.check_choice("method", (self.method,), ("clip", "simclr"))
+        data.check_choice("method", (self.method,), METHODS)
         data.check_choice("architecture", (self.architecture,), tuple(ARCHITECTURES))
         if self.steps < 1 or self.batch < 2:
             raise ValueError(
@@ -87,9 +90,18 @@ def draw_caption(concept: data.Concept, generator: Generator) -> str:
     return " ".join([concept.name, *some])
 
 
-def contrastive_loss(model: nn.Module, batch: data.Emoji, config: Config, step: int) -> Tensor:
+def subgroups() -> list[str]:
+    """Supervised pretraining's labels: the Unicode subgroups of the upstream concepts."""
+    return sorted({c.subgroup for c in data.concepts() if c.part == "upstream"})
+
+
+def batch_loss(model: nn.Module, batch: data.Emoji, config: Config, step: int) -> Tensor:
     """The loss of one batch; under torchrun each process embeds its share, and all compare all."""
     generator = step_generator(config.seed + 1, step)
+    if isinstance(model, Supervised):
+        own = [model.labels.index(data.concepts()[i].subgroup) for i in batch.concept.tolist()]
+        images = augment.CLIP(batch.images, generator)
+        return F.cross_entropy(gather(model(share(images))), torch.tensor(own))
     if isinstance(model, Clip):
         captions = [draw_caption(data.concepts()[i], generator) for i in batch.concept.tolist()]
         images = augment.CLIP(batch.images, generator)
@@ -166,6 +178,8 @@ def make_model(config: Config) -> tuple[nn.Module, dict]:
         stored["vocabulary"] = make_vocabulary(
             [" ".join([concept.name, *concept.keywords]) for concept in upstream]
         )
+    if config.method == "supervised":
+        stored["labels"] = subgroups()
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)  # torch initialises layers from its global generator only
         return build(stored), stored
@@ -198,7 +212,7 @@ def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Modul
     bar = tqdm(total=config.steps, initial=len(curve), disable=not is_first)
     for step in range(len(curve), config.steps):
         batch = batches.draw(config.batch, step_generator(config.seed, step))
-        loss = contrastive_loss(model, batch, config, step)
+        loss = batch_loss(model, batch, config, step)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss became {loss.item()} at step {step}: lower --lr")
         optimizer.zero_grad()
@@ -266,7 +280,7 @@ def write_curve(path: Path, curve: list[float], every: int = 50) -> None:
 
 def parse_arguments() -> tuple[Config, Path]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("method", choices=["clip", "simclr"])
+    parser.add_argument("method", choices=METHODS)
     parser.add_argument("--architecture", choices=list(ARCHITECTURES), default=Config.architecture)
     parser.add_argument("--options", type=json.loads, default={}, help="e.g. '{\"width\": 32}'")
     for name in ("steps", "batch", "seed"):

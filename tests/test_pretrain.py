@@ -119,12 +119,12 @@ def test_the_vocabulary_is_that_of_upstream_captions() -> None:
     assert set(stored["vocabulary"]) == {p for c in captions for p in text.pieces(c)}
 
 
-@pytest.mark.parametrize("method", ["clip", "simclr"])
+@pytest.mark.parametrize("method", ["clip", "simclr", "supervised"])
 def test_a_whole_run_sees_no_downstream_or_trap_concept(
     tmp_path, loaded_once, monkeypatch, method
 ) -> None:
     seen = []
-    real = pretrain.contrastive_loss
+    real = pretrain.batch_loss
 
     def loss(model, batch, config, step):
         seen.extend(batch.concept.tolist())
@@ -147,7 +147,7 @@ class Interruption(Exception):
 
 def interrupted(run: Config, out: Path, at: int, monkeypatch, every: int = 3) -> None:
     """Pretrain until step `at`, then stop as a power cut would."""
-    real = pretrain.contrastive_loss
+    real = pretrain.batch_loss
 
     def loss(model, batch, config, step):
         if step == at:
@@ -160,7 +160,7 @@ def interrupted(run: Config, out: Path, at: int, monkeypatch, every: int = 3) ->
             pretrain.pretrain(run, out, checkpoint_every=every)
 
 
-@pytest.mark.parametrize("method", ["clip", "simclr"])
+@pytest.mark.parametrize("method", ["clip", "simclr", "supervised"])
 def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     tmp_path, loaded_once, monkeypatch, method
 ) -> None:
@@ -171,7 +171,7 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     assert [path.name for path in parts.parent.iterdir()] == ["parts.checkpoint.safetensors"]
     torch.manual_seed(123)  # the global generator must not matter
     resumed_at = []
-    real = pretrain.contrastive_loss
+    real = pretrain.batch_loss
     monkeypatch.setattr(
         pretrain, "contrastive_loss", lambda *args: (resumed_at.append(args[3]), real(*args))[1]
     )
@@ -213,7 +213,7 @@ def test_training_lowers_the_loss_on_a_batch_it_sees_again(upstream) -> None:
     batch = all_batches(upstream).draw(8, generator())
     losses = []
     for _ in range(30):
-        loss = pretrain.contrastive_loss(model, batch, CONV, step=0)
+        loss = pretrain.batch_loss(model, batch, CONV, step=0)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -225,7 +225,7 @@ def test_seeds_decide_everything(upstream) -> None:
     def loss(config: Config, step: int) -> float:
         model, _ = pretrain.make_model(config)
         batch = all_batches(upstream).draw(8, pretrain.step_generator(config.seed, step))
-        return pretrain.contrastive_loss(model, batch, config, step).item()
+        return pretrain.batch_loss(model, batch, config, step).item()
 
     assert loss(CONV, 0) == loss(CONV, 0)
     assert len({loss(replace(CONV, seed=seed), step) for seed in (0, 1) for step in (0, 1)}) == 4
@@ -283,7 +283,7 @@ def tiny_batch() -> data.Emoji:
 
 def loss_and_gradients(config: Config, batch: data.Emoji) -> dict[str, torch.Tensor]:
     model, _ = pretrain.make_model(config)
-    loss = pretrain.contrastive_loss(model, batch, config, step=5)
+    loss = pretrain.batch_loss(model, batch, config, step=5)
     loss.backward()
     pretrain.average_gradients(model)
     return {"loss": loss.detach()} | {name: p.grad for name, p in model.named_parameters()}
@@ -313,7 +313,7 @@ def work(rank: int, folder: str, methods: tuple[str, ...]) -> None:
     dist.destroy_process_group()
 
 
-METHODS = ("clip", "simclr")
+METHODS = ("clip", "simclr", "supervised")
 
 
 @pytest.fixture(scope="module")
@@ -391,7 +391,7 @@ def test_help_can_be_printed(monkeypatch, capsys) -> None:
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        ({"method": "byol"}, "method: got .'byol'.*clip, simclr"),
+        ({"method": "byol"}, "method: got .'byol'.*clip, simclr, supervised"),
         ({"architecture": "mlp"}, "architecture: got .'mlp'.*conv, vit"),
         ({"steps": 0}, "steps must be at least 1"),
         ({"batch": 1}, "batch at least 2"),

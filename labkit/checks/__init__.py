@@ -1,5 +1,12 @@
 """Exercise checkers, one module per notebook: they hint, and never raise."""
 
+from labkit.checks.contrastive import (
+    contrastive_loss,
+    false_negative_share,
+    gradient,
+    nt_xent,
+    prompts,
+)
 from labkit.checks.core import Outcome, checker
 from labkit.checks.motivation import class_means, labels_needed, linear_probe, random_control
 from labkit.checks.recipes import lp_ft, rate_that_moves, wise_ft

@@ -3,6 +3,26 @@
 Each panel is three pure functions (compute, draw, describe) and a line that wires them together.
 """
 
+from labkit.explorers.contrastive import (
+    TEMPERATURES,
+    Crowd,
+    Push,
+    Snapshot,
+    Views,
+    at_temperature,
+    augmentations,
+    compute_push,
+    compute_views,
+    describe_push,
+    describe_views,
+    geometry_of,
+    make_crowd,
+    make_view_gallery,
+    temperature,
+    train_simclr,
+    view_similarity,
+    watch_simclr,
+)
 from labkit.explorers.distortion import DistortionExplorer, feature_distortion
 from labkit.explorers.motivation import (
     NEIGHBOURS,
@@ -17,6 +37,16 @@ from labkit.explorers.motivation import (
     make_gallery,
     neighbours,
     own_task,
+)
+from labkit.explorers.playground import (
+    Search,
+    ZeroShot,
+    compute_search,
+    compute_zero_shot,
+    describe_search,
+    describe_zero_shot,
+    playground,
+    zero_shot,
 )
 from labkit.explorers.two_layer import (
     FEATURE_ERRORS,

@@ -1,5 +1,15 @@
 """Every figure of the lab: one style, and `draw_*(ax, result)` functions that only draw."""
 
+from labkit.plots.contrastive import (
+    describe_styles,
+    draw_geometry,
+    draw_information,
+    draw_matrix,
+    draw_push,
+    draw_styles,
+    draw_training,
+    draw_views,
+)
 from labkit.plots.curves import (
     describe_history,
     describe_shots,
@@ -8,7 +18,8 @@ from labkit.plots.curves import (
     draw_shots,
     draw_worth,
 )
-from labkit.plots.images import draw_images, draw_neighbours, frame_first, label_grid
+from labkit.plots.images import draw_images, draw_neighbours, frame_first, label_grid, tiles
+from labkit.plots.playground import draw_search, draw_zero_shot
 from labkit.plots.shifts import (
     describe_layers,
     describe_rates,
@@ -32,4 +43,4 @@ from labkit.plots.style import (
     spread,
     style,
 )
-from labkit.plots.theory import draw_crossover, draw_training
+from labkit.plots.theory import draw_crossover, draw_errors

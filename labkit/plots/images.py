@@ -47,6 +47,25 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
         ax.set_title(f"{before}: {sum(same)} of {len(same)} share its class ({result.label})")
 
 
+def tiles(images: np.ndarray, columns: int, gap: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """One picture (height, width, 4) uint8 of images (n, 3, size, size), uint8 or in [0, 1].
+
+    `gap` is the transparent room, in pixels, below and to the right of each. Drawing one picture
+    of n tiles is nearly n times as fast as n pictures.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        images = (255 * images).round().astype(np.uint8)
+    n, _, size = images.shape[:3]
+    rows = -(-n // columns)
+    high, wide = size + gap[0], size + gap[1]
+    grid = np.zeros((rows * columns, high, wide, 4), np.uint8)
+    grid[:n, :size, :size, :3] = images.transpose(0, 2, 3, 1)
+    grid[:n, :size, :size, 3] = 255
+    grid = grid.reshape(rows, columns, high, wide, 4).transpose(0, 2, 1, 3, 4)
+    return grid.reshape(rows * high, columns * wide, 4)
+
+
 def frame_first(ax: Axes, size: int) -> None:
     """Set the first picture of a row apart: it is the question, the others are the answer."""
     ax.plot(np.array([0, 1, 1, 0, 0]) * size, np.array([0, 0, 1, 1, 0]) * size, color=INK, lw=3)

@@ -38,8 +38,12 @@ METHODS = {
     "probe": Look("linear probe", "#0078bb", "o"),
     "fine-tuning": Look("fine-tuning", "#d55e00", "^"),
     "lp-ft": Look("LP-FT", "#009e73", "D"),
-    "wise-ft": Look("WiSE-FT", "#b0558f", "v"),
-    "surgical": Look("surgical tuning", "#5757d9", "P"),
+    "wise-ft": Look("WiSE-FT", "#b0558f", "h"),
+    "surgical": Look("surgical tuning", "#5757d9", "*"),
+    "clip": Look("CLIP", "#6549f2", "v"),
+    "simclr": Look("SimCLR", "#a65832", "P"),
+    "supervised": Look("supervised", "#008aa6", "X"),
+    "random": Look("random features", "#998a3d", "p"),
 }
 
 RC = {
