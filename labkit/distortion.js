@@ -358,7 +358,7 @@ function render({ model, el }) {
     [node.type, node.textContent] = ["button", text];
     return node;
   };
-  const play = button("Play", "labkit-run");
+  const play = button("Play", "labkit-play");
   const reset = button("Reset", "labkit-reset");
   const bar = element("progress", "labkit-progress", toolbar);
   bar.setAttribute("aria-label", "Progress");

@@ -41,7 +41,7 @@ WATCH = """(root, control) => {
     window.seen = [];
     window.frames_shown = 0;
     let start = 0;
-    for (const event of ['keydown', 'change']) {
+    for (const event of ['keydown', 'input', 'change']) {
         control.addEventListener(event, () => { start = performance.now(); }, true);
     }
     new MutationObserver(() => requestAnimationFrame(() => {
@@ -50,19 +50,24 @@ WATCH = """(root, control) => {
         window.seen.push(performance.now() - start);
         start = 0;
         window.painted();
-    })).observe(root.querySelector('.labkit-image'), { attributeFilter: ['data-frame'] });
+    })).observe(root.querySelector('.labkit-image, .labkit-canvas'),
+        { attributeFilter: ['data-frame', 'data-shown'] });
 }"""
 PLACE = """(node) => node.options ? [0, node.selectedIndex, node.options.length - 1]
+    : node.type === 'range' ? [Number(node.min), Number(node.value), Number(node.max)]
     : ['min', 'now', 'max'].map((name) => Number(node.getAttribute('aria-value' + name)))"""
 EXPECT = "() => { window.next = new Promise((resolve) => { window.painted = resolve; }); }"
 PAINTED = """() => Promise.race([window.next, new Promise((_, reject) => setTimeout(
     () => reject(new Error('no new picture within 10 s')), 10000))])"""
 
 
-def measure(view: PanelView, moves: int = 40) -> str:
-    """Latencies of one live panel as a line of text."""
+def first_control(view: PanelView) -> Control | None:
     controls = view.controls()
-    control = next((c for kind in ("slider", "menu") for c in controls if c.kind == kind), None)
+    return next((c for kind in ("slider", "menu") for c in controls if c.kind == kind), None)
+
+
+def measure(view: PanelView, control: Control | None, moves: int = 40) -> str:
+    """Latencies of one live panel, moved by one control, as a line of text."""
     if control is None:
         return "neither a slider nor a menu"
     control.node.scroll_into_view_if_needed()
@@ -75,7 +80,7 @@ def measure(view: PanelView, moves: int = 40) -> str:
         view.page.wait_for_timeout(60)
     times = view.page.evaluate("window.seen")[2:]
     p95 = quantiles(times, n=20)[-1]
-    shown = drag(view, control) if control.kind == "slider" else "no slider"
+    shown = "no slider" if control.kind == "menu" else drag(view, control)
     return f"{median(times):6.0f} {p95:6.0f} {max(times):6.0f}   {shown:9}"
 
 
@@ -83,7 +88,7 @@ def move(control: Control, step: int) -> int:
     """Move up (1) or down (-1), turning at the ends; return the direction taken."""
     low, now, high = control.node.evaluate(PLACE)
     step = -1 if now >= high else 1 if now <= low else step
-    if control.kind == "slider":
+    if control.kind != "menu":
         control.node.press("ArrowRight" if step > 0 else "ArrowLeft")
     else:
         control.node.select_option(index=now + step)
@@ -93,7 +98,7 @@ def move(control: Control, step: int) -> int:
 def drag(view: PanelView, slider: Control) -> str:
     view.page.evaluate("window.frames_shown = 0")
     slider.drag([i / 35 for i in range(36)])
-    view.settle()
+    view.settle() if slider.kind == "slider" else view.page.wait_for_timeout(500)
     return f"{view.page.evaluate('window.frames_shown'):2} of 36"
 
 
@@ -102,7 +107,13 @@ def measure_notebook(notebook: Notebook, path: Path) -> None:
     notebook.run_all()
     for number, view in enumerate(notebook.panels(), 1):
         if not view.has_button:
-            print(f"{measure(view)}   {path.stem}, panel {number}", flush=True)
+            line = measure(view, first_control(view))
+            print(f"{line}   {path.stem}, panel {number}", flush=True)
+    for root in notebook.page.locator(".labkit-distorting").all():
+        root.locator(".labkit-canvas[data-shown]").wait_for()
+        scrub = Control("range", root.get_by_role("slider", name="Training step"), notebook.page)
+        line = measure(PanelView(root, notebook.page), scrub)
+        print(f"{line}   {path.stem}, the explorer", flush=True)
 
 
 def main(names: list[str]) -> None:
