@@ -25,7 +25,7 @@ from labkit.controls import HERE, script, widget_for
 
 STALE = "Settings changed: press {} to update the picture."
 EMPTY = "Press {} to see the result."
-SHARPEST = 1.5  # pixels per CSS pixel at most: the eye gains little, the wait doubles at 2
+SHARPEST = 1.5  # pixels per CSS pixel at most: 2 would take half as long again, for little to see
 
 
 def panel(
@@ -66,12 +66,15 @@ def panel(
 class Picture(AnyWidget):
     """What the browser shows below the controls; panel.js draws it.
 
-    A frame travels as PNG at 1.5 times the pixels (120 kB). Key to picture in JupyterLab, p50/p95
-    ms of 30, all in one run on two busy cores (load 3 to 6; trust the order, not the numbers):
-    PNG in an <img> at scale 1, 1.5, 2: 109/176, 110/168, 162/265; raw pixels on a canvas at 1, 1.5:
-    122/206, 169/227 (and 3.6 MB a frame, hopeless on a hub); ipywidgets.Image, which has no
-    alternative text, at 1, 1.5: 88/140, 108/260. Of it, Python takes 28 ms of CPU: drawing 20, PNG
-    7. tests/browser/measure_latency.py measures anew.
+    A frame travels as PNG (90 kB) with the pixels that the screen has, at most 1.5 for each CSS
+    pixel. Measured in JupyterLab with tests/browser/measure_latency.py's panel, key to picture,
+    p50/p95 ms; trust the order, not the numbers, since the two cores had other work. In one run, in
+    turns (load 10, 63 keys each): always 1.5 pixels 323/496, what the screen has (1) 288/418, and
+    with a new figure in place of an unpickled one, 1.5 pixels 383/593. In another (load 3 to 6):
+    PNG in an <img> at 1, 1.5, 2 pixels: 109/176, 110/168, 162/265; raw pixels on a canvas at 1,
+    1.5: 122/206, 169/227 (and 3.6 MB a frame, hopeless on a hub); ipywidgets.Image, which has no
+    alternative text: 88/140, 108/260. Python takes 29 ms of CPU of it, 35 with 1.5 pixels and a new
+    figure; zlib's other strategies and row filters make no PNG faster or smaller than level 1.
     """
 
     _esm = script("panel.js")
