@@ -314,7 +314,7 @@ def describe_push(result: Push) -> str:
         for name, i in zip(result.names, result.order, strict=True)
     ]
     return (
-        f"At temperature {result.temperature:.3g} half of the push comes from {result.half:.1f} of "
+        f"At temperature {result.temperature:.2g} half of the push comes from {result.half:.1f} of "
         f"{CROWD - 1} negatives. {result.names_of[result.anchor]} is pushed away from "
         f"{', '.join(parts)}."
     )
