@@ -1,0 +1,302 @@
+"""The transfer / meta-learning objective: theta^ = argmin_theta sum_i L(D_i^s, A(D_i^s, theta)).
+
+`objective` is that sum, written once. The algorithm A is passed in: gradient descent from theta
+(MAML, Finn et al. 2017; with no steps, plain pretraining), class means (prototypical networks,
+Snell et al. 2017), or a closed-form head on features. Each D_i^s is split as the papers do: A
+learns from the support set, L is measured on the query set. All tasks of a batch run at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from labkit import batched
+
+
+class TaskBatch(NamedTuple):
+    """Tasks D_i, the first axis counting them; one task's support and query share no example."""
+
+    support_x: Tensor  # (tasks, n, ...)
+    support_y: Tensor  # (tasks, n, ...)
+    query_x: Tensor  # (tasks, m, ...)
+    query_y: Tensor  # (tasks, m, ...)
+
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # one task's predictions and targets -> scalar
+Function = Callable[[Tensor], Tensor]  # f_i of every task: x (tasks, m, ...) -> (tasks, m, ...)
+Algorithm = Callable[[Tensor, Tensor], Function]  # A(., theta): support x and y -> f
+
+
+def objective(algorithm: Algorithm, tasks: TaskBatch, loss_fn: Loss) -> Tensor:
+    """The mean over tasks of L(query_i, A(support_i, theta)): differentiable in theta."""
+    _check_tasks(tasks)
+    functions = algorithm(tasks.support_x, tasks.support_y)  # f_i = A(D_i, theta)
+    return total_loss(loss_fn, functions(tasks.query_x), tasks.query_y) / len(tasks.query_x)
+
+
+# Means over all numbers or rows, so that one call on all tasks is the mean of their losses.
+MEANS = (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, F.binary_cross_entropy_with_logits)
+
+
+def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor) -> Tensor:
+    """The sum over tasks of loss_fn(predictions[i], targets[i])."""
+    tasks = len(predictions)
+    # A label of -100 is left out of cross_entropy's mean, which then differs between tasks.
+    whole = loss_fn is F.cross_entropy and not targets.is_floating_point() and targets.min() >= 0
+    if whole or loss_fn in MEANS:
+        return tasks * loss_fn(predictions.flatten(0, 1), targets.flatten(0, 1))
+    losses = [loss_fn(p, y) for p, y in zip(predictions, targets, strict=True)]
+    if losses[0].dim():
+        raise ValueError(f"loss_fn: returned shape {tuple(losses[0].shape)}, accepted: a scalar")
+    return torch.stack(losses).sum()
+
+
+# ------------------------------------------------ algorithms A
+
+
+@dataclass(frozen=True)
+class GradientDescent:
+    """A(D, theta): `steps` steps of gradient descent on the support loss, from theta.
+
+    theta is the parameters of `model` that require gradients. `first_order` treats the inner
+    gradients as constants (FOMAML). `only` adapts just the parameters whose names start with it,
+    such as the head (ANIL, Raghu et al. 2020). With no steps, f_i is the model itself.
+    """
+
+    model: nn.Module
+    lr: float
+    steps: int
+    loss_fn: Loss
+    first_order: bool = False
+    only: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.steps, bool) or int(self.steps) != self.steps or self.steps < 0:
+            raise ValueError(f"inner_steps: got {self.steps}, accepted: 0, 1, 2, ...")
+        if not math.isfinite(self.lr) or self.lr < 0:
+            raise ValueError(f"inner_lr: got {self.lr}, accepted: a number of at least 0")
+        batched.check_batchable(self.model)
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        weights = self.path(support_x, support_y)[-1]
+        return lambda x: batched.forward(self.model, weights, x)
+
+    def path(self, support_x: Tensor, support_y: Tensor) -> list[batched.Weights]:
+        """theta, and each task's weights after every step: name -> (tasks, *shape)."""
+        with torch.enable_grad():  # an inner gradient is needed even where no outer one is
+            weights = batched.stack_weights(self.model, len(support_x))
+            path = [weights]
+            for _ in range(self.steps):
+                weights = self._step(weights, support_x, support_y)
+                path.append(weights)
+        return path
+
+    def _step(self, weights: batched.Weights, x: Tensor, y: Tensor) -> batched.Weights:
+        moving = self._moving()
+        # The sum over tasks has each task's own gradient: no task's loss knows another's weights.
+        loss = total_loss(self.loss_fn, batched.forward(self.model, weights, x), y)
+        gradients = torch.autograd.grad(
+            loss, [weights[name] for name in moving], create_graph=not self.first_order,
+            materialize_grads=True,
+        )  # fmt: skip
+        moved = {n: weights[n] - self.lr * g for n, g in zip(moving, gradients, strict=True)}
+        return {**weights, **moved}
+
+    def _moving(self) -> list[str]:
+        names = [
+            name
+            for name, parameter in self.model.named_parameters()
+            if parameter.requires_grad and name.startswith(self.only)
+        ]
+        if not names:
+            raise ValueError(f"model: no parameter that can be adapted (only={self.only!r})")
+        return names
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """A(D, theta): the class means of the features by `encoder`, whose weights are theta."""
+
+    encoder: nn.Module
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        support = embed(self.encoder, support_x)
+        return lambda x: prototypical_logits(support, support_y, embed(self.encoder, x))
+
+
+@dataclass(frozen=True)
+class RidgeHead:
+    """A(D, theta): ridge regression of one-hot labels on features (R2-D2, Bertinetto 2019)."""
+
+    encoder: nn.Module
+    strength: float = 1.0
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        targets = F.one_hot(support_y).to(support_x.new_empty(0, dtype=torch.float32).dtype)
+        support = embed(self.encoder, support_x)
+        weights = ridge(with_one(support), targets.to(support.dtype), self.strength)
+        return lambda x: with_one(embed(self.encoder, x)) @ weights  # (tasks, m, classes)
+
+
+@dataclass(frozen=True)
+class LogisticHead:
+    """A(D, theta): scikit-learn's logistic regression on frozen features, task by task.
+
+    Features are divided by their root mean square, so that `strength` (scikit-learn's C) means the
+    same for every encoder. Not differentiable in theta.
+    """
+
+    encoder: nn.Module
+    strength: float = 1.0
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        support = embed(self.encoder, support_x).detach()  # (tasks, n, dim)
+        scale = support.square().mean().sqrt().clamp(min=1e-12)
+        regressions = [
+            LogisticRegression(C=self.strength, max_iter=1000).fit(x.numpy(), y.numpy())
+            for x, y in zip(support / scale, support_y, strict=True)
+        ]
+
+        def predict(x: Tensor) -> Tensor:
+            queries = embed(self.encoder, x).detach() / scale
+            logits = [
+                r.predict_log_proba(q.numpy()) for r, q in zip(regressions, queries, strict=True)
+            ]
+            return torch.stack([torch.from_numpy(row) for row in logits]).to(queries.dtype)
+
+        return predict
+
+
+def embed(encoder: nn.Module, x: Tensor) -> Tensor:
+    """(tasks, n, ...) -> features (tasks, n, dim), by the same weights for every task."""
+    return encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+def with_one(features: Tensor) -> Tensor:
+    """(..., dim) -> (..., dim + 1): a last feature that is always one carries the intercept."""
+    return F.pad(features, (0, 1), value=1.0)
+
+
+def ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:
+    """argmin_w |x w - y|^2 + strength |w|^2 for x (..., n, dim), y (..., n, k) -> (..., dim, k).
+
+    Solved in the smaller of the two spaces: with few examples that is (n, n).
+    """
+    if not strength > 0:
+        raise ValueError(f"strength: got {strength}, accepted: a number above 0")
+    n, dim = x.shape[-2:]
+    gram = x @ x.mT if n <= dim else x.mT @ x
+    gram = gram + strength * torch.eye(min(n, dim), dtype=x.dtype)
+    return x.mT @ torch.linalg.solve(gram, y) if n <= dim else torch.linalg.solve(gram, x.mT @ y)
+
+
+def prototypical_logits(support: Tensor, support_labels: Tensor, query: Tensor) -> Tensor:
+    """Minus the squared Euclidean distance of each query to each class mean (Snell et al. 2017).
+
+    support (..., n, dim), support_labels (..., n), query (..., m, dim) -> (..., m, classes), where
+    classes are the distinct labels in rising order. Raises ValueError for shapes that do not fit,
+    or when a task lacks a class that another one has.
+    """
+    fits = support.shape[:-1] == support_labels.shape and support.shape[-1] == query.shape[-1]
+    if not fits or support.shape[:-2] != query.shape[:-2] or not support_labels.numel():
+        raise ValueError(
+            f"support {tuple(support.shape)}, support_labels {tuple(support_labels.shape)}, query "
+            f"{tuple(query.shape)}: accepted (..., n, dim), (..., n) and (..., m, dim), n above 0"
+        )
+    _, index = support_labels.unique(return_inverse=True)
+    member = F.one_hot(index).to(support.dtype)  # (..., n, classes)
+    count = member.sum(dim=-2)[..., None]  # (..., classes, 1)
+    if not count.all():
+        raise ValueError("support_labels: every task needs an example of every class")
+    means = member.mT @ support / count  # (..., classes, dim)
+    return -(query[..., :, None, :] - means[..., None, :, :]).square().sum(dim=-1)
+
+
+# ------------------------------------------------ what is minimised, by name
+
+
+def maml_loss(
+    model: nn.Module,
+    support_x: Tensor,
+    support_y: Tensor,
+    query_x: Tensor,
+    query_y: Tensor,
+    inner_lr: float,
+    inner_steps: int,
+    loss_fn: Loss,
+    first_order: bool = False,
+) -> Tensor:
+    """MAML (Finn et al. 2017, eq. 1): the query loss after `inner_steps` steps, mean over tasks.
+
+    The first axis of the tensors counts tasks. Differentiable in the parameters of any small
+    `model`. Raises ValueError for BatchNorm in training mode or tensors that do not fit,
+    FloatingPointError when the inner steps diverge.
+    """
+    algorithm = GradientDescent(model, inner_lr, inner_steps, loss_fn, first_order)
+    loss = objective(algorithm, TaskBatch(support_x, support_y, query_x, query_y), loss_fn)
+    if not torch.isfinite(loss):
+        raise FloatingPointError(f"the query loss became {loss.item()}: lower inner_lr ({inner_lr})")
+    return loss
+
+
+def reptile_loss(
+    model: nn.Module, x: Tensor, y: Tensor, inner_lr: float, inner_steps: int, loss_fn: Loss
+) -> Tensor:
+    """A loss whose gradient is Reptile's direction, theta - mean_i theta_i (Nichol et al. 2018).
+
+    theta_i are the weights after `inner_steps` steps on x, y (tasks, n, ...), taken as constants.
+    """
+    adapted = GradientDescent(model, inner_lr, inner_steps, loss_fn, first_order=True).path(x, y)
+    squares = [
+        (parameter - adapted[-1][name].detach()).square().sum()
+        for name, parameter in model.named_parameters()
+    ]
+    return torch.stack(squares).sum() / (2 * len(x))
+
+
+def train(
+    model: nn.Module,
+    loss: Callable[[TaskBatch], Tensor],
+    batches: Iterable[TaskBatch],
+    lr: float,
+    on_step: Callable[[int, float], None] | None = None,
+) -> list[float]:
+    """The outer loop: Adam on theta, a batch of tasks at a time. Returns the losses.
+
+    `on_step(step, loss)` is called after each step. Raises FloatingPointError when the loss leaves
+    the numbers.
+    """
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    losses = []
+    for step, tasks in enumerate(batches, 1):
+        value = loss(tasks)
+        if not torch.isfinite(value):
+            raise FloatingPointError(f"the loss became {value.item()} at step {step}: lower a rate")
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+        if on_step is not None:
+            on_step(step, losses[-1])
+    return losses
+
+
+def _check_tasks(tasks: TaskBatch) -> None:
+    counts = {name: len(x) if x.dim() else 0 for name, x in tasks._asdict().items()}
+    if len(set(counts.values())) > 1 or not counts["support_x"]:
+        raise ValueError(f"first axes must count the same tasks, one or more; got {counts}")
+    for side in ("support", "query"):
+        x, y = (getattr(tasks, f"{side}_{axis}") for axis in "xy")
+        if x.dim() < 2 or y.dim() < 2 or x.shape[1] != y.shape[1] or not x.shape[1]:
+            raise ValueError(
+                f"{side}_x {tuple(x.shape)} and {side}_y {tuple(y.shape)}: accepted (tasks, n, ...)"
+                " with the same n above 0"
+            )
