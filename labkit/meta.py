@@ -243,7 +243,9 @@ def maml_loss(
     algorithm = GradientDescent(model, inner_lr, inner_steps, loss_fn, first_order)
     loss = objective(algorithm, TaskBatch(support_x, support_y, query_x, query_y), loss_fn)
     if not torch.isfinite(loss):
-        raise FloatingPointError(f"the query loss became {loss.item()}: lower inner_lr ({inner_lr})")
+        raise FloatingPointError(
+            f"the query loss became {loss.item()}: lower inner_lr ({inner_lr})"
+        )
     return loss
 
 
@@ -268,13 +270,15 @@ def train(
     batches: Iterable[TaskBatch],
     lr: float,
     on_step: Callable[[int, float], None] | None = None,
+    decay_steps: int | None = None,
 ) -> list[float]:
     """The outer loop: Adam on theta, a batch of tasks at a time. Returns the losses.
 
-    `on_step(step, loss)` is called after each step. Raises FloatingPointError when the loss leaves
-    the numbers.
+    `decay_steps` lowers the rate to zero along a cosine of so many steps. `on_step(step, loss)` is
+    called after each step. Raises FloatingPointError when the loss leaves the numbers.
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    decay = decay_steps and torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, decay_steps)
     losses = []
     for step, tasks in enumerate(batches, 1):
         value = loss(tasks)
@@ -283,6 +287,8 @@ def train(
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
+        if decay:
+            decay.step()
         losses.append(value.item())
         if on_step is not None:
             on_step(step, losses[-1])

@@ -9,6 +9,16 @@ from labkit.plots.curves import (
     draw_worth,
 )
 from labkit.plots.images import draw_images, draw_neighbours, frame_first, label_grid
+from labkit.plots.meta_learning import (
+    describe_table,
+    draw_episode,
+    draw_errors,
+    draw_functions,
+    draw_landscape,
+    draw_steps,
+    draw_table,
+    look_of,
+)
 from labkit.plots.style import (
     INK,
     METHODS,

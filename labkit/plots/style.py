@@ -38,6 +38,10 @@ METHODS = {
     "probe": Look("linear probe", "#0078bb", "o"),
     "fine-tuning": Look("fine-tuning", "#d55e00", "^"),
     "lp-ft": Look("LP-FT", "#009e73", "D"),
+    "maml": Look("MAML", "#c02de5", "*"),
+    "reptile": Look("Reptile", "#74991e", "v"),
+    "prototypes": Look("prototypes", "#bf2654", "P"),
+    "joint": Look("joint training", "#5295a5", "X"),
 }
 
 RC = {
