@@ -1,33 +1,35 @@
 """Notebook 02's table: five-way few-shot accuracy on concepts that no method was trained on.
 
-    python data/sweep_fewshot.py          # about three minutes of one core
+    python data/sweep_fewshot.py          # about two minutes of one core
 
 Writes data/sweeps/fewshot.csv, a row per test episode with every method's accuracy on it (so that
 methods can be paired), and data/sweeps/fewshot_chosen.csv, what was chosen on validation concepts.
+Methods that the tables have already are kept: delete both files to measure everything anew.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from labkit import data, encoders, fewshot, meta, transfer
 
 OUT = data.DATA / "sweeps"
-EPISODES, VALIDATION_EPISODES = 600, 100  # 600 as the papers do
+EPISODES, VALIDATION = 600, 50  # 600 as the papers do
 WAYS, SHOTS = 5, (1, 5)
 METHODS = ("maml", "maml_head", "prototypes", "clip_prototypes", "clip_logistic", "scratch")
-STEPS, STRENGTHS = (1, 3, 10), (0.1, 1.0, 10.0)
-SCRATCH = ((0.03, 30), (0.1, 30), (0.4, 30))  # rate and steps: more steps than MAML gets
+STEPS, STRENGTHS = (1, 3), (0.1, 1.0, 10.0)
+SCRATCH = ((0.1, 5), (0.4, 5))  # rate and steps
 
-Emoji = dict[str, data.Emoji]  # "images", or the features of a frozen encoder in their place
+Cell = tuple[str, int]  # setting and shots
+CELLS: list[Cell] = list(product(fewshot.SETTINGS, SHOTS))
 
 
 def choices(method: str) -> tuple:
@@ -41,52 +43,59 @@ def kind(method: str) -> str:
     """Which of the prepared inputs a method reads."""
     if method.startswith("clip"):
         return "clip"
-    return "meta-trained" if method == "prototypes" else "images"
+    return {"prototypes": "meta-trained", "maml_head": "maml body"}.get(method, "images")
 
 
-def algorithm(method: str, choice, networks: dict[str, nn.Module]) -> meta.Algorithm:
-    if method == "maml":
-        return fewshot.maml(networks["maml"], choice)
-    if method == "maml_head":
-        return fewshot.maml(networks["maml"], choice, only="head")
+def algorithm(method: str, choice, model: nn.Module) -> meta.Algorithm:
+    """A; frozen encoders have already done their work, and `model` is the identity for them."""
     if method == "clip_logistic":
-        return meta.LogisticHead(nn.Identity(), choice)
+        return meta.LogisticHead(model, choice)
     if method == "scratch":
         rate, steps = choice
-        return meta.GradientDescent(networks["scratch"], rate, steps, F.cross_entropy, True)
-    return meta.Prototypes(nn.Identity())  # on features already computed
+        return meta.GradientDescent(model, rate, steps, F.cross_entropy, True)
+    if method in ("maml", "maml_head"):  # the model, or its head on features of the body
+        return fewshot.maml(model, choice)
+    return meta.Prototypes(model)
 
 
-def prepare(part: str, networks: dict[str, nn.Module]) -> Emoji:
-    """The images of a part, and their features by both frozen encoders."""
-    emoji = data.load(parts=part)
-    found = {"images": emoji}
-    for name in ("clip", "meta-trained"):
-        images = emoji.images if name == "clip" else emoji.images / 255
-        features = transfer.features(networks[name], images)
-        found[name] = data.Emoji(features, emoji.concept, emoji.style)
-    return found
+def network(name: str) -> nn.Module:
+    """The frozen encoder or the start of gradient descent that a method reads or adapts."""
+    if name == "clip":
+        return encoders.load("clip-conv").image
+    if name == "scratch":
+        return transfer.reinitialised(fewshot.network(24), torch.Generator().manual_seed(0))
+    model = fewshot.load("prototypes" if name == "meta-trained" else "maml")
+    return model if name == "maml" else model.body
 
 
-def accuracies(
-    method: str, choice, emoji: Emoji, cell: tuple[str, int], count: int, networks, seed: int
-) -> torch.Tensor:
+def prepare(part: str, method: str) -> data.Emoji:
+    """The images of a part, or their features by a frozen encoder in their place."""
+    emoji, name = data.load(parts=part), kind(method)
+    if name == "images":
+        return emoji
+    images = emoji.images if name == "clip" else emoji.images / 255
+    return data.Emoji(transfer.features(network(name), images), emoji.concept, emoji.style)
+
+
+def accuracies(use: meta.Algorithm, emoji: data.Emoji, cell: Cell, count: int, seed: int) -> Tensor:
     """(count,): the same episodes for every method, since the same seed draws them."""
     setting, shots = cell
     queries = 1 if shots == 5 else 2  # six colour styles: five to learn from, one to ask about
-    generator = torch.Generator().manual_seed(seed)
-    use, parts = algorithm(method, choice, networks), []
-    for size in [50] * (count // 50):
+    generator, parts = torch.Generator().manual_seed(seed), []
+    for _ in range(count // 50):
         batch = fewshot.sample(
-            emoji[kind(method)], size, WAYS, shots, queries, generator, fewshot.SETTINGS[setting]
+            emoji, 50, WAYS, shots, queries, generator, fewshot.SETTINGS[setting]
         )
         parts.append(fewshot.accuracies(use, batch).detach())
     return torch.cat(parts)
 
 
-def best(score: Callable[[object], float], options: tuple) -> tuple[object, float]:
-    scored = [(option, score(option)) for option in options]
-    return max(scored, key=lambda pair: pair[1])
+def read(name: str) -> list[dict]:
+    path = OUT / name
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def write(name: str, rows: list[dict]) -> None:
@@ -99,38 +108,41 @@ def write(name: str, rows: list[dict]) -> None:
     Path(temporary).replace(path)
 
 
+def run(method: str) -> tuple[list[str], list[dict]]:
+    """A method's accuracy on every test episode, cell by cell, and what was chosen for it."""
+    model = network(method) if method in ("maml", "scratch") else nn.Identity()
+    model = network("maml").head if method == "maml_head" else model
+    validation, test = (prepare(part, method) for part in ("validation", "test"))
+    column, chosen = [], []
+    for cell in CELLS:
+        scored = [
+            (accuracies(algorithm(method, c, model), validation, cell, VALIDATION, 1).mean(), c)
+            for c in choices(method)
+        ]
+        right, choice = max(scored, key=lambda pair: pair[0])
+        column += accuracies(algorithm(method, choice, model), test, cell, EPISODES, 2).tolist()
+        chosen.append(
+            {"method": method, "setting": cell[0], "shots": cell[1], "options": len(scored),
+             "chosen": choice, "validation": f"{right.item():.4f}"}
+        )  # fmt: skip
+    return [f"{value:.4g}" for value in column], chosen
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     torch.set_num_threads(1)
-    networks = {
-        "maml": fewshot.load("maml"),
-        "meta-trained": fewshot.load("prototypes").body,
-        "clip": encoders.load("clip-conv").image,
-    }
-    networks["scratch"] = transfer.reinitialised(networks["maml"], torch.Generator().manual_seed(0))
-    validation, test = prepare("validation", networks), prepare("test", networks)
-    rows: list[dict] = []
-    chosen: list[dict] = []
-    cells = list(product(fewshot.SETTINGS, SHOTS))
-    bar = tqdm(total=len(cells) * len(METHODS))
-    for cell in cells:
-        scores = {}
-        for method in METHODS:
-            options = choices(method)
-            choice, right = best(
-                lambda option, method=method, cell=cell: accuracies(
-                    method, option, validation, cell, VALIDATION_EPISODES, networks, seed=1
-                ).mean().item(),
-                options,
-            )  # fmt: skip
-            scores[method] = accuracies(method, choice, test, cell, EPISODES, networks, seed=2)
-            chosen.append(
-                {"setting": cell[0], "shots": cell[1], "method": method, "options": len(options),
-                 "chosen": choice, "validation": f"{right:.4f}"}
-            )  # fmt: skip
-            bar.update()
-        for episode in range(EPISODES):
-            values = {m: f"{scores[m][episode].item():.4g}" for m in METHODS}
-            rows.append({"setting": cell[0], "shots": cell[1], "episode": episode, **values})
+    rows = read("fewshot.csv") or [
+        {"setting": setting, "shots": shots, "episode": episode}
+        for (setting, shots), episode in product(CELLS, range(EPISODES))
+    ]
+    chosen = read("fewshot_chosen.csv")
+    for method in tqdm(parser.parse_args().methods):
+        if method in rows[0]:
+            continue
+        column, choice = run(method)
+        rows = [row | {method: value} for row, value in zip(rows, column, strict=True)]
+        chosen += choice
         write("fewshot.csv", rows)
         write("fewshot_chosen.csv", chosen)
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load as load_tensors
 from torch import Generator, Tensor, nn
 
-from labkit import data, meta, tasks
+from labkit import batched, data, meta, tasks
 from labkit.augment import as_float
 
 
@@ -23,6 +23,7 @@ class Setting(NamedTuple):
     query_styles: tuple[str, ...]
 
 
+ALL_STYLES = Setting(data.STYLES, data.STYLES)
 # A style draws a concept once, so "within" means within the family of flat colour drawings.
 SETTINGS = {
     "within": Setting(data.COLOUR_STYLES, data.COLOUR_STYLES),
@@ -71,7 +72,7 @@ def sample(
     shots: int,
     queries: int,
     generator: Generator,
-    setting: Setting = Setting(data.STYLES, data.STYLES),
+    setting: Setting = ALL_STYLES,
 ) -> meta.TaskBatch:
     """Draw `count` episodes (`labkit.tasks.sample_episode`) and stack them."""
     drawn = [
@@ -80,7 +81,7 @@ def sample(
     return stack(drawn)
 
 
-def maml(model: nn.Sequential, steps: int = STEPS, only: str = "") -> meta.GradientDescent:
+def maml(model: nn.Module, steps: int = STEPS, only: str = "") -> meta.GradientDescent:
     """The A that uses a meta-trained network: no second order, for nobody differentiates it."""
     return meta.GradientDescent(
         model, INNER_LR, steps, F.cross_entropy, first_order=True, only=only
@@ -105,3 +106,16 @@ def load(name: str) -> nn.Sequential:
     model = network(config["width"], config["ways"])
     model.load_state_dict(load_tensors(content))
     return model.eval()
+
+
+@torch.no_grad()
+def accuracies_by_step(
+    model: nn.Module, episodes: meta.TaskBatch, steps: int, only: str = "", lr: float = INNER_LR
+) -> list[float]:
+    """Mean query accuracy after 0, 1, ..., `steps` steps of gradient descent on the support set."""
+    descent = meta.GradientDescent(model, lr, steps, F.cross_entropy, True, only)
+    right = [
+        batched.forward(model, weights, episodes.query_x).argmax(dim=2) == episodes.query_y
+        for weights in descent.path(episodes.support_x, episodes.support_y)
+    ]
+    return [answers.float().mean().item() for answers in right]

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Three tasks: where their x lie decides which directions of theta the loss is steep in.
-INPUTS = np.array([[-0.6, 0.0, 0.6], [0.5, 1.5, 2.5], [-1.0, -0.5, 0.0]])  # (tasks, points)
-OPTIMA = np.array([[1.6, -0.6], [-1.2, 1.1], [0.3, 1.6]])  # (tasks, 2): intercept and slope
+# Three tasks, centred, so that intercept and slope do not mix. The wider a task's points lie, the
+# steeper its loss in the slope, and the faster gradient descent learns that slope.
+INPUTS = np.array([[-0.5, 0.0, 0.5], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])  # (tasks, points)
+OPTIMA = np.array([[1.6, -1.2], [-1.4, 1.6], [0.2, 0.4]])  # (tasks, 2): intercept and slope
 LIMIT = 3.0  # both parameters are shown from -LIMIT to LIMIT
 
 

@@ -107,7 +107,10 @@ class GradientDescent:
             loss, [weights[name] for name in moving], create_graph=not self.first_order,
             materialize_grads=True,
         )  # fmt: skip
-        moved = {n: weights[n] - self.lr * g for n, g in zip(moving, gradients, strict=True)}
+        moved = {
+            name: torch.sub(weights[name], gradient, alpha=self.lr)
+            for name, gradient in zip(moving, gradients, strict=True)
+        }
         return {**weights, **moved}
 
     def _moving(self) -> list[str]:

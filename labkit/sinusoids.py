@@ -30,6 +30,9 @@ class Sines(NamedTuple):
     noise: float = 0.0  # standard deviation, on the support only
 
 
+TRAINED = Sines()
+
+
 def network(seed: int, width: int = 40) -> nn.Sequential:
     """1 -> width -> width -> 1 with ReLU, as in the paper; the same seed gives the same theta_0."""
     with torch.random.fork_rng():
@@ -40,7 +43,7 @@ def network(seed: int, width: int = 40) -> nn.Sequential:
 
 
 def sample(
-    tasks: int, shots: int, queries: int, generator: Generator, sines: Sines = Sines()
+    tasks: int, shots: int, queries: int, generator: Generator, sines: Sines = TRAINED
 ) -> meta.TaskBatch:
     """Draw `tasks` sinusoids with `shots` points to learn from and `queries` to be tested on."""
 
@@ -70,7 +73,7 @@ def loss_of(method: str, model: nn.Module) -> Callable[[meta.TaskBatch], Tensor]
 
     def reptile(tasks: meta.TaskBatch) -> Tensor:
         x, y = (torch.cat(pair, dim=1) for pair in (tasks[::2], tasks[1::2]))  # no query set
-        return meta.reptile_loss(model, x, y, INNER_LR, 5, F.mse_loss)
+        return meta.reptile_loss(model, x, y, INNER_LR, 3, F.mse_loss)
 
     def joint(tasks: meta.TaskBatch) -> Tensor:
         """All D_i are one data set and A takes no step: pretraining."""
@@ -81,7 +84,7 @@ def loss_of(method: str, model: nn.Module) -> Callable[[meta.TaskBatch], Tensor]
 
 def meta_train(
     method: str,
-    steps: int = 800,
+    steps: int = 600,
     seed: int = 0,
     on_step: Callable[[int, float], None] | None = None,
 ) -> nn.Sequential:

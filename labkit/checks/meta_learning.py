@@ -66,7 +66,8 @@ def _maml_like(function: Callable, first_order: bool) -> Iterator[str]:
     if torch.isclose(given, expected(2)):
         yield "yours takes two inner steps, expected one."
     if not torch.isclose(given, expected(), rtol=1e-6):
-        yield f"yours is {given.item():.5f}, expected {expected().item():.5f}: theta - lr * gradient."
+        right = expected().item()
+        yield f"yours is {given.item():.5f}, expected {right:.5f}: theta - lr * gradient."
     yours, right = _gradients(model, given), _gradients(model, expected())
     other = _gradients(model, expected(first=not first_order))
     if _close(yours, other) and not first_order:

@@ -98,10 +98,12 @@ def _trained_on(amplitude: float, phase: float) -> bool:
 
 def draw_sinusoids(axes, result: Adapted) -> None:
     steps = len(result.errors["maml"]) - 1
-    where = "inside" if result.inside else "OUTSIDE"
-    title = f"{len(result.support[0])} points, {steps} steps"
+    where = "Inside" if result.inside else "Outside"
+    best = min(result.errors, key=lambda method: result.errors[method][-1])
+    finding = f"{where} the trained range, {plots.look_of(best).name} wins"
+    title = f"One task: {len(result.support[0])} points, {steps} steps"
     plots.draw_functions(axes[0], result.x, result.truth, result.functions, result.support, title)
-    plots.draw_errors(axes[1], result.errors, f"{where.capitalize()} the trained range")
+    plots.draw_errors(axes[1], result.errors, finding)
 
 
 def describe_sinusoids(result: Adapted) -> str:
@@ -271,7 +273,8 @@ def compute_episode(
     who = f"{model}, {steps} steps" if model == "MAML" else model
     right = int((guesses == answers).sum())
     title = f"{who}: {right} of {len(answers)} right" if reveal else f"You first, then {who}"
-    marks = [f"{'✓' if g == a else '✗'} {g}" if reveal else "?" for g, a in zip(guesses, answers)]
+    ticks = np.where(guesses == answers, "✓ ", "✗ ")
+    marks = [t + g if reveal else "?" for t, g in zip(ticks, guesses, strict=True)]
     return Episode(
         large.support.images.unflatten(0, (WAYS, shots)).numpy(),
         large.query.images[order].numpy(),

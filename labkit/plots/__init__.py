@@ -10,13 +10,17 @@ from labkit.plots.curves import (
 )
 from labkit.plots.images import draw_images, draw_neighbours, frame_first, label_grid
 from labkit.plots.meta_learning import (
+    FEW_SHOT,
+    describe_steps,
     describe_table,
     draw_episode,
     draw_errors,
+    draw_few_shot_guesses,
     draw_functions,
     draw_landscape,
     draw_steps,
     draw_table,
+    label_functions,
     look_of,
 )
 from labkit.plots.style import (

@@ -10,7 +10,15 @@ from matplotlib.axes import Axes
 from labkit.plots.style import INK, METHODS, label_end, percent_axis, spread, style
 
 TASKS = (("#d55e00", "o"), ("#0078bb", "s"), ("#009e73", "D"))  # of the landscape: not methods
-UNADAPTED = "#707070"
+# The sweep's columns: what was learned upstream, and what is done with a support set.
+FEW_SHOT = {
+    "clip_logistic": METHODS["probe"]._replace(name="logistic head, CLIP features"),
+    "clip_prototypes": METHODS["prototypes"]._replace(name="prototypes, CLIP features"),
+    "prototypes": METHODS["prototypes"]._replace(name="prototypes, meta-trained"),
+    "maml": METHODS["maml"],
+    "maml_head": METHODS["maml"]._replace(name="MAML, head only"),
+    "scratch": METHODS["scratch"],
+}
 
 
 def look_of(method: str):
@@ -30,6 +38,15 @@ def draw_functions(ax: Axes, x: np.ndarray, truth: np.ndarray, functions: dict[s
 
 
 @style()
+def label_functions(ax: Axes, result) -> None:
+    """Name each function where it ends, at the right of `draw_functions`."""
+    ends = spread([y[-1].clip(-8, 8) for y in result.functions.values()], 1.6)
+    for method, end in zip(result.functions, ends, strict=True):
+        name = "random" if method == "random" else look_of(method).name
+        label_end(ax, 5, end, name, look_of(method).color)
+
+
+@style()
 def draw_errors(ax: Axes, errors: dict[str, np.ndarray], title: str) -> None:
     """Mean squared error on new points against inner steps, on a logarithmic axis."""
     low, high = 1e-2, 1e3
@@ -37,14 +54,15 @@ def draw_errors(ax: Axes, errors: dict[str, np.ndarray], title: str) -> None:
         shown = np.clip(error, low, high)
         ax.plot(np.arange(len(shown)), shown, color=look_of(method).color,
                 marker=look_of(method).marker)  # fmt: skip
-    ends = [np.log10(np.clip(error[-1], low * 1.2, high * 0.8)) for error in errors.values()]
+    ends = [np.log10(np.clip(error[-1], 10**-1.3, 10**2.3)) for error in errors.values()]
     for method, end in zip(errors, spread(ends, 0.36), strict=True):
         name = "random" if method == "random" else look_of(method).name
-        label_end(ax, len(errors[method]) - 1, 10**end, name, look_of(method).color)
+        label_end(ax, 10.3, 10**end, name, look_of(method).color)
     ax.set_yscale("log")
-    ax.set(ylim=(low, high), xlim=(-0.3, len(error) - 0.7), title=title,
+    ax.minorticks_off()
+    ax.set(ylim=(low, high), xlim=(-0.3, 10.3), title=title,
            xlabel="inner steps k", ylabel="squared error, new points")  # fmt: skip
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xticks(range(0, 11, 2))
 
 
 @style()
@@ -68,13 +86,13 @@ def draw_landscape(axes: Sequence[Axes], result) -> None:
     plane.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel=r"$\theta_1$ (intercept)",
               ylabel=r"$\theta_2$ (slope)",
               title=f"Objective {result.losses.sum():.2f}: {gap:.2f} above the best")  # fmt: skip
-    x = np.linspace(-1.5, 3, 2)
+    x = np.linspace(-2.5, 2.5, 2)
     lines.plot(x, result.theta[0] + result.theta[1] * x, color=INK, linestyle=":", linewidth=3)
     for path, points, (color, marker) in zip(result.paths, result.points, TASKS, strict=True):
         lines.plot(*points, marker, color=color, markersize=9)
         lines.plot(x, path[-1, 0] + path[-1, 1] * x, color=color)
-    lines.set(xlim=(-1.5, 3), ylim=(-4, 5), xlabel="x", ylabel="y",
-              title=f"Each $f_i$ after {result.steps} steps from $\\theta$ (dotted)")  # fmt: skip
+    lines.set(xlim=(-2.5, 2.5), ylim=(-6, 6), xlabel="x", ylabel="y",
+              title=f"Each $f_i$: {result.steps} steps from $\\theta$ (dotted)")  # fmt: skip
 
 
 @style()
@@ -107,7 +125,7 @@ def _show(ax: Axes, image: np.ndarray, left: float, top: float, size: int) -> No
 
 
 @style()
-def draw_steps(ax: Axes, curves: dict[str, tuple[str, str, str]], chance: float,
+def draw_steps(ax: Axes, curves: dict[str, tuple[str, str, list[float]]], chance: float,
                title: str) -> None:  # fmt: skip
     """Accuracy on queries against inner steps: name -> (method, line style, accuracies)."""
     ends = spread([accuracy[-1] for *_, accuracy in curves.values()], 0.075)
@@ -122,22 +140,38 @@ def draw_steps(ax: Axes, curves: dict[str, tuple[str, str, str]], chance: float,
            title=title)  # fmt: skip
 
 
+def describe_steps(curves: dict[str, tuple[str, str, list[float]]]) -> str:
+    """The alternative text of `draw_steps`."""
+    parts = [f"{name} {a[0]:.0%} to {a[-1]:.0%}" for name, (_, _, a) in curves.items()]
+    return f"{'; '.join(parts)}, after {len(next(iter(curves.values()))[2]) - 1} steps."
+
+
+@style()
+def draw_few_shot_guesses(ax: Axes, guesses: dict[str, float]) -> None:
+    """The reader's guesses for one shot, as large open markers in the rows of `draw_table`."""
+    names = list(FEW_SHOT)[::-1]
+    for method, accuracy in guesses.items():
+        look = FEW_SHOT[method]
+        ax.plot(accuracy, names.index(method) + 0.14, look.marker, color=look.color,
+                mfc="none", mew=2, markersize=20)  # fmt: skip
+
+
 @style()
 def draw_table(axes: Sequence[Axes], cells: Sequence, chance: float) -> None:
     """Few-shot accuracy with 95 % intervals: a panel per setting, a row per method, by shots."""
     settings = list(dict.fromkeys(cell.setting for cell in cells))
     for ax, setting in zip(axes, settings, strict=True):
         here = [cell for cell in cells if cell.setting == setting]
-        names = list(dict.fromkeys(cell.name for cell in here))
+        names = list(dict.fromkeys(cell.method for cell in here))
         for cell in here:
-            row, look = len(names) - 1 - names.index(cell.name), METHODS[cell.look]
+            row, look = len(names) - 1 - names.index(cell.method), FEW_SHOT[cell.method]
             mean, low, high = cell.interval
             row += 0.14 if cell.shots == 1 else -0.14
             ax.plot([low, high], [row, row], color=look.color, linewidth=6, alpha=0.4)
             ax.plot(mean, row, look.marker, color=look.color, markersize=10,
                     mfc="none" if cell.shots == 1 else look.color, mew=2)  # fmt: skip
         ax.axvline(chance, color=INK, linewidth=1, linestyle=":")
-        ax.set_yticks(range(len(names)), names[::-1])
+        ax.set_yticks(range(len(names)), [FEW_SHOT[name].name for name in names[::-1]])
         ax.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.4), xlabel="query accuracy")
         ax.set_xticks(np.linspace(0, 1, 6), [f"{v:.0%}" for v in np.linspace(0, 1, 6)])
         ax.set_title({"within": "Within flat colour styles",
@@ -148,7 +182,7 @@ def draw_table(axes: Sequence[Axes], cells: Sequence, chance: float) -> None:
 def describe_table(cells: Sequence) -> str:
     """The alternative text of `draw_table`."""
     parts = [
-        f"{cell.name} {cell.interval.mean:.0%} ({cell.setting}, {cell.shots} shot)"
+        f"{FEW_SHOT[cell.method].name} {cell.interval.mean:.0%} ({cell.setting}, {cell.shots} shot)"
         for cell in cells
     ]
     return f"Five-way accuracy on unseen concepts: {'; '.join(parts)}."
