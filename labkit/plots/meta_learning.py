@@ -95,33 +95,33 @@ def draw_landscape(axes: Sequence[Axes], result) -> None:
               title=f"Each $f_i$: {result.steps} steps from $\\theta$ (dotted)")  # fmt: skip
 
 
+SIZE, STEP, LABEL = 64, 74, 22  # of a picture, from one to the next, of the line below a query
+
+
 @style()
 def draw_episode(ax: Axes, result) -> None:
     """A support column per class, queries below; ticks and crosses once the model has answered."""
     ways, shots = result.support.shape[:2]
-    queries = len(result.query)
-    size, step = 64, 74
-    columns = max(ways, 5)
+    places = [(way * STEP, shot * STEP) for way in range(ways) for shot in range(shots)]
+    top = shots * STEP + 34
+    below = [(i % ways * STEP, top + i // ways * (STEP + LABEL)) for i in range(len(result.query))]
+    pictures = [*result.support.reshape(-1, *result.support.shape[2:]), *result.query]
+    bottom = below[-1][1] + STEP + LABEL
+    sheet = np.zeros((bottom, ways * STEP, 4), np.uint8)  # transparent; one image draws fastest
+    for picture, (left, upper) in zip(pictures, places + below, strict=True):
+        sheet[upper : upper + SIZE, left : left + SIZE, :3] = picture.transpose(1, 2, 0)
+        sheet[upper : upper + SIZE, left : left + SIZE, 3] = 255
+    ax.imshow(sheet, extent=(0, ways * STEP, bottom, 0))
     for way in range(ways):
-        ax.text(way * step + size / 2, -8, "ABCDE"[way], ha="center", va="bottom",
+        ax.text(way * STEP + SIZE / 2, -8, "ABCDE"[way], ha="center", va="bottom",
                 fontsize=17, fontweight="bold")  # fmt: skip
-        for shot in range(shots):
-            _show(ax, result.support[way, shot], way * step, shot * step, size)
-    top = shots * step + 34
     ax.text(0, top - 8, "Queries: which letter?", va="bottom", fontsize=15)
-    for i in range(queries):
-        left, upper = i % columns * step, top + i // columns * (step + 22)
-        _show(ax, result.query[i], left, upper, size)
-        ax.text(left + size / 2, upper + size + 2, result.marks[i], ha="center", va="top",
+    for mark, (left, upper) in zip(result.marks, below, strict=True):
+        ax.text(left + SIZE / 2, upper + SIZE + 2, mark, ha="center", va="top",
                 fontsize=14, fontweight="bold")  # fmt: skip
-    rows = -(-queries // columns)
-    ax.set(xlim=(-4, columns * step), ylim=(top + rows * (step + 22), -40), aspect="equal")
+    ax.set(xlim=(-4, ways * STEP), ylim=(bottom, -40), aspect="equal")
     ax.set_title(result.title)
     ax.axis("off")
-
-
-def _show(ax: Axes, image: np.ndarray, left: float, top: float, size: int) -> None:
-    ax.imshow(image.transpose(1, 2, 0), extent=(left, left + size, top + size, top))
 
 
 @style()
