@@ -134,7 +134,8 @@ def draw_steps(ax: Axes, curves: dict[str, tuple[str, str, list[float]]], chance
         ax.plot(range(len(accuracy)), accuracy, color=color, linestyle=line)
         label_end(ax, len(accuracy) - 1, end, name, color)
     ax.axhline(chance, color=INK, linewidth=1, linestyle=":")
-    ax.annotate("guessing", (0, chance), xytext=(0, 3), textcoords="offset points", fontsize=12)
+    ax.annotate("guessing", (len(accuracy) / 2, chance), xytext=(0, -3), fontsize=12, va="top",
+                textcoords="offset points")  # fmt: skip
     percent_axis(ax)
     ax.set(xlim=(0, len(accuracy) - 1), xlabel="inner steps k", ylabel="query accuracy",
            title=title)  # fmt: skip
@@ -174,8 +175,8 @@ def draw_table(axes: Sequence[Axes], cells: Sequence, chance: float) -> None:
         ax.set_yticks(range(len(names)), [FEW_SHOT[name].name for name in names[::-1]])
         ax.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.4), xlabel="query accuracy")
         ax.set_xticks(np.linspace(0, 1, 6), [f"{v:.0%}" for v in np.linspace(0, 1, 6)])
-        ax.set_title({"within": "Within flat colour styles",
-                      "across": "Colour to black and white"}[setting])  # fmt: skip
+        ax.set_title({"within": "Pretrained features win within colour styles",
+                      "across": "... and from colour to black and white"}[setting])  # fmt: skip
     axes[-1].set_yticklabels([])
 
 
