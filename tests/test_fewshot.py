@@ -99,7 +99,7 @@ def test_meta_training_repeats_and_writes_weights_with_their_config(tmp_path, mo
         monkeypatch.setattr(sys, "argv", [*command, "--out", str(out)])
         meta_train.main()
         contents.append((out / "prototypes.safetensors").read_bytes())
-        rows = list(csv.reader(open(out / "prototypes.csv", newline="")))
+        rows = list(csv.reader((out / "prototypes.csv").read_text().splitlines()))
         assert rows[0] == list(meta_train.COLUMNS) and [row[0] for row in rows[1:]] == ["1", "2"]
     assert contents[0] == contents[1] and b'\\"tasks\\": 2' in contents[0]
 
