@@ -3,19 +3,21 @@
 Each panel is three pure functions (compute, draw, describe) and a line that wires them together.
 """
 
+from labkit.explorers.episodes import (
+    Episode,
+    compute_episode,
+    describe_episode,
+    episode_models,
+    episode_viewer,
+)
 from labkit.explorers.meta_learning import (
     Adapted,
-    Episode,
     Objective,
-    compute_episode,
     compute_landscape,
     compute_sinusoids,
-    describe_episode,
     describe_landscape,
     describe_sinusoids,
     draw_sinusoids,
-    episode_models,
-    episode_viewer,
     objective_landscape,
     sinusoid_panel,
 )
