@@ -15,7 +15,9 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
-    files = [f for name in ("emoji", "weights", "sweeps") for f in (FOLDER / name).iterdir()]
+    files = [
+        f for name in ("emoji", "weights", "fewshot", "sweeps") for f in (FOLDER / name).iterdir()
+    ]
     names = sorted(f.relative_to(FOLDER).as_posix() for f in files if f.suffix != ".tmp")
     digests = {name: hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() for name in names}
     text = "\n".join(f"{digest}  {name}" for name, digest in digests.items())

@@ -234,8 +234,8 @@ def load(name: str) -> Clip | SimCLR | Supervised:
 
 def available() -> list[str]:
     """The names of the shipped weights."""
-    files = (name for name in data.checksums() if name.endswith(".safetensors"))
-    return sorted(Path(name).stem for name in files)
+    files = (Path(name) for name in data.checksums())
+    return sorted(f.stem for f in files if f.match("weights/*.safetensors"))
 
 
 def torchvision_encoder(name: str, weights: str | None = None) -> nn.Module:

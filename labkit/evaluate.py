@@ -160,3 +160,37 @@ def by_score(
         method: [mean_interval(at_shots(rows, method, shots, score)) for score in scores]
         for method in methods
     }
+
+
+class FewShotCell(NamedTuple):
+    """One method's accuracy in one setting, over many episodes."""
+
+    method: str
+    setting: str  # "within" or "across"
+    shots: int
+    interval: Interval
+
+
+def few_shot_cells(rows: Sequence[dict[str, str]], methods: Sequence[str]) -> list[FewShotCell]:
+    """Gather a sweep's rows (setting, shots, episode, an accuracy per method) into intervals."""
+    cells = dict.fromkeys((row["setting"], row["shots"]) for row in rows)
+    return [
+        FewShotCell(
+            method, setting, int(shots), mean_interval(episodes(rows, method, setting, shots))
+        )
+        for setting, shots in cells
+        for method in methods
+    ]
+
+
+def episodes(
+    rows: Sequence[dict[str, str]], method: str, setting: str, shots: int | str
+) -> np.ndarray:
+    """One method's accuracies on the episodes of a setting, in order, so methods can be paired."""
+    return np.array(
+        [
+            float(row[method])
+            for row in rows
+            if row["setting"] == setting and row["shots"] == str(shots)
+        ]
+    )

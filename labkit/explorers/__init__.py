@@ -24,6 +24,24 @@ from labkit.explorers.contrastive import (
     watch_simclr,
 )
 from labkit.explorers.distortion import DistortionExplorer, feature_distortion
+from labkit.explorers.episodes import (
+    Episode,
+    compute_episode,
+    describe_episode,
+    episode_models,
+    episode_viewer,
+)
+from labkit.explorers.meta_learning import (
+    Adapted,
+    Objective,
+    compute_landscape,
+    compute_sinusoids,
+    describe_landscape,
+    describe_sinusoids,
+    draw_sinusoids,
+    objective_landscape,
+    sinusoid_panel,
+)
 from labkit.explorers.motivation import (
     NEIGHBOURS,
     Gallery,

@@ -68,7 +68,7 @@ def draw_theory(axes: np.ndarray, result: Distortion) -> None:
         headline = f"Only fine-tuning errs OOD: {ends['fine-tuning']:.2f}"
     else:
         headline = f"Best OOD: {plots.METHODS[best].name}, {ends[best]:.2f}"
-    plots.draw_errors(axes[0], result.run, headline)
+    plots.draw_losses(axes[0], result.run, headline)
     where = crossover(result.finals)
     verdict = "LP-FT wins at every ε" if where is None else f"FT beats LP-FT from ε = {where:.2f}"
     plots.draw_crossover(axes[1], FEATURE_ERRORS, result.finals, result.run, verdict)

@@ -19,6 +19,20 @@ from labkit.plots.curves import (
     draw_worth,
 )
 from labkit.plots.images import draw_images, draw_neighbours, frame_first, label_grid, tiles
+from labkit.plots.meta_learning import (
+    FEW_SHOT,
+    describe_steps,
+    describe_table,
+    draw_episode,
+    draw_errors,
+    draw_few_shot_guesses,
+    draw_functions,
+    draw_landscape,
+    draw_steps,
+    draw_table,
+    label_functions,
+    look_of,
+)
 from labkit.plots.playground import draw_search, draw_zero_shot
 from labkit.plots.shifts import (
     describe_layers,
@@ -43,4 +57,4 @@ from labkit.plots.style import (
     spread,
     style,
 )
-from labkit.plots.theory import draw_crossover, draw_errors
+from labkit.plots.theory import draw_crossover, draw_losses

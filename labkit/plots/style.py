@@ -44,6 +44,10 @@ METHODS = {
     "simclr": Look("SimCLR", "#a65832", "P"),
     "supervised": Look("supervised", "#008aa6", "X"),
     "random": Look("random features", "#998a3d", "p"),
+    "maml": Look("MAML", "#e645e6", "<"),
+    "reptile": Look("Reptile", "#74991e", ">"),
+    "prototypes": Look("prototypes", "#bf2654", "d"),
+    "joint": Look("joint training", "#a8879d", "8"),
 }
 
 RC = {

@@ -20,7 +20,7 @@ SOLID, DASHED, DOTTED = "-", (0, (3.7, 1.6)), (0, (1, 1.65))
 
 
 @style()
-def draw_errors(ax: Axes, run: Simulation, title: str) -> None:
+def draw_losses(ax: Axes, run: Simulation, title: str) -> None:
     """Root-mean-square error against gradient steps: ID solid, OOD dashed, the bound dotted.
 
     Linear probing is solved exactly, so it is a horizontal line. Steps are drawn at log(1 + step).

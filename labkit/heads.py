@@ -1,0 +1,116 @@
+"""Algorithms A that leave the features alone: class means, ridge and logistic regression on them.
+
+All but the last are closed forms, differentiable in the encoder's weights theta, so that theta can
+be meta-trained through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+Function = Callable[[Tensor], Tensor]  # f_i of every task: x (tasks, m, ...) -> (tasks, m, ...)
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """A(D, theta): the class means of the features by `encoder`, whose weights are theta."""
+
+    encoder: nn.Module
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        support = embed(self.encoder, support_x)
+        return lambda x: prototypical_logits(support, support_y, embed(self.encoder, x))
+
+
+@dataclass(frozen=True)
+class RidgeHead:
+    """A(D, theta): ridge regression of one-hot labels on features (R2-D2, Bertinetto 2019)."""
+
+    encoder: nn.Module
+    strength: float = 1.0
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        support = embed(self.encoder, support_x)
+        targets = F.one_hot(support_y).to(support.dtype)  # (tasks, n, classes)
+        weights = ridge(with_one(support), targets, self.strength)
+        return lambda x: with_one(embed(self.encoder, x)) @ weights  # (tasks, m, classes)
+
+
+@dataclass(frozen=True)
+class LogisticHead:
+    """A(D, theta): scikit-learn's logistic regression on frozen features, task by task.
+
+    Features are divided by their root mean square, so that `strength` (scikit-learn's C) means the
+    same for every encoder. Not differentiable in theta.
+    """
+
+    encoder: nn.Module
+    strength: float = 1.0
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        support = embed(self.encoder, support_x).detach()  # (tasks, n, dim)
+        scale = support.square().mean().sqrt().clamp(min=1e-12)
+        regressions = [
+            LogisticRegression(C=self.strength, max_iter=1000).fit(x.numpy(), y.numpy())
+            for x, y in zip(support / scale, support_y, strict=True)
+        ]
+
+        def predict(x: Tensor) -> Tensor:
+            queries = embed(self.encoder, x).detach() / scale
+            logits = [
+                r.predict_log_proba(q.numpy()) for r, q in zip(regressions, queries, strict=True)
+            ]
+            return torch.stack([torch.from_numpy(row) for row in logits]).to(queries.dtype)
+
+        return predict
+
+
+def embed(encoder: nn.Module, x: Tensor) -> Tensor:
+    """(tasks, n, ...) -> features (tasks, n, dim), by the same weights for every task."""
+    return encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+def with_one(features: Tensor) -> Tensor:
+    """(..., dim) -> (..., dim + 1): a last feature that is always one carries the intercept."""
+    return F.pad(features, (0, 1), value=1.0)
+
+
+def ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:
+    """argmin_w |x w - y|^2 + strength |w|^2 for x (..., n, dim), y (..., n, k) -> (..., dim, k).
+
+    Solved in the smaller of the two spaces: with few examples that is (n, n).
+    """
+    if not strength > 0:
+        raise ValueError(f"strength: got {strength}, accepted: a number above 0")
+    n, dim = x.shape[-2:]
+    gram = x @ x.mT if n <= dim else x.mT @ x
+    gram = gram + strength * torch.eye(min(n, dim), dtype=x.dtype)
+    return x.mT @ torch.linalg.solve(gram, y) if n <= dim else torch.linalg.solve(gram, x.mT @ y)
+
+
+def prototypical_logits(support: Tensor, support_labels: Tensor, query: Tensor) -> Tensor:
+    """Minus the squared Euclidean distance of each query to each class mean (Snell et al. 2017).
+
+    support (..., n, dim), support_labels (..., n), query (..., m, dim) -> (..., m, classes), where
+    classes are the distinct labels in rising order. Raises ValueError for shapes that do not fit,
+    or when a task lacks a class that another one has.
+    """
+    fits = support.shape[:-1] == support_labels.shape and support.shape[-1] == query.shape[-1]
+    if not fits or support.shape[:-2] != query.shape[:-2] or not support_labels.numel():
+        raise ValueError(
+            f"support {tuple(support.shape)}, support_labels {tuple(support_labels.shape)}, query "
+            f"{tuple(query.shape)}: accepted (..., n, dim), (..., n) and (..., m, dim), n above 0"
+        )
+    _, index = support_labels.unique(return_inverse=True)
+    member = F.one_hot(index).to(support.dtype)  # (..., n, classes)
+    count = member.sum(dim=-2)[..., None]  # (..., classes, 1)
+    if not count.all():
+        raise ValueError("support_labels: every task needs an example of every class")
+    means = member.mT @ support / count  # (..., classes, dim)
+    return -(query[..., :, None, :] - means[..., None, :, :]).square().sum(dim=-1)

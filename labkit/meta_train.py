@@ -1,0 +1,128 @@
+"""Meta-train the few-shot network on upstream concepts: `python -m labkit.meta_train maml`.
+
+Writes data/fewshot/<method>.safetensors and its learning curve beside it (.csv). Five-way one-shot
+episodes of all styles; nothing of a downstream concept is trained on. Every so often, episodes of
+validation concepts say how it is going; the rates below were chosen on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from labkit import data, encoders, fewshot, meta
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that decides the weights, stored with them."""
+
+    method: str
+    steps: int = 2000
+    tasks: int = 8  # a batch
+    ways: int = 5
+    shots: int = 1
+    queries: int = 2
+    width: int = 24
+    lr: float = 2e-3  # Adam's, decayed by a cosine
+    inner_lr: float = 0.4  # MAML's for Omniglot (Finn et al. 2017, appendix A.1): one step of .4
+    inner_steps: int = 1  # in training, as there; more when the weights are used
+    seed: int = 0
+    stop: int | None = None  # after so many of the steps, the cosine not finished
+
+
+METHODS = ("maml", "prototypes")
+COLUMNS = ("step", "loss", "validation")
+
+
+def algorithm(model: nn.Sequential, config: Config) -> meta.Algorithm:
+    """The A that is meta-trained through."""
+    if config.method == "prototypes":
+        return meta.Prototypes(model.body)
+    return meta.GradientDescent(model, config.inner_lr, config.inner_steps, F.cross_entropy)
+
+
+def batches(config: Config) -> Iterator[meta.TaskBatch]:
+    upstream = data.load(parts="upstream")
+    generator = torch.Generator().manual_seed(config.seed)
+    size = (config.tasks, config.ways, config.shots, config.queries)
+    for _ in range(config.stop or config.steps):
+        yield fewshot.sample(upstream, *size, generator)
+
+
+def run(config: Config, on_step: Callable[[nn.Module, int, float], None]) -> nn.Sequential:
+    """Meta-train from random weights; the same config gives the same weights.
+
+    `on_step(model, step, loss)` is called after each step. Raises ValueError for an unknown method.
+    """
+    data.check_choice("method", (config.method,), METHODS)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)  # torch's layers draw from the global generator only
+        model = fewshot.network(config.width, config.ways)
+
+    def loss(tasks: meta.TaskBatch) -> Tensor:
+        return meta.objective(algorithm(model, config), tasks, F.cross_entropy)
+
+    def report(step: int, value: float) -> None:
+        on_step(model, step, value)
+
+    meta.train(model, loss, batches(config), config.lr, report, decay_steps=config.steps)
+    return model.eval()
+
+
+def validation_episodes(config: Config, count: int = 100) -> meta.TaskBatch:
+    """Fixed episodes of validation concepts, all styles."""
+    emoji = data.load(parts="validation")
+    size = (count, config.ways, config.shots, config.queries)
+    return fewshot.sample(emoji, *size, torch.Generator().manual_seed(1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("method", choices=METHODS)
+    parser.add_argument("--steps", type=int, default=Config.steps)
+    parser.add_argument("--tasks", type=int, default=Config.tasks, help="in a batch")
+    parser.add_argument("--stop", type=int, help="end after so many of the steps")
+    parser.add_argument("--out", type=Path, default=data.DATA / "fewshot")
+    parser.add_argument("--every", type=int, default=200, help="steps between two validations")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    config = Config(arguments.method, arguments.steps, arguments.tasks, stop=arguments.stop)
+    path = arguments.out / f"{config.method}.safetensors"
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    episodes, rows, losses = validation_episodes(config), [], []
+    last = config.stop or config.steps
+    bar = tqdm(total=last, desc=config.method)
+
+    def on_step(model: nn.Module, step: int, loss: float) -> None:
+        bar.update()
+        losses.append(loss)
+        if step % arguments.every == 0 or step == last:
+            right = fewshot.accuracies(algorithm(model, config), episodes).mean().item()
+            recent = losses[-arguments.every :]
+            rows.append((step, f"{sum(recent) / len(recent):.4f}", f"{right:.4f}"))
+            bar.set_postfix(loss=rows[-1][1], validation=rows[-1][2])
+            encoders.save(model, asdict(config), path)
+            write_curve(path.with_suffix(".csv"), rows)
+
+    run(config, on_step)
+
+
+def write_curve(path: Path, rows: list[tuple]) -> None:
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([COLUMNS, *rows])
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main()

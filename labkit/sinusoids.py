@@ -1,0 +1,112 @@
+"""The classic few-shot task: y = a sin(x - b), each task with its own a and b (Finn et al. 2017).
+
+Four ways to choose theta for the same small network, so that only the objective differs: MAML of
+second and of first order, Reptile, and joint training on all tasks at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from labkit import meta
+
+RANGE = (-5.0, 5.0)  # of x
+AMPLITUDES, PHASES = (0.1, 5.0), (0.0, math.pi)  # what theta is trained on
+INNER_LR, INNER_STEPS = 0.02, 1  # of the tasks' own training
+METHODS = ("maml", "fomaml", "reptile", "joint", "random")
+
+
+class Sines(NamedTuple):
+    """The distribution that tasks are drawn from."""
+
+    amplitudes: tuple[float, float] = AMPLITUDES
+    phases: tuple[float, float] = PHASES
+    noise: float = 0.0  # standard deviation, on the support only
+
+
+TRAINED = Sines()
+
+
+def network(seed: int, width: int = 40) -> nn.Sequential:
+    """1 -> width -> width -> 1 with ReLU, as in the paper; the same seed gives the same theta_0."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)  # torch's layers draw from the global generator only
+        return nn.Sequential(
+            nn.Linear(1, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
+        )
+
+
+def sample(
+    tasks: int, shots: int, queries: int, generator: Generator, sines: Sines = TRAINED
+) -> meta.TaskBatch:
+    """Draw `tasks` sinusoids with `shots` points to learn from and `queries` to be tested on."""
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(shape, generator=generator)
+
+    a = uniform(*sines.amplitudes, tasks, 1, 1)
+    b = uniform(*sines.phases, tasks, 1, 1)
+    support, query = (uniform(*RANGE, tasks, n, 1) for n in (shots, queries))
+    noise = sines.noise * torch.randn(support.shape, generator=generator)
+    return meta.TaskBatch(support, a * (support - b).sin() + noise, query, a * (query - b).sin())
+
+
+def batches(steps: int, tasks: int, shots: int, seed: int) -> Iterator[meta.TaskBatch]:
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        yield sample(tasks, shots, shots, generator)
+
+
+def loss_of(method: str, model: nn.Module) -> Callable[[meta.TaskBatch], Tensor]:
+    """What `method` minimises over theta, as a function of a batch of tasks."""
+
+    def maml(tasks: meta.TaskBatch) -> Tensor:
+        return meta.maml_loss(
+            model, *tasks, INNER_LR, INNER_STEPS, F.mse_loss, first_order=method == "fomaml"
+        )
+
+    def reptile(tasks: meta.TaskBatch) -> Tensor:
+        x, y = (torch.cat(pair, dim=1) for pair in (tasks[::2], tasks[1::2]))  # no query set
+        return meta.reptile_loss(model, x, y, INNER_LR, 3, F.mse_loss)
+
+    def joint(tasks: meta.TaskBatch) -> Tensor:
+        """All D_i are one data set and A takes no step: pretraining."""
+        return meta.maml_loss(model, *tasks, INNER_LR, 0, F.mse_loss)
+
+    return {"maml": maml, "fomaml": maml, "reptile": reptile, "joint": joint}[method]
+
+
+def meta_train(
+    method: str,
+    steps: int = 600,
+    seed: int = 0,
+    on_step: Callable[[int, float], None] | None = None,
+) -> nn.Sequential:
+    """theta^ by `method` (of METHODS), from the seed's theta_0, which is "random" itself."""
+    if method not in METHODS:
+        raise ValueError(f"method: got {method!r}, accepted: {', '.join(METHODS)}")
+    model = network(seed)
+    if method != "random":
+        tasks = batches(steps, 25, 10, seed)
+        meta.train(model, loss_of(method, model), tasks, 0.005, on_step, decay_steps=steps)
+    return model
+
+
+def errors_after(
+    model: nn.Module, tasks: meta.TaskBatch, steps: int, lr: float = INNER_LR
+) -> Tensor:
+    """The mean squared query error of every task after 0, 1, ..., steps steps: (steps + 1, tasks).
+
+    A diverging task has an infinite error.
+    """
+    path = meta.GradientDescent(model, lr, steps, F.mse_loss, first_order=True).path(*tasks[:2])
+    with torch.no_grad():
+        predictions = [meta.batched.forward(model, weights, tasks.query_x) for weights in path]
+    errors = torch.stack([(p - tasks.query_y).square().mean(dim=(1, 2)) for p in predictions])
+    return errors.nan_to_num(nan=math.inf, posinf=math.inf)

@@ -1,0 +1,114 @@
+"""Tasks per second of second-order MAML, five inner steps: ours, `higher`, and a loop over tasks.
+
+The sine MLP with 25 tasks, and a four-layer stride-2 convolutional network at 32 pixels with 16
+five-way one-shot tasks. learn2learn 0.2.0 no longer builds (its C code needs a header that Python
+3.11 has moved), so the loop is what it does, without its bookkeeping: functional weights, one task
+after another. `higher` is measured where it is installed. One thread each. Not part of the default
+run: `pip install -r tests/benchmarks/requirements.txt`, then `pytest tests/benchmarks`.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from labkit import meta, sinusoids
+
+pytestmark = pytest.mark.alone
+STEPS, LR = 5, 0.01
+Gradient = list[torch.Tensor]
+
+
+def convolutional(width: int = 32) -> nn.Sequential:
+    """MAML's mini-ImageNet network with strides for max-pooling; 32 filters, as there."""
+    layers: list[nn.Module] = []
+    for channels in (3, width, width, width):
+        layers += [nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * width, 5))
+
+
+def five_way(tasks: int = 16) -> meta.TaskBatch:
+    x = torch.rand(2, tasks, 5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(5).expand(tasks, 5)
+    return meta.TaskBatch(x[0], y, x[1], y)
+
+
+def sines() -> meta.TaskBatch:
+    return sinusoids.sample(25, 10, 10, torch.Generator().manual_seed(0))
+
+
+PROBLEMS = {
+    "sine MLP": (lambda: sinusoids.network(0), sines, F.mse_loss, 10.0),
+    "convolutions": (convolutional, five_way, F.cross_entropy, 1.5),
+}
+
+
+def ours(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> Gradient:
+    loss = meta.maml_loss(model, *tasks, LR, STEPS, loss_fn)
+    return list(torch.autograd.grad(loss, list(model.parameters())))
+
+
+def loop(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> Gradient:
+    losses = []
+    for sx, sy, qx, qy in zip(*tasks, strict=True):
+        weights = dict(model.named_parameters())
+        for _ in range(STEPS):
+            loss = loss_fn(torch.func.functional_call(model, weights, (sx,)), sy)
+            grads = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
+            weights = {n: w - LR * g for (n, w), g in zip(weights.items(), grads, strict=True)}
+        losses.append(loss_fn(torch.func.functional_call(model, weights, (qx,)), qy))
+    return list(torch.autograd.grad(torch.stack(losses).mean(), list(model.parameters())))
+
+
+def by_higher(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> Gradient:
+    import higher
+
+    optimizer, losses = torch.optim.SGD(model.parameters(), lr=LR), []
+    for sx, sy, qx, qy in zip(*tasks, strict=True):
+        with higher.innerloop_ctx(model, optimizer, copy_initial_weights=False) as (copy, inner):
+            for _ in range(STEPS):
+                inner.step(loss_fn(copy(sx), sy))
+            losses.append(loss_fn(copy(qx), qy))
+    return list(torch.autograd.grad(torch.stack(losses).mean(), list(model.parameters())))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def contestants() -> dict[str, Callable[..., Gradient]]:
+    found = {"loop over tasks": loop, "ours": ours}
+    try:
+        import higher  # noqa: F401
+    except ImportError:
+        return found
+    return {"higher": by_higher, **found}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_tasks_per_second(name: str, capsys) -> None:
+    """Rounds alternate, so that a busy machine slows all alike; processor time, for one thread."""
+    make, draw, loss_fn, factor = PROBLEMS[name]
+    model, tasks = make(), draw()
+    seconds: dict[str, list[float]] = {who: [] for who in contestants()}
+    for _ in range(7):
+        for who, run in contestants().items():
+            begun = time.process_time()
+            gradient = run(model, tasks, loss_fn)
+            seconds[who].append(time.process_time() - begun)
+            for a, b in zip(gradient, loop(model, tasks, loss_fn), strict=True):
+                assert torch.allclose(a, b, rtol=1e-3, atol=1e-5), "all compute the same gradient"
+    count = len(tasks.support_x)
+    speed = {who: count / statistics.median(times) for who, times in seconds.items()}
+    with capsys.disabled():
+        print("".join(f"\n{name:14}{who:18}{value:9,.0f} tasks/s" for who, value in speed.items()))
+    fastest = max(value for who, value in speed.items() if who != "ours")
+    assert speed["ours"] >= factor * fastest
