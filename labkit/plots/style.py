@@ -44,8 +44,8 @@ METHODS = {
     "simclr": Look("SimCLR", "#a65832", "P"),
     "supervised": Look("supervised", "#008aa6", "X"),
     "random": Look("random features", "#998a3d", "p"),
-    "maml": Look("MAML", "#e645e6", "<"),
-    "reptile": Look("Reptile", "#74991e", ">"),
+    "maml": Look("MAML", "#db5fe3", "<"),
+    "reptile": Look("Reptile", "#62920c", ">"),
     "prototypes": Look("prototypes", "#bf2654", "d"),
     "joint": Look("joint training", "#a8879d", "8"),
 }
