@@ -130,7 +130,7 @@ def test_a_whole_run_sees_no_downstream_or_trap_concept(
         seen.extend(batch.concept.tolist())
         return real(model, batch, config, step)
 
-    monkeypatch.setattr(pretrain, "contrastive_loss", loss)
+    monkeypatch.setattr(pretrain, "batch_loss", loss)
     run = replace(CONV, method=method, steps=3)
     pretrain.pretrain(run, tmp_path / "run.safetensors")
     assert loaded_once == [((), {"parts": "upstream"})]
@@ -155,7 +155,7 @@ def interrupted(run: Config, out: Path, at: int, monkeypatch, every: int = 3) ->
         return real(model, batch, config, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretrain, "contrastive_loss", loss)
+        patch.setattr(pretrain, "batch_loss", loss)
         with pytest.raises(Interruption):
             pretrain.pretrain(run, out, checkpoint_every=every)
 
@@ -173,7 +173,7 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     resumed_at = []
     real = pretrain.batch_loss
     monkeypatch.setattr(
-        pretrain, "contrastive_loss", lambda *args: (resumed_at.append(args[3]), real(*args))[1]
+        pretrain, "batch_loss", lambda *args: (resumed_at.append(args[3]), real(*args))[1]
     )
     resumed = pretrain.pretrain(run, parts, checkpoint_every=3)
     assert resumed_at == [3, 4, 5]
