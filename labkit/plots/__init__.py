@@ -8,7 +8,13 @@ from labkit.plots.curves import (
     draw_shots,
     draw_worth,
 )
-from labkit.plots.images import draw_images, draw_neighbours, frame_first, label_grid
+from labkit.plots.images import (
+    draw_images,
+    draw_neighbours,
+    frame_first,
+    label_grid,
+    side_by_side,
+)
 from labkit.plots.style import (
     INK,
     METHODS,
