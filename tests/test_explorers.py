@@ -33,6 +33,17 @@ def test_neighbours_follow_every_control(neighbours: Panel) -> None:
         neighbours.reset()
 
 
+def test_neighbours_stay_in_place_from_emoji_to_emoji(neighbours: Panel) -> None:
+    """Names of any length leave the layout alone, so that frames reuse the background."""
+    neighbours.reset()
+    hits, emoji = neighbours.canvas.hits, neighbours.controls["emoji"]
+    values = [value for _, value in emoji._options_full][1:21]
+    for value in values:
+        emoji.value = value
+    assert neighbours.canvas.hits == hits + len(values)
+    neighbours.reset()
+
+
 def test_neighbours_are_the_nearest_other_concepts(neighbours: Panel) -> None:
     """Against a plain loop over all images."""
     gallery = explorers.make_gallery(encoders.load("clip-conv").image)

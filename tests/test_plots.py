@@ -290,3 +290,15 @@ def test_torch_images_are_accepted() -> None:
     plots.draw_images(ax, torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
     render(fig)
     assert len(ax.images) == 2
+
+
+@given(n=st.integers(1, 4), size=st.integers(1, 5), gap=st.integers(0, 3))
+def test_pictures_side_by_side_keep_their_pixels_and_see_through_gaps(n, size, gap) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (n, 3, size, size), dtype=np.uint8)
+    row = plots.side_by_side(images, gap)
+    assert row.shape == (size, n * (size + gap) - gap, 4)
+    for i, image in enumerate(images):
+        tile = row[:, i * (size + gap) : i * (size + gap) + size]
+        assert (tile[..., :3] == image.transpose(1, 2, 0)).all()
+        assert (tile[..., 3] == 255).all()
+    assert (row[..., 3] == 0).sum() == size * gap * (n - 1)
