@@ -295,7 +295,7 @@ def test_torch_images_are_accepted() -> None:
 @given(n=st.integers(1, 4), size=st.integers(1, 5), gap=st.integers(0, 3))
 def test_pictures_side_by_side_keep_their_pixels_and_see_through_gaps(n, size, gap) -> None:
     images = np.random.default_rng(0).integers(0, 256, (n, 3, size, size), dtype=np.uint8)
-    row = plots.side_by_side(images, gap)
+    row = plots.tiles(images, n, (0, gap))[:, : n * (size + gap) - gap]
     assert row.shape == (size, n * (size + gap) - gap, 4)
     for i, image in enumerate(images):
         tile = row[:, i * (size + gap) : i * (size + gap) + size]

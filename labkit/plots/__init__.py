@@ -18,7 +18,6 @@ from labkit.plots.curves import (
     draw_shots,
     draw_worth,
 )
-<<<<<<< HEAD
 from labkit.plots.images import draw_images, draw_neighbours, frame_first, label_grid, tiles
 from labkit.plots.meta_learning import (
     FEW_SHOT,
@@ -43,14 +42,6 @@ from labkit.plots.shifts import (
     draw_rates,
     draw_shifts,
     points,
-=======
-from labkit.plots.images import (
-    draw_images,
-    draw_neighbours,
-    frame_first,
-    label_grid,
-    side_by_side,
->>>>>>> found
 )
 from labkit.plots.style import (
     INK,
