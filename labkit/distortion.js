@@ -343,6 +343,8 @@ function fill(select, options, value) {
 function render({ model, el }) {
   el.classList.add("labkit-picture", "labkit-distortion");
   const fields = element("div", "labkit-view", el);
+  // JupyterLab would take the arrow keys for folding headings.
+  fields.addEventListener("keydown", (event) => event.stopPropagation());
   const method = menu(fields, "Method");
   const slider = labelled(fields, "Training step", document.createElement("input"));
   slider.type = "range";

@@ -82,11 +82,15 @@ def first_of_each(rows: torch.Tensor, concept: torch.Tensor) -> torch.Tensor:
 
 
 def describe_neighbours(result: Neighbours) -> str:
-    counts = {network: sum(same) for network, same in result.same_class.items()}
+    """Names and counts; a tick marks a neighbour of the query's class."""
+
+    def row(network: str) -> str:
+        same, names = result.same_class[network], result.names[network]
+        return ", ".join(name + " ✓" * own for name, own in zip(names, same, strict=True))
+
     return (
-        f"Nearest to {result.name}: of {NEIGHBOURS} neighbours, {counts['random']} by random and "
-        f"{counts['pretrained']} by pretrained features share its class ({result.label}). The "
-        f"pretrained features put {', '.join(result.names['pretrained'][:3])} first."
+        f"Nearest to {result.name} by random features: {row('random')}. By pretrained features: "
+        f"{row('pretrained')}. A tick, and a frame, mean the same class ({result.label})."
     )
 
 
@@ -107,7 +111,7 @@ def neighbours() -> Panel:
         compute,
         plots.draw_neighbours,
         describe_neighbours,
-        size=(11, 4.2),
+        size=(11, 3.4),
         rows=2,
         title="What lies near an emoji the encoder has never seen?",
         emoji=ipywidgets.Dropdown(options=shown, value=start, description="Emoji"),

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 
-from labkit.plots.style import INK, shorten, style
+from labkit.plots.style import INK, METHODS, style
+
+UNIT_SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+OWN = METHODS["probe"].color  # the frame of what belongs together
 
 
 @style()
@@ -32,19 +36,28 @@ def draw_images(ax: Axes, images: np.ndarray, titles: Sequence[str] = (), column
 def draw_neighbours(axes: np.ndarray, result) -> None:
     """Two rows of nearest images: by random features above, by pretrained ones below.
 
-    A neighbour of the query's own class is ticked, the query framed; the titles count them.
+    The query stands in front, framed in grey; neighbours of its class are framed in colour and
+    counted by the titles. No names: eighteen more texts would take longer than all the rest.
     """
     for ax, network in zip(axes, ("random", "pretrained"), strict=True):
         same = result.same_class[network]
         images = np.concatenate([result.query[None], result.images[network]])
-        names = [result.name, *result.names[network]]
-        marks = ["", *("✓ " if flag else "✗ " for flag in same)]
-        draw_row(ax, images, [m + shorten(name, 12) for m, name in zip(marks, names, strict=True)])
-        frame_first(ax, images.shape[-1])
+        size = images.shape[-1]
+        gap = size // 6
+        row = side_by_side(images, gap)  # (size, width, 4)
+        ax.imshow(row, extent=(0, row.shape[1], size, 0))
+        frame_first(ax, size)
+        frames = [
+            UNIT_SQUARE * size + [i * (size + gap), 0] for i, own in enumerate(same, 1) if own
+        ]
+        ax.add_collection(PolyCollection(frames, facecolor="none", edgecolor=OWN, linewidth=4))
+        ax.set(xlim=(-3, row.shape[1] + 3), ylim=(size + 3, -3), aspect="equal")
+        ax.axis("off")
         before = "Before pretraining" if network == "random" else "After pretraining"
         ax.set_title(f"{before}: {sum(same)} of {len(same)} share its class ({result.label})")
 
 
+<<<<<<< HEAD
 def tiles(images: np.ndarray, columns: int, gap: tuple[int, int] = (0, 0)) -> np.ndarray:
     """One picture (height, width, 4) uint8 of images (n, 3, size, size), uint8 or in [0, 1].
 
@@ -79,6 +92,15 @@ def draw_row(ax: Axes, images: np.ndarray, titles: Sequence[str]) -> None:
         ax.text(middle, below, title, ha="center", va="top", fontsize=12, in_layout=False)
     ax.set(xlim=(-1, width + 1), ylim=(size * 1.4, -1), aspect="equal")
     ax.axis("off")
+=======
+def side_by_side(images: np.ndarray, gap: int) -> np.ndarray:
+    """(n, 3, size, size) uint8 -> (size, n * (size + gap) - gap, 4), transparent in between."""
+    n, _, size, _ = images.shape
+    row = np.full((size, n, size + gap, 4), 255, np.uint8)
+    row[:, :, :size, :3] = images.transpose(2, 0, 3, 1)
+    row[:, :, size:, 3] = 0
+    return row.reshape(size, -1, 4)[:, : n * (size + gap) - gap]
+>>>>>>> found
 
 
 def frame_first(ax: Axes, size: int) -> None:
