@@ -44,7 +44,7 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
         images = np.concatenate([result.query[None], result.images[network]])
         size = images.shape[-1]
         gap = size // 6
-        row = side_by_side(images, gap)  # (size, width, 4)
+        row = tiles(images, len(images), (0, gap))[:, :-gap]  # (size, width, 4)
         ax.imshow(row, extent=(0, row.shape[1], size, 0))
         frame_first(ax, size)
         frames = [
@@ -57,7 +57,6 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
         ax.set_title(f"{before}: {sum(same)} of {len(same)} share its class ({result.label})")
 
 
-<<<<<<< HEAD
 def tiles(images: np.ndarray, columns: int, gap: tuple[int, int] = (0, 0)) -> np.ndarray:
     """One picture (height, width, 4) uint8 of images (n, 3, size, size), uint8 or in [0, 1].
 
@@ -75,32 +74,6 @@ def tiles(images: np.ndarray, columns: int, gap: tuple[int, int] = (0, 0)) -> np
     grid[:n, :size, :size, 3] = 255
     grid = grid.reshape(rows, columns, high, wide, 4).transpose(0, 2, 1, 3, 4)
     return grid.reshape(rows * high, columns * wide, 4)
-
-
-def draw_row(ax: Axes, images: np.ndarray, titles: Sequence[str]) -> None:
-    """One row of pictures with titles, for live panels: one image draws faster than many.
-
-    Titles must be short: the layout makes no room for those that stick out of the axes.
-    """
-    size = images.shape[-1]
-    gap = size // 6
-    row = tiles(images, len(images), (0, gap))[:, :-gap]  # (size, width, 4)
-    width, step = row.shape[1], size + gap
-    ax.imshow(row, extent=(0, width, size, 0))
-    for i, title in enumerate(titles):
-        middle, below = i * step + size / 2, size * 1.06
-        ax.text(middle, below, title, ha="center", va="top", fontsize=12, in_layout=False)
-    ax.set(xlim=(-1, width + 1), ylim=(size * 1.4, -1), aspect="equal")
-    ax.axis("off")
-=======
-def side_by_side(images: np.ndarray, gap: int) -> np.ndarray:
-    """(n, 3, size, size) uint8 -> (size, n * (size + gap) - gap, 4), transparent in between."""
-    n, _, size, _ = images.shape
-    row = np.full((size, n, size + gap, 4), 255, np.uint8)
-    row[:, :, :size, :3] = images.transpose(2, 0, 3, 1)
-    row[:, :, size:, 3] = 0
-    return row.reshape(size, -1, 4)[:, : n * (size + gap) - gap]
->>>>>>> found
 
 
 def frame_first(ax: Axes, size: int) -> None:
