@@ -59,7 +59,7 @@ def values(theta: np.ndarray, steps: int, lr: float) -> np.ndarray:
     return 0.5 * np.einsum("...ti,tij,...tj->...t", away, curvature(steps, lr), away)
 
 
-def landscape(theta: np.ndarray, steps: int, lr: float, points: int = 61) -> Landscape:
+def landscape(theta: np.ndarray, steps: int, lr: float, points: int = 41) -> Landscape:
     """Adapt every task from `theta`, and evaluate the objective on a grid around it.
 
     Raises ValueError when a step would overshoot for ever (lr above 2 / largest curvature).

@@ -66,7 +66,7 @@ def compute_sinusoids(
         descent = meta.GradientDescent(network, inner_lr, steps, F.mse_loss, first_order=True)
         path = descent.path(support_x, support_y)
         functions[method] = _curve(network, path[-1], x)
-        errors[method] = np.array([_error(network, weights, batch) for weights in path])
+        errors[method] = _errors(network, path, batch)
     return Adapted(
         x[:, 0].numpy(),
         amplitude * np.sin(x[:, 0].numpy() - phase),
@@ -84,11 +84,14 @@ def _curve(network: nn.Module, weights: batched.Weights, x: torch.Tensor) -> np.
         return batched.forward(network, first, x[None])[0, :, 0].nan_to_num(1e6).numpy()
 
 
-def _error(network: nn.Module, weights: batched.Weights, batch: meta.TaskBatch) -> float:
-    rest = {name: w[1:] for name, w in weights.items()}
+def _errors(network: nn.Module, path: list[batched.Weights], batch: meta.TaskBatch) -> np.ndarray:
+    """The mean error of all tasks but the first after each step, (steps + 1,), in one pass."""
+    weights = {name: torch.cat([step[name][1:] for step in path]) for name in path[0]}
+    x, y = (part.repeat(len(path), 1, 1) for part in (batch.query_x, batch.query_y))
     with torch.no_grad():
-        error = F.mse_loss(batched.forward(network, rest, batch.query_x), batch.query_y)
-    return error.nan_to_num(np.inf, posinf=np.inf).item()
+        squares = (batched.forward(network, weights, x) - y).square()
+    errors = squares.unflatten(0, (len(path), -1)).mean(dim=(1, 2, 3))
+    return errors.nan_to_num(np.inf, posinf=np.inf).numpy()
 
 
 def _trained_on(amplitude: float, phase: float) -> bool:
@@ -129,7 +132,7 @@ def sinusoid_panel(networks: Mapping[str, nn.Module]) -> Panel:
         compute,
         draw_sinusoids,
         describe_sinusoids,
-        size=(12, 4.6),
+        size=(11, 4.6),
         columns=2,
         title="One task, few points: what does each θ make of them?",
         amplitude=ipywidgets.FloatSlider(
@@ -190,7 +193,7 @@ def objective_landscape() -> Panel:
         compute_landscape,
         plots.draw_landscape,
         describe_landscape,
-        size=(12, 5.2),
+        size=(11, 4.8),
         columns=2,
         title="Move θ: how well does every task start from there?",
         intercept=ipywidgets.FloatSlider(-2.0, min=-3, max=3, step=0.1, description="θ₁ intercept"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MultipleLocator
 
 from labkit.plots.style import INK, METHODS, label_end, percent_axis, spread, style
 
@@ -58,44 +59,51 @@ def draw_errors(ax: Axes, errors: dict[str, np.ndarray], title: str) -> None:
     for method, end in zip(errors, spread(ends, 0.36), strict=True):
         name = "random" if method == "random" else look_of(method).name
         label_end(ax, 10.3, 10**end, name, look_of(method).color)
-    ax.set_yscale("log")
-    ax.minorticks_off()
+    ax.set_yscale("log", subs=[])
     ax.set(ylim=(low, high), xlim=(-0.3, 10.3), title=title,
            xlabel="inner steps k", ylabel="squared error, new points")  # fmt: skip
-    ax.set_xticks(range(0, 11, 2))
+    ax.xaxis.set_major_locator(MultipleLocator(2))  # set_xticks makes them all, every time
 
 
 @style()
 def draw_landscape(axes: Sequence[Axes], result) -> None:
-    """Left: sum_i L(D_i, A(D_i, theta)) over theta, with paths. Right: the functions themselves."""
+    """Left: sum_i L(D_i, A(D_i, theta)) over theta, with paths. Right: the functions themselves.
+
+    Its symbols are Unicode: a formula costs three milliseconds in every frame.
+    """
     plane, lines = axes
-    levels = result.best_value + np.array([0.02, 0.1, 0.3, 0.7, 1.5, 3, 6, 12])
+    levels = result.best_value + np.array([0.05, 0.3, 0.7, 1.5, 3, 6, 12])
     plane.contour(result.grid, result.grid, result.objective, levels=levels, colors=INK,
                   linewidths=1.2, alpha=0.8)  # fmt: skip
     for path, optimum, (color, marker) in zip(result.paths, result.optima, TASKS, strict=True):
         plane.plot(*path.T, color=color, marker=".", markersize=10)
         plane.plot(*optimum, marker, color=color, markersize=11, mfc="none", mew=2.5)
-    plane.plot(*result.theta, "o", color=INK, markersize=12, zorder=6)
+    plane.plot(*result.theta, "o", color=INK, markersize=12, zorder=6, clip_on=False,
+               in_layout=False)  # fmt: skip
     plane.plot(*result.best, "*", color=METHODS["maml"].color, markersize=20, zorder=5)
-    plane.annotate(r"$\hat\theta$", result.best, xytext=(10, 6), textcoords="offset points",
-                   color=METHODS["maml"].color, fontsize=20)  # fmt: skip
-    plane.annotate(r"$\theta$", result.theta, xytext=(-20, 4), textcoords="offset points",
-                   fontsize=20)  # fmt: skip
     limit = result.grid[-1]
+    away = 0.15 if result.theta[1] > 0 else -0.6  # from the middle, where the paths go
+    best, theta = result.best + [0.18, 0.1], result.theta + [-0.1, away]
+    for place, name, color in ((best, "θ\u0302", METHODS["maml"].color), (theta, "θ", INK)):
+        # Where it stands, or at the nearest edge: then no layout has to make room for it.
+        x, y = place.clip(-limit, limit - 0.4)
+        plane.text(x, y, name, color=color, fontsize=20, in_layout=False, zorder=7)
     gap = result.losses.sum() - result.best_value
-    plane.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel=r"$\theta_1$ (intercept)",
-              ylabel=r"$\theta_2$ (slope)",
+    plane.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="θ₁ (intercept)",
+              ylabel="θ₂ (slope)",
               title=f"Objective {result.losses.sum():.2f}: {gap:.2f} above the best")  # fmt: skip
     x = np.linspace(-2.5, 2.5, 2)
     lines.plot(x, result.theta[0] + result.theta[1] * x, color=INK, linestyle=":", linewidth=3)
     for path, points, (color, marker) in zip(result.paths, result.points, TASKS, strict=True):
         lines.plot(*points, marker, color=color, markersize=9)
         lines.plot(x, path[-1, 0] + path[-1, 1] * x, color=color)
+    steps = f"{result.steps} step{'' if result.steps == 1 else 's'}"
     lines.set(xlim=(-2.5, 2.5), ylim=(-6, 6), xlabel="x", ylabel="y",
-              title=f"Each $f_i$: {result.steps} steps from $\\theta$ (dotted)")  # fmt: skip
+              title=f"Each fᵢ: {steps} from θ (dotted)")  # fmt: skip
 
 
 SIZE, STEP, LABEL = 64, 74, 22  # of a picture, from one to the next, of the line below a query
+VIEW = (400, 345)  # the picture's width and height, the same for every episode: see `labkit.canvas`
 
 
 @style()
@@ -106,22 +114,29 @@ def draw_episode(ax: Axes, result) -> None:
     top = shots * STEP + 34
     below = [(i % ways * STEP, top + i // ways * (STEP + LABEL)) for i in range(len(result.query))]
     pictures = [*result.support.reshape(-1, *result.support.shape[2:]), *result.query]
-    bottom = below[-1][1] + STEP + LABEL
-    sheet = np.zeros((bottom, ways * STEP, 4), np.uint8)  # transparent; one image draws fastest
+    wide, high = (ways - 1) * STEP + SIZE, below[-1][1] + SIZE + LABEL
+    sheet = np.zeros((high, wide, 4), np.uint8)  # transparent; one image draws fastest
     for picture, (left, upper) in zip(pictures, places + below, strict=True):
         sheet[upper : upper + SIZE, left : left + SIZE, :3] = picture.transpose(1, 2, 0)
         sheet[upper : upper + SIZE, left : left + SIZE, 3] = 255
-    ax.imshow(sheet, extent=(0, ways * STEP, bottom, 0))
+    zoom = min(VIEW[0] / wide, (VIEW[1] - 30) / high)  # 30: the line of letters
+    start = (VIEW[0] - zoom * wide) / 2
+
+    def write(x: float, y: float, text: str, size: int, **options) -> None:
+        ax.text(start + zoom * x, 30 + zoom * y, text, fontsize=size, in_layout=False, **options)
+
+    ax.imshow(sheet, extent=(start, start + zoom * wide, 30 + zoom * high, 30))
     for way in range(ways):
-        ax.text(way * STEP + SIZE / 2, -8, "ABCDE"[way], ha="center", va="bottom",
-                fontsize=17, fontweight="bold")  # fmt: skip
-    ax.text(0, top - 8, "Queries: which letter?", va="bottom", fontsize=15)
+        write(way * STEP + SIZE / 2, -5, "ABCDE"[way], 17, **CENTRED, va="bottom")
+    write(0, top - 5, "Queries: which letter?", 15, va="bottom")
     for mark, (left, upper) in zip(result.marks, below, strict=True):
-        ax.text(left + SIZE / 2, upper + SIZE + 2, mark, ha="center", va="top",
-                fontsize=14, fontweight="bold")  # fmt: skip
-    ax.set(xlim=(-4, ways * STEP), ylim=(bottom, -40), aspect="equal")
+        write(left + SIZE / 2, upper + SIZE + 2, mark, 14, **CENTRED, va="top")
+    ax.set(xlim=(0, VIEW[0]), ylim=(VIEW[1], 0), aspect="equal")
     ax.set_title(result.title)
     ax.axis("off")
+
+
+CENTRED = {"ha": "center", "fontweight": "bold"}
 
 
 @style()
@@ -176,7 +191,7 @@ def draw_table(axes: Sequence[Axes], cells: Sequence, chance: float) -> None:
         ax.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.4), xlabel="query accuracy")
         ax.set_xticks(np.linspace(0, 1, 6), [f"{v:.0%}" for v in np.linspace(0, 1, 6)])
         ax.set_title({"within": "Pretrained features win within colour styles",
-                      "across": "... and from colour to black and white"}[setting])  # fmt: skip
+                      "across": "... but colour to black and white is close"}[setting])  # fmt: skip
     axes[-1].set_yticklabels([])
 
 
