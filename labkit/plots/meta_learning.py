@@ -190,8 +190,8 @@ def draw_table(axes: Sequence[Axes], cells: Sequence, chance: float) -> None:
         ax.set_yticks(range(len(names)), [FEW_SHOT[name].name for name in names[::-1]])
         ax.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.4), xlabel="query accuracy")
         ax.set_xticks(np.linspace(0, 1, 6), [f"{v:.0%}" for v in np.linspace(0, 1, 6)])
-        ax.set_title({"within": "Pretrained features win within colour styles",
-                      "across": "... but colour to black and white is close"}[setting])  # fmt: skip
+        ax.set_title({"within": "Within, CLIP features win",
+                      "across": "Across styles, nearly a tie"}[setting])  # fmt: skip
     axes[-1].set_yticklabels([])
 
 
