@@ -26,8 +26,8 @@ EPISODES, VALIDATION = 600, 50  # 600 as the papers do
 WAYS, SHOTS = 5, (1, 5)
 METHODS = ("maml", "maml_head", "prototypes", "clip_prototypes", "clip_logistic", "scratch")
 STEPS, STRENGTHS = (1, 3), (0.1, 1.0, 10.0)
-# Rate and steps. Twenty take four times as long, and were two points better on 50 validation episodes
-# (one shot, within): no more than noise, and far from MAML.
+# Rate and steps. Twenty take four times as long, and were two points better on 50 validation
+# episodes (one shot, within): no more than noise, and far from MAML.
 SCRATCH = ((0.1, 5), (0.4, 5))
 
 Cell = tuple[str, int]  # setting and shots
