@@ -449,11 +449,13 @@ def test_lp_ft_keeps_the_norms_statistics_unless_told_otherwise(encoder) -> None
 
 def test_training_can_be_given_up_between_two_steps(encoder) -> None:
     model = transfer.new_classifier(encoder, 3, generator())
-    steps = transfer.train(model, TASK, 0.002, generator(), QUICK)
+    steps = transfer.train(model, TASK, 0.05, generator(), QUICK)
     assert [next(steps), next(steps)] == [0, 1]
     one = transfer.new_classifier(encoder, 3, generator())
     fit(one, TASK, 0.05, generator(), replace(QUICK, steps=3))
-    assert list(steps) == [2, 3] and equal(weights(model), weights(one))
+    assert list(steps) == [2, 3]
+    for name, value in weights(model).items():
+        torch.testing.assert_close(value, weights(one)[name])
 
 
 def test_early_stopping_returns_to_the_best_step_on_validation(encoder) -> None:
@@ -475,15 +477,14 @@ def test_early_stopping_returns_to_the_best_step_on_validation(encoder) -> None:
         transfer.early_stopped(model, TASK, 0.3, generator(), schedule, every=0)
 
 
-@given(alpha=st.floats(0, 1))
-def test_interpolation_is_linear_in_every_weight(alpha) -> None:
-    encoder = make_encoder()
+def test_interpolation_is_linear_in_every_weight(encoder) -> None:
     probe, end = linear_probe(encoder, TASK), trained(encoder)
-    middle = transfer.interpolate(probe.model, end.model, alpha).state_dict()
-    for name, x in probe.model.state_dict().items():
-        y = end.model.state_dict()[name]
-        if x.is_floating_point():
-            torch.testing.assert_close(middle[name], (1 - alpha) * x + alpha * y)
+    for alpha in (0.0, 0.3, 0.5, 1.0):
+        middle = transfer.interpolate(probe.model, end.model, alpha).state_dict()
+        for name, x in probe.model.state_dict().items():
+            y = end.model.state_dict()[name]
+            if x.is_floating_point():
+                torch.testing.assert_close(middle[name], (1 - alpha) * x + alpha * y)
 
 
 def test_wise_ft_ends_where_its_parents_are(encoder) -> None:
