@@ -77,25 +77,33 @@ function render({ model, el }) {
     }, QUIET);
   };
 
-  // A frame has the pixels that the screen has, no more: zooming and moving to a projector count.
+  // A frame has the pixels that the screen shows, no more: a narrow window, zoom, a projector.
   const tellScreen = () => {
-    if (model.get("screen") === window.devicePixelRatio) return;
-    model.set("screen", window.devicePixelRatio);
+    const width = Math.min(el.clientWidth, model.get("width"));
+    const screen = (window.devicePixelRatio * width) / model.get("width");
+    if (!screen || Math.abs(screen / model.get("screen") - 1) < 0.01) return;
+    model.set("screen", screen);
     model.save_changes();
   };
+  let resized = null;
+  const sizes = new ResizeObserver(() => {
+    if (resized === null) tellScreen(); // at first at once, while it is being resized at rest
+    clearTimeout(resized);
+    resized = setTimeout(tellScreen, 250);
+  });
 
   model.on("change:frames", showFrame);
   model.on("change", showText);
   model.on("change", tell);
   showFrame();
   showText();
-  tellScreen();
-  window.addEventListener("resize", tellScreen);
+  sizes.observe(el);
   const stopWatching = watchControls(el, model.get("title"));
   return () => {
     stopWatching();
     clearTimeout(timer);
-    window.removeEventListener("resize", tellScreen);
+    sizes.disconnect();
+    clearTimeout(resized);
     model.off("change:frames", showFrame);
     model.off("change", showText);
     model.off("change", tell);

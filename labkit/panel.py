@@ -25,7 +25,7 @@ from labkit.controls import HERE, script, widget_for
 
 STALE = "Settings changed: press {} to update the picture."
 EMPTY = "Press {} to see the result."
-SHARPEST = 1.5  # pixels per CSS pixel at most: 2 would take half as long again, for little to see
+COARSEST, SHARPEST = 0.5, 1.5  # 2 would take half as long again, for little to see
 
 
 def panel(
@@ -66,7 +66,7 @@ def panel(
 class Picture(AnyWidget):
     """What the browser shows below the controls; panel.js draws it.
 
-    A frame travels as PNG (90 kB) with the pixels that the screen has, at most 1.5 for each CSS
+    A frame travels as PNG (90 kB) with the pixels that the screen shows, at most 1.5 for each CSS
     pixel. Measured in JupyterLab with tests/browser/measure_latency.py's panel, key to picture,
     p50/p95 ms; trust the order, not the numbers, since the two cores had other work. In one run, in
     turns (load 10, 63 keys each): always 1.5 pixels 323/496, what the screen has (1) 288/418, and
@@ -82,7 +82,7 @@ class Picture(AnyWidget):
     frame = traitlets.Bytes().tag(sync=True)
     frames = traitlets.Int(0).tag(sync=True)
     width = traitlets.Int().tag(sync=True)
-    screen = traitlets.Float(SHARPEST).tag(sync=True)  # what the browser has: pixels per CSS pixel
+    screen = traitlets.Float(SHARPEST).tag(sync=True)  # pixels shown for each of `width`
     alt = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     action = traitlets.Unicode().tag(sync=True)  # label of the button; "" for a live panel
@@ -198,7 +198,7 @@ class Panel(ipywidgets.VBox):
 
     def _screen_changed(self, _change) -> None:
         """Draw with as many pixels as the screen has; a run in progress will do so by itself."""
-        self.canvas.scale = min(max(self.picture.screen, 1.0), SHARPEST)
+        self.canvas.scale = min(max(self.picture.screen, COARSEST), SHARPEST)
         if self._shown_values is None or self.picture.error or not self._lock.acquire(False):
             return
         try:

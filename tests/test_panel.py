@@ -179,16 +179,17 @@ def size_of(frame: bytes) -> tuple[int, int]:
     return width, height
 
 
-def test_a_frame_has_the_pixels_of_the_screen_between_one_and_one_and_a_half():
+def test_a_frame_has_the_pixels_that_the_screen_shows_within_bounds():
     calls = []
     p = panel(lambda a: calls.append(a) or a, draw_sum, say_sum, size=(4, 2), a=(0, 10))
     assert size_of(p.png()) == (600, 300)
-    for screen, expected in ((1.0, (400, 200)), (1.25, (500, 250)), (3.0, (600, 300))):
+    sizes = ((1.0, (400, 200)), (0.75, (300, 150)), (3.0, (600, 300)), (0.1, (200, 100)))
+    for screen, expected in sizes:
         p.picture.screen = screen
         assert size_of(p.png()) == expected, "the picture that is shown is drawn anew"
         p.controls["a"].value += 1
         assert size_of(p.png()) == expected
-    assert calls == [5, 6, 7, 8], "another screen is no reason to compute"
+    assert calls == [5, 6, 7, 8, 9], "another screen is no reason to compute"
 
 
 def test_another_screen_neither_hides_an_error_nor_runs_a_button_panel():

@@ -111,7 +111,7 @@ def neighbours() -> Panel:
         compute,
         plots.draw_neighbours,
         describe_neighbours,
-        size=(11, 3.4),
+        size=(9, 2.9),  # as wide as a panel, so that no pixel is drawn to be scaled away
         rows=2,
         title="What lies near an emoji the encoder has never seen?",
         emoji=ipywidgets.Dropdown(options=shown, value=start, description="Emoji"),

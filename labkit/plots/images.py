@@ -54,7 +54,7 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
         ax.set(xlim=(-3, row.shape[1] + 3), ylim=(size + 3, -3), aspect="equal")
         ax.axis("off")
         before = "Before pretraining" if network == "random" else "After pretraining"
-        ax.set_title(f"{before}: {sum(same)} of {len(same)} share its class ({result.label})")
+        ax.set_title(f"{before}: {sum(same)} of {len(same)} share its class")
 
 
 def tiles(images: np.ndarray, columns: int, gap: tuple[int, int] = (0, 0)) -> np.ndarray:

@@ -60,6 +60,8 @@ def opened(notebook):
     notebook.open(write_notebook(path, LIVE, BUTTON, FAILING))
     notebook.run_all()
     assert notebook.errors() == []
+    for view in notebook.panels():
+        view.settle()  # the first picture is drawn anew, with the pixels that the screen shows
     yield notebook
     assert notebook.errors() == []
 
@@ -137,3 +139,14 @@ def test_an_exception_is_shown_and_goes_away(opened: Notebook):
     slider.press("ArrowRight")
     expect(view.root.get_by_role("alert")).to_be_hidden()
     expect(view.root.get_by_role("img", name=re.compile("shots is 4,"))).to_be_visible()
+
+
+def test_a_picture_has_the_pixels_that_the_screen_shows(opened: Notebook):
+    view = opened.panels()[0]
+    size = "(image) => [image.naturalWidth, image.clientWidth * window.devicePixelRatio]"
+    for width in (1280, 1050):
+        opened.page.set_viewport_size({"width": width, "height": 1400})
+        opened.page.wait_for_timeout(500)
+        view.settle()
+        drawn, shown = view.image.evaluate(size)
+        assert abs(drawn - shown) <= 2 + 0.01 * shown, f"in a window of {width} pixels"
