@@ -202,7 +202,7 @@ def describe_learned(result: Learned) -> str:
 def own_task() -> Panel:
     """Choose classes, labels, styles and methods; train them live."""
     encoder = encoders.load("clip-conv").image
-    names = {look.name: key for key, look in plots.METHODS.items() if key != "lp-ft"}
+    names = {plots.METHODS[key].name: key for key in ("scratch", "probe", "fine-tuning")}
 
     def compute(classes, shots, style, ood_style, methods, seed, progress) -> Learned:
         # Every setting of the controls is a task: one class is told from all others, and a second

@@ -47,10 +47,9 @@ def wait_shown(notebook: Notebook, shown: str, seconds: float = 90) -> None:
 def test_scrubbing_follows_every_key_and_ends_at_the_last(opened: Notebook) -> None:
     slider = root(opened).get_by_role("slider", name="Training step")
     pictures = {picture(opened)}
-    for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", None), ("End", 12)):
+    for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", 2), ("End", 12)):
         slider.press(key)
-        if frame is not None:
-            wait_shown(opened, f"1 fine-tuning {frame}", 30)
+        wait_shown(opened, f"1 fine-tuning {frame}", 30)
         pictures.add(picture(opened))
     assert len(pictures) >= 4
     box = slider.bounding_box()

@@ -19,6 +19,8 @@ def test_every_control_of_every_panel_moves_its_picture(notebook: Notebook, path
             name = control.name()
             assert name, f"{where}: a {control.kind} has no accessible name"
             move_through(view, control, f"{where}, {name!r}")
+            if not view.has_button:
+                view.reset()  # a control may have an effect only beside the others' first values
         check_reset(view, where)
     assert notebook.errors() == []
     assert notebook.console == []
