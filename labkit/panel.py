@@ -68,15 +68,16 @@ def panel(
 class Picture(AnyWidget):
     """What the browser shows below the controls; panel.js draws it.
 
-    A frame travels as PNG (90 kB) with the pixels that the screen shows, at most 1.5 for each CSS
-    pixel. Measured in JupyterLab with tests/browser/measure_latency.py's panel, key to picture,
-    p50/p95 ms; trust the order, not the numbers, since the two cores had other work. In one run, in
-    turns (load 10, 63 keys each): always 1.5 pixels 323/496, what the screen has (1) 288/418, and
-    with a new figure in place of an unpickled one, 1.5 pixels 383/593. In another (load 3 to 6):
-    PNG in an <img> at 1, 1.5, 2 pixels: 109/176, 110/168, 162/265; raw pixels on a canvas at 1,
-    1.5: 122/206, 169/227 (and 3.6 MB a frame, hopeless on a hub); ipywidgets.Image, which has no
-    alternative text: 88/140, 108/260. Python takes 29 ms of CPU of it, 35 with 1.5 pixels and a new
-    figure; zlib's other strategies and row filters make no PNG faster or smaller than level 1.
+    A frame travels as PNG with the pixels that the screen shows, at most 1.5 per CSS pixel. Key to
+    picture in JupyterLab by tests/browser/measure_latency.py, p50/p95 ms of 40, on two cores with
+    other work (load 2 to 4): its own panel 55/84, 65/91 and 65/97; notebook 01's menus 66/81 and
+    69/97. In turns with always 1.5 pixels and a figure made anew for each frame, 63 keys each:
+    66/80 against 77/105.
+
+    Tried before, in one run (load 3 to 6; trust the order): PNG in an <img> at 1, 1.5, 2 pixels
+    109/176, 110/168, 162/265; raw pixels on a canvas at 1, 1.5: 122/206, 169/227 (and 3.6 MB a
+    frame, hopeless on a hub); ipywidgets.Image, which has no alternative text: 88/140, 108/260.
+    Other strategies of zlib, and row filters, make no PNG faster than level 1.
     """
 
     _esm = (HERE / "panel.js").read_text(encoding="utf-8")
