@@ -9,11 +9,13 @@ in a sentence or two: the picture's alternative text. All three are pure: no glo
 from __future__ import annotations
 
 import base64
+import gc
 import html
 import inspect
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import ipywidgets
@@ -66,15 +68,16 @@ def panel(
 class Picture(AnyWidget):
     """What the browser shows below the controls; panel.js draws it.
 
-    A frame travels as PNG (90 kB) with the pixels that the screen shows, at most 1.5 for each CSS
-    pixel. Measured in JupyterLab with tests/browser/measure_latency.py's panel, key to picture,
-    p50/p95 ms; trust the order, not the numbers, since the two cores had other work. In one run, in
-    turns (load 10, 63 keys each): always 1.5 pixels 323/496, what the screen has (1) 288/418, and
-    with a new figure in place of an unpickled one, 1.5 pixels 383/593. In another (load 3 to 6):
-    PNG in an <img> at 1, 1.5, 2 pixels: 109/176, 110/168, 162/265; raw pixels on a canvas at 1,
-    1.5: 122/206, 169/227 (and 3.6 MB a frame, hopeless on a hub); ipywidgets.Image, which has no
-    alternative text: 88/140, 108/260. Python takes 29 ms of CPU of it, 35 with 1.5 pixels and a new
-    figure; zlib's other strategies and row filters make no PNG faster or smaller than level 1.
+    A frame travels as PNG with the pixels that the screen shows, at most 1.5 per CSS pixel. Key to
+    picture in JupyterLab by tests/browser/measure_latency.py, p50/p95/max ms of 38, on two cores
+    with other work (load 2): its own panel 53/68/71, 53/65/70, 51/57/66; notebook 01's menus
+    70/84/84, 71/96/98, 68/89/100. Always 1.5 pixels, a figure made anew for each frame and garbage
+    collected at any time, against this, in turns, 63 keys each: 62/95/144 against 48/62/69.
+
+    Tried before, in one run (load 3 to 6; trust the order): PNG in an <img> at 1, 1.5, 2 pixels
+    109/176, 110/168, 162/265; raw pixels on a canvas at 1, 1.5: 122/206, 169/227 (and 3.6 MB a
+    frame, hopeless on a hub); ipywidgets.Image, which has no alternative text: 88/140, 108/260.
+    Other strategies of zlib, and row filters, make no PNG faster than level 1.
     """
 
     _esm = script("panel.js")
@@ -147,6 +150,10 @@ class Panel(ipywidgets.VBox):
     def run(self) -> None:
         """Compute and show; while another thread is at it, let that one take the newest values."""
         self._wanted = True
+        with nullcontext() if self.picture.action else _garbage_later():
+            self._run_wanted()
+
+    def _run_wanted(self) -> None:
         while self._wanted and self._lock.acquire(blocking=False):
             try:
                 while self._wanted:
@@ -267,6 +274,22 @@ class Panel(ipywidgets.VBox):
             return data, {}
         data["image/png"] = base64.b64encode(self.png()).decode()
         return data, {"image/png": {"width": self.picture.width, "alt": self.alt}}
+
+
+@contextmanager
+def _garbage_later() -> Iterator[None]:
+    """No cyclic garbage collection while a reader waits for a frame.
+
+    With torch loaded a full one takes 200 ms, and every fortieth frame had one. Afterwards the
+    figure just drawn is young garbage, which goes in a few ms.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _check_names(compute: Callable, controls: dict) -> None:

@@ -6,6 +6,7 @@ The browser's side is tested in tests/browser.
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import subprocess
 import sys
@@ -201,6 +202,24 @@ def test_another_screen_neither_hides_an_error_nor_runs_a_button_panel():
     waiting = sum_panel(run="button")
     waiting.picture.screen = 1.0
     assert (waiting.result, waiting.png(), waiting.error) == (None, b"", None)
+
+
+@pytest.mark.parametrize(("run", "during"), [("live", False), ("button", True)])
+def test_garbage_is_collected_between_frames_and_during_training(run, during):
+    seen = []
+
+    def compute(a):
+        seen.append(gc.isenabled())
+        return 1 // (a - 3)
+
+    p = panel(compute, draw_sum, say_sum, run=run, a=(0, 10))
+    p.run()
+    assert set(seen) == {during}
+    p.controls["a"].unobserve_all()
+    p.controls["a"].value = 3
+    with pytest.raises(ZeroDivisionError):
+        p.run()
+    assert gc.isenabled()
 
 
 # Button panels
