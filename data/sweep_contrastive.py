@@ -11,19 +11,16 @@ test accuracies are recorded and never chosen by.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from functools import cache
+from itertools import product
 
 import torch
-from tqdm import tqdm
 
 from labkit import data, encoders, tasks, transfer
+from labkit.sweep import Row, command_line
 
-OUT = data.DATA / "sweeps/contrastive.csv"
-SEEDS = range(5)
 SHOTS = (5, 50)  # few labels, and as many as the smallest class has
 WEIGHTS = {"clip": "clip-conv", "simclr": "simclr-conv", "supervised": "supervised-conv"}
-FIELDS = ("method", "shots", "seed", "chosen", "validation", *data.STYLES)
 
 
 def embedded_task(encoder: torch.nn.Module) -> tasks.Task:
@@ -42,35 +39,34 @@ def embedded_task(encoder: torch.nn.Module) -> tasks.Task:
     )
 
 
-def encoders_of(method: str) -> Iterator[torch.nn.Module]:
-    """The encoder for each seed: trained ones are the same for all."""
-    trained = encoders.load(WEIGHTS.get(method, "clip-conv")).image
-    for seed in SEEDS:
-        generator = torch.Generator().manual_seed(seed)
-        yield transfer.reinitialised(trained, generator) if method == "random" else trained
+@cache  # per process: the trained encoders are the same for all seeds
+def trained_task(weights: str) -> tasks.Task:
+    return embedded_task(encoders.load(weights).image)
 
 
-def run(task: tasks.Task, shots: int, seed: int) -> list[str]:
-    """Probe the features with `shots` labels per class: strength, validation, ten accuracies."""
-    few = tasks.few_shot(task, shots, torch.Generator().manual_seed(seed))
-    fit = transfer.linear_probe(torch.nn.Identity(), few)
-    tests = [transfer.accuracy(fit.model, examples) for examples in task.ood.values()]
-    return [f"{x:.4g}" for x in (fit.chosen, fit.validation, *tests)]
+def task_of(method: str, seed: int) -> tasks.Task:
+    if method in WEIGHTS:
+        return trained_task(WEIGHTS[method])
+    generator = torch.Generator().manual_seed(seed)
+    return embedded_task(transfer.reinitialised(encoders.load("clip-conv").image, generator))
 
 
-def main() -> None:
+def run(method: str, seed: int) -> list[Row]:
+    """Probe the features of one encoder with each number of labels: ten accuracies."""
     torch.set_num_threads(1)
-    rows, last, task = [], None, None
-    for method in tqdm([*WEIGHTS, "random"]):
-        for seed, encoder in zip(SEEDS, encoders_of(method), strict=True):
-            if encoder is not last:
-                last, task = encoder, embedded_task(encoder)
-            rows += [[method, shots, seed, *run(task, shots, seed)] for shots in SHOTS]
-    temporary = OUT.with_suffix(".tmp")
-    with open(temporary, "w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([FIELDS, *rows])
-    temporary.replace(OUT)
+    task, rows = task_of(method, seed), []
+    for shots in SHOTS:
+        few = tasks.few_shot(task, shots, torch.Generator().manual_seed(seed))
+        fit = transfer.linear_probe(torch.nn.Identity(), few)
+        scores = {"chosen": fit.chosen, "validation": fit.validation}
+        scores |= {style: transfer.accuracy(fit.model, test) for style, test in task.ood.items()}
+        rows.append({"shots": shots} | {name: f"{x:.4g}" for name, x in scores.items()})
+    return rows
 
+
+CELLS = [
+    {"method": method, "seed": seed} for method, seed in product([*WEIGHTS, "random"], range(5))
+]
 
 if __name__ == "__main__":
-    main()
+    command_line(run, CELLS, data.DATA / "sweeps/contrastive.csv", __doc__)

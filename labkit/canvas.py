@@ -5,17 +5,19 @@ change while a slider moves. So every frame gets a fresh figure, whose axis deco
 with those of the frame before. If they are the same, they come from a saved background, and only
 the data, titles and legends are drawn on top. Fresh, so that nothing can leak from one frame to the
 next: an empty figure is made once and kept pickled, since unpickling takes a third of the time of
-making one, and less than clearing an old one.
+making one, and less than clearing an old one. The renderer stays: by it matplotlib remembers how
+wide a text is, and it keeps the pixels of each text (`TextKeepingRenderer`).
 Frames made either way are equal pixel for pixel (tests/test_panel.py).
 """
 
 from __future__ import annotations
 
+import math
 import pickle
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import rc_context
@@ -27,6 +29,16 @@ from matplotlib.spines import Spine
 from matplotlib.text import Text
 
 from labkit import plots
+
+KEPT_TEXTS = 2000  # a few MB at most
+
+
+class Place(NamedTuple):
+    """A point of a figure, in the data coordinates of one of its axes."""
+
+    axes: int
+    x: float
+    y: float
 
 
 class Canvas:
@@ -40,7 +52,9 @@ class Canvas:
         self._positions: list = []
         self._text_positions: list = []
         self._background: Any = None
+        self._renderer: TextKeepingRenderer | None = None
         self.hits = 0  # frames that reused the background
+        self.shown: Figure | None = None  # the last frame's
 
     def render(self, result) -> np.ndarray:
         """Draw one frame, reusing the background where it is the same. (height, width, 4) uint8."""
@@ -54,14 +68,29 @@ class Canvas:
             else:
                 self.hits += 1
                 self._draw_foreground(fig, renderer)
-        return np.asarray(renderer.buffer_rgba())
+        self.shown = fig
+        return np.array(renderer.buffer_rgba())
+
+    def locate(self, across: float, down: float) -> Place | None:
+        """Where a click hit the frame that `render` drew last; None outside all axes.
+
+        across, down: shares of the picture's width and height, from its upper left corner.
+        """
+        if self.shown is None:
+            return None
+        width, height = self.shown.bbox.size
+        pixel = (across * width, (1 - down) * height)
+        for i, ax in enumerate(self.shown.axes):
+            if ax.bbox.contains(*pixel):
+                return Place(i, *map(float, ax.transData.inverted().transform(pixel)))
+        return None
 
     def render_fully(self, result) -> np.ndarray:
         """Draw one frame from nothing: what `render` must equal."""
         with self._style():
             fig, renderer = self._drawn(*self._made_figure(), result)
             fig.draw(renderer)
-        return np.asarray(renderer.buffer_rgba())
+        return np.array(renderer.buffer_rgba())
 
     def _style(self):
         return rc_context({**plots.RC, "axes.axisbelow": True})
@@ -75,13 +104,22 @@ class Canvas:
 
     def _drawn(self, fig: Figure, axes, result) -> tuple[Figure, RendererAgg]:
         fig.set_dpi(100 * self.scale)
-        renderer = FigureCanvasAgg(fig).get_renderer()
+        renderer = self._cleared_renderer(fig)
         self.draw(axes, result)
         for ax in fig.axes:
             if ax.get_axisbelow() is True:  # under images too, so that a background can hold it
                 ax.xaxis.set_zorder(-1)
                 ax.yaxis.set_zorder(-1)
         return fig, renderer
+
+    def _cleared_renderer(self, fig: Figure) -> TextKeepingRenderer:
+        FigureCanvasAgg(fig)  # texts ask their figure's canvas for a renderer
+        width, height = fig.bbox.size
+        found = self._renderer
+        if found is None or (found.width, found.height, found.dpi) != (width, height, fig.dpi):
+            found = self._renderer = TextKeepingRenderer(width, height, fig.dpi)
+        found.clear()
+        return found
 
     def _restore_background(self, fig: Figure, renderer: RendererAgg) -> bool:
         if self._background is None:
@@ -113,6 +151,51 @@ class Canvas:
 
     def _draw_foreground(self, fig: Figure, renderer: RendererAgg) -> None:
         _draw_without(fig, renderer, list(_static(fig)))
+
+
+class TextMask(NamedTuple):
+    """The pixels of a text, and where its first one lies from the text's origin."""
+
+    coverage: np.ndarray  # (height, width) uint8
+    right: int
+    below: int  # of the lower edge
+
+
+class TextKeepingRenderer(RendererAgg):
+    """Draws a text it has drawn before by copying its pixels, at whole pixels.
+
+    Shaping a text and drawing its glyphs takes matplotlib a millisecond, and most texts of a frame
+    were in one before.
+    """
+
+    def __init__(self, width: float, height: float, dpi: float) -> None:
+        super().__init__(width, height, dpi)
+        self._masks: dict[tuple[str, int], TextMask] = {}
+
+    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None) -> None:
+        if ismath or angle or not s.strip():
+            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
+            return
+        key = (s, hash(prop))
+        if key not in self._masks:
+            if len(self._masks) >= KEPT_TEXTS:
+                self._masks.clear()
+            self._masks[key] = self._mask(s, prop, mtext)
+        mask = self._masks[key]
+        left, bottom = round(x) + mask.right, round(y) + mask.below
+        self._renderer.draw_text_image(mask.coverage, left, bottom, 0, gc)
+
+    def _mask(self, s: str, prop, mtext) -> TextMask:
+        width, height, _ = self.get_text_width_height_descent(s, prop, False)
+        room = math.ceil(height)  # letters may lean out of the box that the font reports
+        alone = RendererAgg(math.ceil(width) + 2 * room, 3 * room, self.dpi)
+        alone.draw_text(alone.new_gc(), room, 2 * room, s, prop, 0, mtext=mtext)
+        inked = np.asarray(alone.buffer_rgba())[..., 3]
+        rows, columns = (inked.any(axis=axis).nonzero()[0] for axis in (1, 0))
+        if not len(rows):
+            return TextMask(np.zeros((1, 1), np.uint8), 0, 0)
+        coverage = inked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
+        return TextMask(coverage, columns[0] - room, rows[-1] + 1 - 2 * room)
 
 
 def png(rgba: np.ndarray) -> bytes:

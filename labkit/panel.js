@@ -29,6 +29,16 @@ function render({ model, el }) {
   const alert = element("div", "labkit-error", el);
   alert.setAttribute("role", "alert");
   const image = element("img", "labkit-image", el);
+  if (model.get("clickable")) {
+    image.classList.add("labkit-clickable");
+    image.addEventListener("click", (event) => {
+      const box = image.getBoundingClientRect();
+      const across = (event.clientX - box.left) / box.width;
+      const down = (event.clientY - box.top) / box.height;
+      model.set("clicked", [(model.get("clicked")[0] ?? 0) + 1, across, down]);
+      model.save_changes();
+    });
+  }
   const caption = element("p", "labkit-caption", el);
   caption.setAttribute("aria-hidden", "true"); // the same words as the image's alternative text
   const live = element("div", "labkit-live", el);

@@ -22,7 +22,7 @@ import ipywidgets
 import traitlets
 from anywidget import AnyWidget
 
-from labkit.canvas import Canvas, png
+from labkit.canvas import Canvas, Place, png
 from labkit.controls import HERE, script, widget_for
 
 STALE = "Settings changed: press {} to update the picture."
@@ -42,6 +42,7 @@ def panel(
     label: str = "Train",
     title: str | None = None,
     initial: Any = None,
+    click: Callable[[Any, Place], dict[str, Any]] | None = None,
     **controls: Any,
 ) -> Panel:
     """Return a panel that shows `draw(axes, compute(**values))` for the values of its controls.
@@ -52,6 +53,8 @@ def panel(
     run="live" recomputes at every change; run="button" waits for the button called `label`. If
     `compute` has a parameter `progress`, it is called as `progress(fraction, text="")`.
     `initial` is a result for the controls' first values, shown before anything is computed.
+    `click(result, place)` says which controls a click on the picture sets, and to what: a shortcut
+    for those who use a mouse, beside controls that everyone can reach.
     """
     if run not in ("live", "button"):
         raise ValueError(f'run must be "live" or "button", not {run!r}')
@@ -62,7 +65,7 @@ def panel(
     widgets = {name: widget_for(name, value) for name, value in controls.items()}
     canvas = Canvas(draw, rows, columns, size)
     action = label if run == "button" else ""
-    return Panel(compute, describe, canvas, widgets, action, title, initial)
+    return Panel(compute, describe, canvas, widgets, action, title, initial, click)
 
 
 class Picture(AnyWidget):
@@ -98,20 +101,25 @@ class Picture(AnyWidget):
     runs = traitlets.Int(0).tag(sync=True)
     reset_request = traitlets.Int(0).tag(sync=True)
     resets = traitlets.Int(0).tag(sync=True)
+    clickable = traitlets.Bool(False).tag(sync=True)
+    clicked = traitlets.List().tag(sync=True)  # how many clicks so far; shares across and down
 
 
 class Panel(ipywidgets.VBox):
     """A live figure with its controls; made by `panel()`. Tests read its attributes."""
 
-    def __init__(self, compute, describe, canvas, controls, label, title, initial):
-        self.compute, self.describe, self.canvas = compute, describe, canvas
+    def __init__(self, compute, describe, canvas, controls, label, title, initial, click=None):
+        self.compute, self.describe, self.canvas, self.click = compute, describe, canvas, click
         self.controls: dict[str, ipywidgets.ValueWidget] = controls
         self.result: Any = None
         self._initial_values = self.values
         self._shown_values: dict | None = None
         self._lock = threading.Lock()  # held while computing or drawing
         self._wanted = self._quiet = False
-        self.picture = Picture(action=label, title=title or "", width=round(100 * canvas.size[0]))
+        width = round(100 * canvas.size[0])
+        self.picture = Picture(
+            action=label, title=title or "", width=width, clickable=click is not None
+        )
         grid = ipywidgets.Box(list(controls.values())).add_class("labkit-controls")
         super().__init__([*heading(title), grid, self.picture])
         self.add_class("labkit-panel")
@@ -120,6 +128,7 @@ class Panel(ipywidgets.VBox):
         self.picture.observe(self._run_requested, "run_request")
         self.picture.observe(self._reset_requested, "reset_request")
         self.picture.observe(self._screen_changed, "screen")
+        self.picture.observe(self._clicked, "clicked")
         if initial is not None:
             self._guard(lambda: self._show(initial, self.values))
         elif label:
@@ -168,13 +177,25 @@ class Panel(ipywidgets.VBox):
 
     def reset(self) -> None:
         """Put every control back to its first value; a live panel then recomputes once."""
+        self.set(**self._initial_values)
+
+    def set(self, **values: Any) -> None:
+        """Give several controls new values; a live panel then recomputes once."""
         self._quiet = True
         try:
-            for name, value in self._initial_values.items():
+            for name, value in values.items():
                 self.controls[name].value = value
         finally:
             self._quiet = False
         self._changed()
+
+    def _clicked(self, _change) -> None:
+        place = self.canvas.locate(*self.picture.clicked[1:])
+        if self.click is None or place is None:
+            return
+        values = self.click(self.result, place)
+        if values and values.items() - self.values.items():
+            self.set(**values)
 
     def _changed(self, _change=None) -> None:
         if self._quiet:

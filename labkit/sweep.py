@@ -101,9 +101,9 @@ def command_line(
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=-1, help="processes (default: all cores)")
     parser.add_argument("--scheduler", help="a dask.distributed scheduler, e.g. tcp://host:8786")
-    parser.add_argument("--out", type=Path, default=out, help=f"default: {out.name}")
+    parser.add_argument("--folder", type=Path, default=out.parent, help="for the table")
     options = parser.parse_args()
-    failed = sweep(run, cells, options.out, options.jobs, options.scheduler)
+    failed = sweep(run, cells, options.folder / out.name, options.jobs, options.scheduler)
     for cell, problem in failed.items():
         print(f"{cell} failed:\n{problem}", file=sys.stderr)
     if failed:

@@ -75,6 +75,29 @@ def test_frames_reuse_their_background_while_typing(gallery) -> None:
     assert panel.canvas.hits == before + 3
 
 
+def test_a_click_on_a_found_picture_asks_what_it_is(gallery) -> None:
+    panel = explorers.playground(gallery)
+    found, shown = panel.result.found_concepts, panel.picture.frames
+    place = pixel_of(panel, axes=0, x=3.5, y=1.5)  # second row, fourth style
+    panel.picture.clicked = [1, *place]
+    assert panel.values["emoji"] == found[len(data.STYLES) + 3]
+    assert panel.values["style"] == data.STYLES[3]
+    assert panel.picture.frames == shown + 1, "two controls, one frame"
+    before = panel.values
+    for number, (axes, x, y) in enumerate([(1, 0.5, 1), (0, 3.5, 2.5)], start=2):
+        panel.picture.clicked = [number, *pixel_of(panel, axes, x, y)]
+    panel.picture.clicked = [4, 0.999, 0.001]
+    assert panel.values == before, "beside the pictures nothing happens"
+
+
+def pixel_of(panel: Panel, axes: int, x: float, y: float) -> tuple[float, float]:
+    """Where a point of the picture lies: shares of its width and height, from the upper left."""
+    figure = panel.canvas.shown
+    across, up = figure.axes[axes].transData.transform((x, y)) / figure.bbox.size
+    assert panel.canvas.locate(across, 1 - up) == pytest.approx((axes, x, y))
+    return float(across), float(1 - up)
+
+
 def test_words_find_the_nearest_image_of_every_style(gallery) -> None:
     """Against a plain loop over all images."""
     result = explorers.compute_search(gallery, "  animal ", start(), "twemoji")
@@ -152,7 +175,7 @@ def test_without_augmentation_every_emoji_is_itself(simclr) -> None:
 def test_gray_views_make_coloured_hearts_one(simclr) -> None:
     """The trap: what only colour tells apart is lost with it."""
     gallery = explorers.make_view_gallery(simclr)
-    hearts = explorers.contrastive.VIEW_SETS["hearts, told apart by colour"]
+    hearts = explorers.VIEW_SETS["hearts, told apart by colour"]
     gray = augment.Augmentation(gray=1)
     result = explorers.compute_views(gallery, hearts, "twemoji", gray, seed=0)
     assert sum(result.found) <= 2 and result.others > 0.8
@@ -172,7 +195,7 @@ def test_the_push_follows_the_temperature(clip, simclr) -> None:
 def test_live_simclr_takes_the_steps_of_pretrain(tmp_path, monkeypatch) -> None:
     """The same losses as `pretrain.pretrain`, step by step, and one picture updated in place."""
     few = data.load("noto", parts="upstream")[:60]
-    monkeypatch.setattr(explorers.contrastive.data, "load", lambda *a, **k: few)
+    monkeypatch.setattr(explorers.simclr.data, "load", lambda *a, **k: few)
     shown, updated = [], []
 
     class Handle:

@@ -15,9 +15,12 @@ import threading
 import ipywidgets
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.font_manager import FontProperties
 from matplotlib.image import imread
+from matplotlib.transforms import Bbox
 
-from labkit.canvas import Canvas, png
+from labkit.canvas import Canvas, TextKeepingRenderer, png
 from labkit.controls import widget_for
 from labkit.panel import panel
 
@@ -436,6 +439,38 @@ def test_the_background_is_reused_while_the_axes_stay_the_same(draw):
     for k in (1, 2, 1):
         canvas.render(k)
     assert canvas.hits == 2
+
+
+def drawn_text(renderer, text, x, y, clip=None, color="tab:red"):
+    """The pixels of `text` at (x, y), y downwards, by `renderer`."""
+    gc = renderer.new_gc()
+    gc.set_foreground(color)
+    if clip:
+        gc.set_clip_rectangle(Bbox(clip))
+    renderer.clear()
+    renderer.draw_text(gc, x, y, text, FontProperties(size=12), 0)
+    return np.array(renderer.buffer_rgba())
+
+
+@pytest.mark.parametrize("text", ["Agjy", "✓ 42 %", " ", "ffi"])
+@pytest.mark.parametrize("clip", [None, [[0, 40], [35, 60]]])
+def test_a_kept_text_has_the_pixels_that_matplotlib_gives_it(text, clip):
+    keeping, plain = TextKeepingRenderer(90, 80, 100), RendererAgg(90, 80, 100)
+    for x, y in ((20, 30), (7, 50), (20, 30)):  # drawn, then copied, also across the border
+        kept, made = (drawn_text(renderer, text, x, y, clip) for renderer in (keeping, plain))
+        # Where two letters touch, one layer of ink differs from two.
+        assert np.abs(kept.astype(int) - made).max() <= (0 if text.isspace() else 60)
+        assert (kept != made).mean() < 0.01
+        assert (kept[..., 3] > 0).any() == (made[..., 3] > 0).any()
+
+
+def test_a_kept_text_takes_the_color_of_each_drawing():
+    renderer = TextKeepingRenderer(90, 80, 100)
+    red, blue = (drawn_text(renderer, "Agjy", 20, 30, color=c) for c in ("#ff0000", "#0000ff"))
+    assert np.array_equal(red[..., 3], blue[..., 3])
+    solid = red[..., 3] == 255
+    assert solid.any()
+    assert (red[solid][:, :3] == [255, 0, 0]).all() and (blue[solid][:, :3] == [0, 0, 255]).all()
 
 
 def test_png_is_a_png():

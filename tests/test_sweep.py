@@ -70,7 +70,7 @@ def test_the_command_line_tells_what_failed(tmp_path, monkeypatch, capsys) -> No
         raise ValueError("no such style")
 
     out = tmp_path / "t.csv"
-    monkeypatch.setattr("sys.argv", ["sweep", "--jobs", "1", "--out", str(out)])
+    monkeypatch.setattr("sys.argv", ["sweep", "--jobs", "1", "--folder", str(out.parent)])
     with pytest.raises(SystemExit, match="4 of 4 cells failed"):
         command_line(fails, CELLS, out, "A sweep.")
     assert "ValueError: no such style" in capsys.readouterr().err

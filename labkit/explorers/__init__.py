@@ -7,21 +7,12 @@ from labkit.explorers.contrastive import (
     TEMPERATURES,
     Crowd,
     Push,
-    Snapshot,
-    Views,
     at_temperature,
-    augmentations,
     compute_push,
-    compute_views,
     describe_push,
-    describe_views,
     geometry_of,
     make_crowd,
-    make_view_gallery,
     temperature,
-    train_simclr,
-    view_similarity,
-    watch_simclr,
 )
 from labkit.explorers.distortion import DistortionExplorer, feature_distortion
 from labkit.explorers.episodes import (
@@ -66,6 +57,7 @@ from labkit.explorers.playground import (
     playground,
     zero_shot,
 )
+from labkit.explorers.simclr import Snapshot, train_simclr, view_similarity, watch_simclr
 from labkit.explorers.two_layer import (
     FEATURE_ERRORS,
     Distortion,
@@ -76,4 +68,12 @@ from labkit.explorers.two_layer import (
     final_errors,
     sweep_errors,
     theory,
+)
+from labkit.explorers.views import (
+    VIEW_SETS,
+    Views,
+    augmentations,
+    compute_views,
+    describe_views,
+    make_view_gallery,
 )

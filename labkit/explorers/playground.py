@@ -10,12 +10,13 @@ import numpy as np
 import torch
 
 from labkit import data, encoders, evaluate, plots
+from labkit.canvas import Place
 from labkit.evaluate import Interval
 from labkit.panel import Panel, panel
 from labkit.text import pieces
-from labkit.zero_shot import ClipGallery, embed_gallery, hits_of, over_concepts
+from labkit.zero_shot import UNSEEN, ClipGallery, embed_gallery, hits_of, over_concepts
 
-ROWS, CAPTIONS, MISTAKES = 2, 6, 6
+ROWS, CAPTIONS, MISTAKES = 2, 5, 6
 
 
 # ------------------------------------------------ words to pictures, a picture to captions
@@ -29,6 +30,7 @@ class Search(NamedTuple):
     nothing_known: bool  # not one piece of the words was ever met
     found: np.ndarray  # (ROWS * styles, 3, 64, 64) uint8: row by row, best first
     found_names: list[str]
+    found_concepts: list[int]
     styles: tuple[str, ...]
     picture: np.ndarray  # (3, 64, 64) uint8
     name: str
@@ -50,6 +52,7 @@ def compute_search(gallery: ClipGallery, words: str, emoji: int, style: str) -> 
     query = gallery.clip.embed_captions([words]) if words else gallery.image[row][None]
     similarity = (gallery.image @ query.T)[:, 0]
     rows = nearest_in_each_style(gallery.emoji, similarity)
+    concepts = gallery.emoji.concept[rows].tolist()
     captions = gallery.text @ gallery.image[row]
     order = captions.argsort(descending=True)
     best, names = order[:CAPTIONS].tolist(), [concept.name for concept in data.concepts()]
@@ -58,7 +61,8 @@ def compute_search(gallery: ClipGallery, words: str, emoji: int, style: str) -> 
         unknown=encoder.unknown(words),
         nothing_known=bool(words) and not any(p in encoder.index for p in pieces(words)),
         found=gallery.emoji.images[rows].numpy(),
-        found_names=[names[i] for i in gallery.emoji.concept[rows].tolist()],
+        found_names=[names[i] for i in concepts],
+        found_concepts=concepts,
         styles=data.STYLES,
         picture=gallery.emoji.images[row].numpy(),
         name=names[emoji],
@@ -105,15 +109,24 @@ def describe_search(result: Search) -> str:
     )
 
 
+def clicked_picture(result: Search, place: Place) -> dict[str, int | str]:
+    """The controls that show the picture a click hit, where `plots.draw_search` draws the found."""
+    row, column = int(place.y), int(place.x)
+    if place.axes != 0 or row >= ROWS:
+        return {}
+    concept = result.found_concepts[row * len(result.styles) + column]
+    return {"emoji": concept, "style": result.styles[column]}
+
+
 def playground(gallery: ClipGallery | None = None) -> Panel:
     """Type words, choose a picture: CLIP finds pictures for the one, captions for the other."""
     gallery = gallery or embed_gallery(encoders.load("clip-conv"))
     shown = {
         f"{concept.emoji} {concept.name}": concept.position
         for concept in sorted(data.concepts(), key=lambda c: c.name)
-        if concept.part == "test"
+        if concept.part in UNSEEN
     }
-    start = next(c.position for c in data.concepts() if c.part == "test" and c.label == "vehicle")
+    start = next(c.position for c in data.concepts() if c.name == "sailboat")
 
     def compute(words: str, emoji: int, style: str) -> Search:
         return compute_search(gallery, words, emoji, style)
@@ -122,9 +135,10 @@ def playground(gallery: ClipGallery | None = None) -> Panel:
         compute,
         plots.draw_search,
         describe_search,
-        size=(11, 6.6),
+        size=(9, 5.4),
         rows=2,
-        title="Ask CLIP: words find pictures, a picture finds words",
+        title="Ask CLIP: words find pictures, a picture finds words (click one)",
+        click=clicked_picture,
         words=ipywidgets.Text("fruit", description="Words"),
         emoji=ipywidgets.Dropdown(options=shown, value=start, description="Picture of"),
         style=ipywidgets.Dropdown(options=data.STYLES, description="Drawn by"),
@@ -212,7 +226,7 @@ def zero_shot(gallery: ClipGallery | None = None) -> Panel:
         compute,
         plots.draw_zero_shot,
         describe_zero_shot,
-        size=(11, 5.4),
+        size=(9, 4.8),
         columns=2,
         title="A classifier made of words: edit the prompts",
         part=ipywidgets.Dropdown(

@@ -54,7 +54,7 @@ def draw_matrix(ax: Axes, values: np.ndarray, images: np.ndarray, title: str, hi
 def draw_push(axes: np.ndarray, result) -> None:
     """How the loss divides its push: for a whole batch, and for one image's hardest negatives."""
     left, right = axes
-    draw_matrix(left, result.shares, result.images, "Share of the push, row by row", high=0.5)
+    draw_matrix(left, result.shares, result.images, "Share of the push", high=0.5)
     left.plot([-1.25, -0.15], [result.anchor + 1] * 2, color=METHODS["clip"].color, lw=4)
     order, count = result.order, len(result.order)  # hardest first
     share, cosine = result.shares[result.anchor][order], result.cosines[result.anchor][order]
@@ -71,8 +71,8 @@ def draw_push(axes: np.ndarray, result) -> None:
     right.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
     right.set_yticks([])
     right.spines["left"].set_visible(False)
-    right.set_xlabel("share of the push on the marked row (cosine)")
-    right.set_title(f"Half of it from {result.half:.1f} of {len(result.shares) - 1} negatives")
+    right.set_xlabel("share of the marked row (cosine)")
+    right.set_title(f"Half from {result.half:.1f} of {len(result.shares) - 1} negatives")
 
 
 @style()

@@ -13,30 +13,20 @@ from labkit.plots.style import INK, METHODS, shorten, style
 def draw_search(axes: np.ndarray, result) -> None:
     """Above: the nearest images of every style to the words; below: a picture's nearest captions.
 
-    Every word that CLIP never met is named in the title.
+    Every word that CLIP never met is named in the title. The pictures found have no names: a click
+    on one asks what it is, and twenty texts would take longer than all the rest.
     """
     top, bottom = axes
-    _draw_tiles(top, result.found, result.found_names, len(result.styles), room=0.3)
+    picture = tiles(result.found, len(result.styles), gap=(0, 0))
+    rows = len(result.found) // len(result.styles)
+    top.imshow(picture, extent=(0, len(result.styles), rows, 0), interpolation="bilinear")
     for j, name in enumerate(result.styles):
-        top.text(1.15 * j + 0.5, -0.1, name, ha="center", fontsize=10, clip_on=True)
-    top.set(xlim=(-0.05, 11.5), ylim=(2.55, -0.3))
+        top.text(j + 0.5, rows + 0.1, name.replace("-", "\n"), ha="center", va="top", fontsize=11,
+                 linespacing=1, clip_on=True)  # fmt: skip
+    top.set(xlim=(-0.05, len(result.styles) + 0.05), ylim=(rows + 0.7, 0), aspect="equal")
+    top.axis("off")
     top.set_title(_search_title(result), fontsize=15)
     _draw_captions(bottom, result)
-
-
-def _draw_tiles(ax: Axes, images: np.ndarray, names, columns: int, room: float) -> None:
-    """A grid of pictures of side 1 with names below, all within the axes: fast enough to type."""
-    size, rows = images.shape[-1], -(-len(images) // columns)
-    gap = (round(room * size), round(0.15 * size))
-    picture = tiles(images, columns, gap)
-    height, width = (side / size for side in picture.shape[:2])
-    ax.imshow(picture, extent=(0, width, height, 0), interpolation="bilinear")
-    for i, name in enumerate(names):
-        place = (i % columns * width / columns + 0.5, i // columns * height / rows + 1.02)
-        ax.text(*place, shorten(name, 12) if "\n" not in name else name, ha="center", va="top",
-                fontsize=11, clip_on=True)  # fmt: skip
-    ax.set_aspect("equal")
-    ax.axis("off")
 
 
 def _search_title(result) -> str:
@@ -59,8 +49,8 @@ def _draw_captions(ax: Axes, result) -> None:
                     textcoords="offset points", va="center", fontsize=13,
                     fontweight="bold" if own else "normal", clip_on=True)  # fmt: skip
     picture = tiles(result.picture[None], 1)
-    ax.imshow(picture, extent=(-0.42, -0.05, 4.6, 0.4), interpolation="bilinear", aspect="auto")
-    ax.set(xlim=(-0.45, 1.7), ylim=(len(places) - 0.4, -0.6), xlabel="cosine with the picture")
+    ax.imshow(picture, extent=(-0.36, -0.05, 3.9, 0.1), interpolation="bilinear", aspect="auto")
+    ax.set(xlim=(-0.4, 1.7), ylim=(len(places) - 0.4, -0.6), xlabel="cosine with the picture")
     ax.set_xticks([0, 0.5, 1])
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
@@ -86,13 +76,27 @@ def draw_zero_shot(axes: np.ndarray, result) -> None:
                   textcoords="offset points", va="center", clip_on=True)  # fmt: skip
     left.set_yticks(places, result.styles)
     left.set(
-        ylim=(len(places) - 0.4, -1.1), xlabel="zero-shot accuracy (bar: the bare class names)"
+        ylim=(len(places) - 0.4, -1.1), xlabel="accuracy (bar: bare class names)"
     )
     left.set_xlim(0, 1)
     left.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     unknown = f"; never met: {shorten(', '.join(result.unknown), 18)}" if result.unknown else ""
     left.set_title(f"{result.overall.mean:.0%} over all styles{unknown}", fontsize=15)
-    titles = [f"{shorten(name, 13)}:\n{shorten(guess, 13)}?" for name, guess in result.mistakes]
+    titles = [f"{shorten(name, 12)}:\n{shorten(guess, 12)}?" for name, guess in result.mistakes]
     _draw_tiles(right, result.wrong, titles, columns=3, room=0.5)
-    right.set(xlim=(0, 3.45), ylim=(3, 0))
-    right.set_title(f"Where it fails: {result.failures:,} of {result.total:,} images", fontsize=15)
+    right.set(xlim=(-0.12, 3.5), ylim=(3, 0))
+    right.set_title(f"It fails on {result.failures:,} of {result.total:,} images", fontsize=15)
+
+
+def _draw_tiles(ax: Axes, images: np.ndarray, names, columns: int, room: float) -> None:
+    """A grid of pictures of side 1 with names below, all within the axes: fast enough to type."""
+    size, rows = images.shape[-1], -(-len(images) // columns)
+    gap = (round(room * size), round(0.15 * size))
+    picture = tiles(images, columns, gap)
+    height, width = (side / size for side in picture.shape[:2])
+    ax.imshow(picture, extent=(0, width, height, 0), interpolation="bilinear")
+    for i, name in enumerate(names):
+        place = (i % columns * width / columns + 0.5, i // columns * height / rows + 1.02)
+        ax.text(*place, name, ha="center", va="top", fontsize=12, clip_on=True)
+    ax.set_aspect("equal")
+    ax.axis("off")
