@@ -50,3 +50,16 @@ def turn(folder: Path, alone: bool):
             yield
         finally:
             fcntl.flock(machine, fcntl.LOCK_UN)  # now, even if a forked child holds a copy
+
+
+@pytest.fixture
+def pixel_of():
+    """Where a point of a panel's picture lies: shares of width and height, from the upper left."""
+
+    def find(panel, axes: int, x: float, y: float) -> tuple[float, float]:
+        figure = panel.canvas.shown
+        across, up = figure.axes[axes].transData.transform((x, y)) / figure.bbox.size
+        assert panel.canvas.locate(across, 1 - up) == pytest.approx((axes, x, y))
+        return float(across), float(1 - up)
+
+    return find

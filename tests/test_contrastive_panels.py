@@ -75,7 +75,7 @@ def test_frames_reuse_their_background_while_typing(gallery) -> None:
     assert panel.canvas.hits == before + 3
 
 
-def test_a_click_on_a_found_picture_asks_what_it_is(gallery) -> None:
+def test_a_click_on_a_found_picture_asks_what_it_is(gallery, pixel_of) -> None:
     panel = explorers.playground(gallery)
     found, shown = panel.result.found_concepts, panel.picture.frames
     place = pixel_of(panel, axes=0, x=3.5, y=1.5)  # second row, fourth style
@@ -88,14 +88,6 @@ def test_a_click_on_a_found_picture_asks_what_it_is(gallery) -> None:
         panel.picture.clicked = [number, *pixel_of(panel, axes, x, y)]
     panel.picture.clicked = [4, 0.999, 0.001]
     assert panel.values == before, "beside the pictures nothing happens"
-
-
-def pixel_of(panel: Panel, axes: int, x: float, y: float) -> tuple[float, float]:
-    """Where a point of the picture lies: shares of its width and height, from the upper left."""
-    figure = panel.canvas.shown
-    across, up = figure.axes[axes].transData.transform((x, y)) / figure.bbox.size
-    assert panel.canvas.locate(across, 1 - up) == pytest.approx((axes, x, y))
-    return float(across), float(1 - up)
 
 
 def test_words_find_the_nearest_image_of_every_style(gallery) -> None:

@@ -203,3 +203,12 @@ def test_the_landscape_panel_follows_every_control() -> None:
 
 def test_few_shot_names_and_looks_fit_the_methods() -> None:
     assert len({look.name for look in plots.FEW_SHOT.values()}) == len(plots.FEW_SHOT)
+
+
+def test_a_click_on_the_plane_moves_theta(pixel_of) -> None:
+    panel = explorers.objective_landscape()
+    panel.picture.clicked = [1, *pixel_of(panel, 0, 1.52, -0.71)]
+    assert (panel.values["intercept"], panel.values["slope"]) == (1.5, -0.7)
+    assert panel.result.theta == pytest.approx([1.5, -0.7])
+    panel.picture.clicked = [2, *pixel_of(panel, 1, 0.0, 0.0)]
+    assert panel.result.theta == pytest.approx([1.5, -0.7]), "the functions are not the plane"

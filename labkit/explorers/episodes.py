@@ -122,7 +122,7 @@ def episode_viewer() -> Panel:
         compute,
         plots.draw_episode,
         describe_episode,
-        size=(8, 7.5),
+        size=(7, 6.6),
         title="Five concepts nobody has seen: guess before the model does",
         model=list(models),
         episode=ipywidgets.IntSlider(0, 0, 99, description="Episode"),

@@ -13,6 +13,7 @@ from torch import nn
 
 from labkit import batched, meta, plots, sinusoids
 from labkit import landscape as land
+from labkit.canvas import Place
 from labkit.panel import Panel, panel
 
 # ------------------------------------------------ sinusoids: A is a few steps from theta
@@ -187,15 +188,23 @@ def describe_landscape(result: Objective) -> str:
     )
 
 
+def clicked_theta(_result: Objective, place: Place) -> dict[str, float]:
+    """A click on the plane moves theta there, to the sliders' steps."""
+    if place.axes != 0:
+        return {}
+    return {"intercept": round(place.x, 1), "slope": round(place.y, 1)}
+
+
 def objective_landscape() -> Panel:
-    """Move theta with two sliders; see the objective, every f_i, and theta^ move with k."""
+    """Move theta by two sliders or a click; see the objective, every f_i, and theta^ follow."""
     return panel(
         compute_landscape,
         plots.draw_landscape,
         describe_landscape,
         size=(11, 4.8),
         columns=2,
-        title="Move θ: how well does every task start from there?",
+        title="Move θ (or click the plane): how well does every task start from there?",
+        click=clicked_theta,
         intercept=ipywidgets.FloatSlider(-2.0, min=-3, max=3, step=0.1, description="θ₁ intercept"),
         slope=ipywidgets.FloatSlider(-2.0, min=-3, max=3, step=0.1, description="θ₂ slope"),
         steps=ipywidgets.IntSlider(1, 0, 20, description="Inner steps k"),
