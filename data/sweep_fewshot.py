@@ -1,6 +1,6 @@
 """Notebook 02's table: five-way few-shot accuracy on concepts that no method was trained on.
 
-    python data/sweep_fewshot.py          # two to three minutes of one core
+    python data/sweep_fewshot.py          # eleven minutes of one core
 
 Writes data/sweeps/fewshot_chosen.csv, what was chosen on validation concepts, and
 data/sweeps/fewshot.csv, a row per test episode with every method's accuracy on it (so that methods
@@ -25,7 +25,7 @@ SEED = {"validation": 1, "test": 2}
 WAYS, SHOTS = 5, (1, 5)
 METHODS = ("maml", "maml_head", "prototypes", "clip_prototypes", "clip_logistic", "scratch")
 STEPS, STRENGTHS = (1, 3), (0.1, 1.0, 10.0)
-SCRATCH = ((0.1, 5), (0.4, 5), (0.1, 20))  # rate and steps
+SCRATCH = ((0.1, 5), (0.4, 5), (0.1, 20))  # rate and steps; 60 steps are no better
 
 
 def choices(method: str) -> tuple:

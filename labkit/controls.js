@@ -8,6 +8,38 @@ function element(tag, className, parent) {
   return node;
 }
 
+function button(parent, className, text, press) {
+  const node = element("button", className, parent);
+  [node.type, node.textContent] = ["button", text];
+  node.addEventListener("click", press);
+  return node;
+}
+
+// Progress and a note in the toolbar, an alert below it; returns the function that shows a state.
+function statusLine(toolbar, below) {
+  const bar = element("progress", "labkit-progress", toolbar);
+  bar.setAttribute("aria-label", "Progress");
+  const note = element("span", "labkit-note", toolbar);
+  const alert = element("div", "labkit-error", below);
+  alert.setAttribute("role", "alert");
+  return (progress, text, error) => {
+    bar.hidden = progress < 0;
+    if (progress >= 0) bar.value = progress;
+    note.textContent = text;
+    alert.hidden = !error;
+    if (alert.textContent !== error) alert.textContent = error;
+  };
+}
+
+// The picture's words: to be read below it, and a place whose changes a screen reader tells.
+function spokenCaption(el) {
+  const caption = element("p", "labkit-caption", el);
+  caption.setAttribute("aria-hidden", "true"); // the same words as the picture's name
+  const live = element("div", "labkit-live", el);
+  live.setAttribute("role", "status");
+  return [caption, live];
+}
+
 // ipywidgets gives sliders no accessible name and groups of radio or toggle buttons no role.
 function nameControls(root) {
   for (const control of root.querySelectorAll(".widget-inline-hbox")) {

@@ -355,24 +355,12 @@ function render({ model, el }) {
   emoji.type = "checkbox";
 
   const toolbar = element("div", "labkit-toolbar", el);
-  const button = (text, className) => {
-    const node = element("button", className, toolbar);
-    [node.type, node.textContent] = ["button", text];
-    return node;
-  };
-  const play = button("Play", "labkit-play");
-  const reset = button("Reset", "labkit-reset");
-  const bar = element("progress", "labkit-progress", toolbar);
-  bar.setAttribute("aria-label", "Progress");
-  const note = element("span", "labkit-note", toolbar);
-  const alert = element("div", "labkit-error", el);
-  alert.setAttribute("role", "alert");
+  const play = button(toolbar, "labkit-play", "Play", () => (playing ? stop() : start()));
+  button(toolbar, "labkit-reset", "Reset", () => startOver());
+  const showStatus = statusLine(toolbar, el);
   const canvas = element("canvas", "labkit-canvas", el);
   canvas.setAttribute("role", "img");
-  const caption = element("p", "labkit-caption", el);
-  caption.setAttribute("aria-hidden", "true"); // the same words as the picture's name
-  const live = element("div", "labkit-live", el);
-  live.setAttribute("role", "status");
+  const [caption, live] = spokenCaption(el);
 
   let scene = null;
   let hover = null;
@@ -449,12 +437,7 @@ function render({ model, el }) {
 
   const showProgress = () => {
     const progress = model.get("progress");
-    bar.hidden = progress < 0;
-    if (progress >= 0) bar.value = progress;
-    note.textContent = model.get("note");
-    const error = model.get("error");
-    alert.hidden = !error;
-    if (alert.textContent !== error) alert.textContent = error;
+    showStatus(progress, model.get("note"), model.get("error"));
     el.classList.toggle("labkit-stale", progress >= 0);
     tell();
   };
@@ -489,15 +472,14 @@ function render({ model, el }) {
     playing = null;
     play.textContent = "Play";
   };
-  play.addEventListener("click", () => {
-    if (playing) return stop();
+  const start = () => {
     play.textContent = "Pause";
     if (state().frame >= last()) set({ frame: 0 });
     playing = setInterval(() => {
       if (state().frame >= last()) stop();
       else set({ frame: state().frame + 1 });
     }, PLAY);
-  });
+  };
   slider.addEventListener("input", () => {
     stop();
     set({ frame: Number(slider.value) });
@@ -508,11 +490,11 @@ function render({ model, el }) {
   });
   follow.addEventListener("change", () => set({ follow: Number(follow.value) }));
   emoji.addEventListener("change", () => set({ emoji: emoji.checked }));
-  reset.addEventListener("click", () => {
+  const startOver = () => {
     stop();
     model.set("reset_request", model.get("reset_request") + 1);
     model.save_changes();
-  });
+  };
 
   // The nearest point within reach of the mouse, or null.
   const under = (event) => {

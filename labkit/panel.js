@@ -12,22 +12,11 @@ function render({ model, el }) {
     model.set(request, model.get(done) + 1);
     model.save_changes();
   };
-  let runButton = null;
-  if (model.get("action")) {
-    runButton = element("button", "labkit-run", toolbar);
-    runButton.textContent = model.get("action");
-    runButton.addEventListener("click", () => ask("run_request", "runs"));
-  }
-  const resetButton = element("button", "labkit-reset", toolbar);
-  resetButton.textContent = "Reset";
-  resetButton.addEventListener("click", () => ask("reset_request", "resets"));
-  for (const button of toolbar.querySelectorAll("button")) button.type = "button";
-  const bar = element("progress", "labkit-progress", toolbar);
-  bar.setAttribute("aria-label", "Progress");
-  const note = element("span", "labkit-note", toolbar);
-
-  const alert = element("div", "labkit-error", el);
-  alert.setAttribute("role", "alert");
+  const action = model.get("action");
+  const runButton = action &&
+    button(toolbar, "labkit-run", action, () => ask("run_request", "runs"));
+  button(toolbar, "labkit-reset", "Reset", () => ask("reset_request", "resets"));
+  const showStatus = statusLine(toolbar, el);
   const image = element("img", "labkit-image", el);
   if (model.get("clickable")) {
     image.classList.add("labkit-clickable");
@@ -39,10 +28,7 @@ function render({ model, el }) {
       model.save_changes();
     });
   }
-  const caption = element("p", "labkit-caption", el);
-  caption.setAttribute("aria-hidden", "true"); // the same words as the image's alternative text
-  const live = element("div", "labkit-live", el);
-  live.setAttribute("role", "status");
+  const [caption, live] = spokenCaption(el);
 
   let url = null;
   const showFrame = () => {
@@ -63,16 +49,9 @@ function render({ model, el }) {
   const showText = () => {
     image.alt = model.get("alt");
     caption.textContent = model.get("alt");
-    note.textContent = model.get("note");
-    const error = model.get("error");
-    alert.hidden = !error;
-    if (alert.textContent !== error) alert.textContent = error;
-    const progress = model.get("progress");
-    const running = progress >= 0;
-    bar.hidden = !running;
-    if (running) bar.value = progress;
+    showStatus(model.get("progress"), model.get("note"), model.get("error"));
     el.classList.toggle("labkit-stale", model.get("stale"));
-    if (runButton) runButton.setAttribute("aria-disabled", String(running));
+    if (runButton) runButton.setAttribute("aria-disabled", String(model.get("progress") >= 0));
   };
 
   // Only changes are told: opening a notebook does not read every panel aloud.

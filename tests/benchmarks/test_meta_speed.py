@@ -9,7 +9,7 @@ run: `pip install -r tests/benchmarks/requirements.txt`, then `pytest tests/benc
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ from torch import nn
 
 from labkit import meta, sinusoids
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.alone]
 STEPS, LR = 5, 0.01
 Gradient = list[torch.Tensor]
 
@@ -74,14 +74,6 @@ def by_higher(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> Gr
                 inner.step(loss_fn(copy(sx), sy))
             losses.append(loss_fn(copy(qx), qy))
     return list(torch.autograd.grad(torch.stack(losses).mean(), list(model.parameters())))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def contestants() -> dict[str, Callable[..., Gradient]]:

@@ -6,7 +6,6 @@ tests/benchmarks/requirements.txt`, then `pytest tests/benchmarks/test_theory_sp
 
 import statistics
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,20 +13,16 @@ import torch
 
 from labkit import theory
 
-pytestmark = [pytest.mark.alone, pytest.mark.benchmark(timer=time.process_time)]
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.alone,
+    pytest.mark.benchmark(timer=time.process_time),
+]
 STEPS = 1000
 SIZES = {
     "default": {},
     "slider ends": {"subspace_dim": 60, "samples": 100, "feature_error": 1.4, "head_scale": 1},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def autograd_loop(problem: theory.Problem, rate: float) -> float:
