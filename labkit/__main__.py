@@ -2,6 +2,7 @@
 
     python -m labkit                   make the environment if need be, open the first notebook
     python -m labkit test [ARGS]       the same, then every test; or pytest with ARGS
+    python -m labkit check [01 03 ...] which exercises are solved (--json FILE: for a grader)
     python -m labkit setup [--tests]   the environment only (--tests: with what the tests need)
 
     --here    use this Python as it is (Binder, Colab, conda) and make no environment
@@ -34,7 +35,7 @@ from labkit.environment import (
 )
 
 FIRST_NOTEBOOK = "notebooks/01_motivation.ipynb"
-COMMANDS = ("lab", "test", "setup")
+COMMANDS = ("lab", "test", "check", "setup")
 
 
 def main(arguments):
@@ -68,6 +69,8 @@ def run(arguments):
         return start_lab(python, rest)
     if command == "test":
         return run_tests(python, rest)
+    if command == "check":
+        return hand_over([python, "-m", "labkit.grade"] + rest, {"OMP_NUM_THREADS": "1"})
     say("ready: " + python)
     return 0
 
@@ -84,11 +87,11 @@ def start_lab(python, options):
 def run_tests(python, arguments):
     """Run pytest with `arguments`, or on everything: units, notebooks, browser.
 
-    A file goes to one worker as a whole (loadfile), because the cells of a notebook share a
-    kernel. One thread per worker: two workers with two threads each on two cores mostly wait for
-    one another (fifty tiny training steps took 1.5 s so, and 0.01 s with one thread).
+    tests/conftest.py says which tests go to one worker together (loadgroup). One thread per
+    worker: two workers with two threads each on two cores mostly wait for one another (fifty tiny
+    training steps took 1.5 s so, and 0.01 s with one thread).
     """
-    everything = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+    everything = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
     command = [python, "-m", "pytest"] + (arguments or everything)
     return hand_over(command, {"OMP_NUM_THREADS": "1"})
 

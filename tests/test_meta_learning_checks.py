@@ -67,6 +67,7 @@ MISTAKES = [
     (checks.ridge, lambda x, y, s: x, "returns Tensor"),
     (checks.ridge, lambda x, y, s: lambda new: None, "your f returns nothing"),
     (checks.ridge, lambda x, y, s: lambda new: torch.zeros(6, 3), "expected .6, 2."),
+    (checks.ridge, lambda x, y, s: lambda new: torch.zeros(6, 2), "yours starts 0.0000"),
     (
         checks.ridge,
         lambda x, y, s: lambda new: new @ torch.linalg.lstsq(x, y).solution,

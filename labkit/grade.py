@@ -1,0 +1,245 @@
+"""A student's progress: run the exercises of every notebook, and say which are solved.
+
+    python -m labkit check                         # all notebooks
+    python -m labkit check 01 03 --json out.json   # some; and a file for a grader
+
+Only the cells that an exercise depends on are run, so this takes seconds where a notebook takes a
+minute. Which exercises there are is read from the solutions: a check that was deleted is not
+passed, and a stub that was left alone is not either, since every check runs the student's function.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+LIMIT = 180  # seconds for the exercises of one notebook
+
+
+class Exercise(NamedTuple):
+    """What became of one exercise."""
+
+    name: str
+    passed: bool
+    message: str
+
+
+def report(notebook: Path, limit: float = LIMIT) -> list[Exercise]:
+    """Every exercise of a notebook, in order; the student's code runs in a process of its own.
+
+    Raises ValueError when the solutions know no notebook of this name.
+    """
+    solution = NOTEBOOKS / "solutions" / notebook.name
+    if not solution.exists():
+        known = sorted(path.stem for path in solution.parent.glob("*.ipynb"))
+        raise ValueError(f"notebook: got {notebook.stem}, accepted: {', '.join(known)}")
+    expected = [name for source in sources(solution) for name in checks_in(source)]
+    found = run_apart(notebook, limit)
+    problem = found.pop("", None)
+    missing = problem.message if problem else "not checked: its last line is missing."
+    return [found.get(name, Exercise(name, False, missing)) for name in expected]
+
+
+def sources(notebook: Path) -> list[str]:
+    """The code cells of a notebook, without the lines that only IPython understands."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return [
+        "\n".join(line for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
+        for cell in code
+    ]
+
+
+def checks_in(source: str) -> list[str]:
+    """The names of the checks that a cell calls: `checks.name(...)`."""
+    return [
+        node.func.attr
+        for node in nodes(source)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "checks"
+    ]
+
+
+def needed(cells: Sequence[str]) -> list[int]:
+    """The places of the cells that call a check, and of those that make a name such a cell reads.
+
+    A name that several cells make comes from the last of them before the reader; but what a
+    function reads, it reads when it is called, so all cells that make it are kept.
+    """
+    called: set[str] = set()
+    while True:
+        wanted, kept, inside = set(), [], set()
+        for place in reversed(range(len(cells))):
+            read, later, made = names(cells[place])
+            if checks_in(cells[place]) or made & (wanted | called):
+                kept.append(place)
+                wanted = (wanted - made) | read
+                inside |= later
+        if inside <= called:
+            return kept[::-1]
+        called |= inside
+
+
+def names(source: str) -> tuple[set[str], set[str], set[str]]:
+    """The names that a cell reads before it makes them, that its functions read, that it makes."""
+    read, later, made = set(), set(), set()
+    for statement in ast.parse(source).body if nodes(source) else []:
+        used = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        loads = {name.id for name in used if isinstance(name.ctx, ast.Load)}
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            later |= loads - own_names(statement)
+            made.add(statement.name)
+            continue
+        read |= loads - made
+        made |= {name.id for name in used if isinstance(name.ctx, ast.Store)}
+        aliases = (node for node in ast.walk(statement) if isinstance(node, ast.alias))
+        made |= {(alias.asname or alias.name).split(".")[0] for alias in aliases}
+    return read, later, made
+
+
+def own_names(function: ast.AST) -> set[str]:
+    """The arguments and variables of a function."""
+    inside = list(ast.walk(function))
+    arguments = {node.arg for node in inside if isinstance(node, ast.arg)}
+    stores = (n for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    return arguments | {name.id for name in stores}
+
+
+def nodes(source: str) -> list[ast.AST]:
+    """The syntax tree of a cell; none of one that cannot be parsed."""
+    try:
+        return list(ast.walk(ast.parse(source)))
+    except SyntaxError:
+        return []
+
+
+def run_apart(notebook: Path, limit: float) -> dict[str, Exercise]:
+    """`run_cells` in a process that a student's endless loop or crash takes down with it.
+
+    The entry "" stands for what went wrong with the whole notebook.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "found.json"
+        command = [sys.executable, "-m", "labkit.grade", "--apart", str(notebook), str(out)]
+        problem = ""
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+            if done.returncode:
+                problem = f"the notebook ended Python: {done.stderr.strip()[-300:]}"
+        except subprocess.TimeoutExpired:
+            problem = f"the exercises did not end within {limit:g} seconds."
+        found = json.loads(out.read_text(encoding="utf-8")) if out.exists() else []
+    exercises = {row[0]: Exercise(*row) for row in found}
+    return exercises | ({"": Exercise("", False, problem)} if problem else {})
+
+
+def run_cells(notebook: Path, out: Path) -> None:
+    """Run the needed cells as the notebook would; write what every check found as it finds it."""
+    from labkit import checks
+
+    found: dict[str, Exercise] = {}
+
+    def record(name: str, check):
+        def recorded(*arguments):
+            outcome = check(*arguments)
+            found[name] = Exercise(name, outcome.passed, outcome.message)
+            out.write_text(json.dumps(list(found.values())), encoding="utf-8")
+            return outcome
+
+        return recorded
+
+    cells = sources(notebook)
+    for name in {name for cell in cells for name in checks_in(cell)}:
+        if hasattr(checks, name):
+            setattr(checks, name, record(name, getattr(checks, name)))
+    os.chdir(notebook.parent)
+    namespace: dict = {"__name__": "__main__"}
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        for place in needed(cells):
+            try:
+                exec(compile(cells[place], f"<cell {place + 1}>", "exec"), namespace)
+            except Exception as error:
+                for name in checks_in(cells[place]):
+                    text = f"its cell raised {type(error).__name__}: {error}"
+                    found.setdefault(name, Exercise(name, False, text))
+    for place, cell in enumerate(cells):
+        if not nodes(cell) and cell.strip():
+            text = f"code cell {place + 1} is no valid Python."
+            found.setdefault("", Exercise("", False, text))
+    out.write_text(json.dumps(list(found.values())), encoding="utf-8")
+
+
+def chosen(folder: Path, words: Sequence[str]) -> list[Path]:
+    """The notebooks whose names begin with one of the words; all without words."""
+    there = sorted(folder.glob("[0-9]*.ipynb"))
+    for word in words:
+        if not any(path.name.startswith(word) for path in there):
+            accepted = ", ".join(path.stem for path in there) or f"none, {folder} has no notebooks"
+            raise ValueError(f"notebook: got {word}, accepted: the beginning of {accepted}")
+    return [path for path in there if not words or path.name.startswith(tuple(words))]
+
+
+def write_json(path: Path, found: dict[str, list[Exercise]]) -> None:
+    """For a grader: every exercise, and the sums; all of the file or nothing."""
+    everything = [exercise for exercises in found.values() for exercise in exercises]
+    content = {
+        "passed": sum(exercise.passed for exercise in everything),
+        "exercises": len(everything),
+        "notebooks": {
+            name: {e.name: {"passed": e.passed, "message": e.message} for e in exercises}
+            for name, exercises in found.items()
+        },
+    }
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m labkit check", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("notebooks", nargs="*", help="how their names begin: 01 03 (default: all)")
+    parser.add_argument("--folder", type=Path, default=NOTEBOOKS, help="where they are")
+    parser.add_argument("--json", type=Path, help="write the result here too")
+    options = parser.parse_args(arguments)
+    found = {}
+    try:
+        paths = chosen(options.folder.resolve(), options.notebooks)
+        for path in paths:
+            found[path.stem] = report(path)
+            print_report(path.stem, found[path.stem])
+    except ValueError as error:
+        print(f"labkit: {error}", file=sys.stderr)
+        return 2
+    solved = sum(exercise.passed for exercises in found.values() for exercise in exercises)
+    print(f"\n{solved} of {sum(map(len, found.values()))} exercises are solved.")
+    if options.json:
+        write_json(options.json, found)
+    return 0
+
+
+def print_report(notebook: str, exercises: Sequence[Exercise]) -> None:
+    print(f"{notebook}: {sum(e.passed for e in exercises)} of {len(exercises)}")
+    for exercise in exercises:
+        mark = "✓" if exercise.passed else "✗"
+        print(f"  {mark} {exercise.name}" + ("" if exercise.passed else f": {exercise.message}"))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--apart"]:
+        run_cells(Path(sys.argv[2]).resolve(), Path(sys.argv[3]))
+    else:
+        sys.exit(main())
