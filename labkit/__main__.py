@@ -3,6 +3,7 @@
     python -m labkit                   make the environment if need be, open the first notebook
     python -m labkit test [ARGS]       the same, then every test; or pytest with ARGS
     python -m labkit check [01 03 ...] which exercises are solved (--json FILE: for a grader)
+    python -m labkit classroom         the panels without code, in large type, for a projector
     python -m labkit setup [--tests]   the environment only (--tests: with what the tests need)
 
     --here    use this Python as it is (Binder, Colab, conda) and make no environment
@@ -35,7 +36,7 @@ from labkit.environment import (
 )
 
 FIRST_NOTEBOOK = "notebooks/01_motivation.ipynb"
-COMMANDS = ("lab", "test", "check", "setup")
+COMMANDS = ("lab", "test", "check", "classroom", "setup")
 
 
 def main(arguments):
@@ -71,6 +72,8 @@ def run(arguments):
         return run_tests(python, rest)
     if command == "check":
         return hand_over([python, "-m", "labkit.grade"] + rest, {"OMP_NUM_THREADS": "1"})
+    if command == "classroom":
+        return hand_over([python, "-m", "labkit.classroom"] + rest, {})
     say("ready: " + python)
     return 0
 

@@ -11,7 +11,6 @@ passed, and a stub that was left alone is not either, since every check runs the
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import io
 import json
@@ -22,6 +21,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from labkit.cells import called, needed, nodes, sources
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LIMIT = 180  # seconds for the exercises of one notebook
@@ -51,79 +52,9 @@ def report(notebook: Path, limit: float = LIMIT) -> list[Exercise]:
     return [found.get(name, Exercise(name, False, missing)) for name in expected]
 
 
-def sources(notebook: Path) -> list[str]:
-    """The code cells of a notebook, without the lines that only IPython understands."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    return [
-        "\n".join(line for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
-        for cell in code
-    ]
-
-
 def checks_in(source: str) -> list[str]:
     """The names of the checks that a cell calls: `checks.name(...)`."""
-    return [
-        node.func.attr
-        for node in nodes(source)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "checks"
-    ]
-
-
-def needed(cells: Sequence[str]) -> list[int]:
-    """The places of the cells that call a check, and of those that make a name such a cell reads.
-
-    A name that several cells make comes from the last of them before the reader; but what a
-    function reads, it reads when it is called, so all cells that make it are kept.
-    """
-    called: set[str] = set()
-    while True:
-        wanted, kept, inside = set(), [], set()
-        for place in reversed(range(len(cells))):
-            read, later, made = names(cells[place])
-            if checks_in(cells[place]) or made & (wanted | called):
-                kept.append(place)
-                wanted = (wanted - made) | read
-                inside |= later
-        if inside <= called:
-            return kept[::-1]
-        called |= inside
-
-
-def names(source: str) -> tuple[set[str], set[str], set[str]]:
-    """The names that a cell reads before it makes them, that its functions read, that it makes."""
-    read, later, made = set(), set(), set()
-    for statement in ast.parse(source).body if nodes(source) else []:
-        used = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
-        loads = {name.id for name in used if isinstance(name.ctx, ast.Load)}
-        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-            later |= loads - own_names(statement)
-            made.add(statement.name)
-            continue
-        read |= loads - made
-        made |= {name.id for name in used if isinstance(name.ctx, ast.Store)}
-        aliases = (node for node in ast.walk(statement) if isinstance(node, ast.alias))
-        made |= {(alias.asname or alias.name).split(".")[0] for alias in aliases}
-    return read, later, made
-
-
-def own_names(function: ast.AST) -> set[str]:
-    """The arguments and variables of a function."""
-    inside = list(ast.walk(function))
-    arguments = {node.arg for node in inside if isinstance(node, ast.arg)}
-    stores = (n for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    return arguments | {name.id for name in stores}
-
-
-def nodes(source: str) -> list[ast.AST]:
-    """The syntax tree of a cell; none of one that cannot be parsed."""
-    try:
-        return list(ast.walk(ast.parse(source)))
-    except SyntaxError:
-        return []
+    return [name for node in nodes(source) if (name := called(node, "checks"))]
 
 
 def run_apart(notebook: Path, limit: float) -> dict[str, Exercise]:
@@ -168,7 +99,7 @@ def run_cells(notebook: Path, out: Path) -> None:
     os.chdir(notebook.parent)
     namespace: dict = {"__name__": "__main__"}
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        for place in needed(cells):
+        for place in needed(cells, checks_in):
             try:
                 exec(compile(cells[place], f"<cell {place + 1}>", "exec"), namespace)
             except Exception as error:

@@ -70,22 +70,6 @@ def test_what_is_not_solved_is_told_and_never_stops_the_report(tmp_path, cells, 
     assert not exercise.passed and message in exercise.message
 
 
-def test_only_cells_that_an_exercise_depends_on_are_run() -> None:
-    cells = [
-        "import time",
-        "time.sleep(100)",  # makes no name that is needed
-        "a = 1\nb = 2",
-        "def f(x):\n    return x + a",
-        "c = b\na = [a for _ in range(3)]",
-        "a = 3\nc = a",
-        "outcome = checks.labels_needed(f)",
-    ]
-    assert grade.needed(cells) == [2, 3, 4, 5, 6], "f reads whichever a is the last"
-    assert grade.needed(["a = 1", "a = 2", "checks.ridge(a)"]) == [1, 2]
-    assert grade.needed([*cells[:5], "checks.class_means(f, a)"]) == [2, 3, 4, 5]
-    assert grade.checks_in(cells[-1]) == ["labels_needed"]
-
-
 def test_the_file_for_a_grader_holds_every_exercise(tmp_path, capsys) -> None:
     notebook(tmp_path, IMPORT, SOLVED, CHECK)
     out = tmp_path / "result.json"

@@ -89,9 +89,7 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
     root = folder / "notebooks"
     ignore = shutil.ignore_patterns(".ipynb_checkpoints")
     shutil.copytree(ROOT / "notebooks", root, ignore=ignore)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(16), root)
     # Everything a user may have set elsewhere is out of the way; labkit/ holds the lab's settings.
     env = os.environ | {
@@ -110,11 +108,24 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
     log = folder / "jupyterlab.log"
     with open(log, "w") as output:
         process = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        _wait_for(server, process, log)
+    with stopped(process):
+        wait_for(f"{server.url}/api?token={server.token}", process, log)
         yield server
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def stopped(process: subprocess.Popen) -> Iterator[None]:
+    """End a server with the block, and its kernels with it."""
+    try:
+        yield
     finally:
-        process.terminate()  # also shuts its kernels down
+        process.terminate()
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
@@ -122,15 +133,15 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
             process.wait()
 
 
-def _wait_for(server: Server, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+def wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib.request.urlopen(f"{server.url}/api?token={server.token}", timeout=5).close()
+            urllib.request.urlopen(url, timeout=5).close()
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise RuntimeError("JupyterLab did not start:\n" + log.read_text()[-3000:])
+    raise RuntimeError("the server did not start:\n" + log.read_text()[-3000:])
 
 
 # A notebook in a page

@@ -1,0 +1,28 @@
+"""What a cell depends on."""
+
+from __future__ import annotations
+
+from labkit import grade
+from labkit.cells import names, needed
+
+
+def test_only_cells_that_an_exercise_depends_on_are_run() -> None:
+    cells = [
+        "import time",
+        "time.sleep(100)",  # makes no name that is needed
+        "a = 1\nb = 2",
+        "def f(x):\n    return x + a",
+        "c = b\na = [a for _ in range(3)]",
+        "a = 3\nc = a",
+        "outcome = checks.labels_needed(f)",
+    ]
+    assert needed(cells, grade.checks_in) == [2, 3, 4, 5, 6], "f reads whichever a is the last"
+    assert needed(["a = 1", "a = 2", "checks.ridge(a)"], grade.checks_in) == [1, 2]
+    assert needed([*cells[:5], "checks.class_means(f, a)"], grade.checks_in) == [2, 3, 4, 5]
+    assert grade.checks_in(cells[-1]) == ["labels_needed"]
+
+
+def test_names_are_read_or_made_or_read_later() -> None:
+    source = "import numpy as np\nx, y = f(z)\nx = x + 1\ndef g(a):\n    b = a\n    return b + c"
+    assert names(source) == ({"f", "z"}, {"c"}, {"np", "x", "y", "g"})
+    assert names("def broken(:") == (set(), set(), set())

@@ -1,0 +1,39 @@
+"""The pages of panels that `python -m labkit classroom` serves."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from labkit import classroom
+from labkit.cells import sources
+
+NOTEBOOKS = sorted((classroom.ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("explorers.theory()", True),
+        ("x = explorers.theory()\nx", True),
+        ("x = explorers.theory()", False),
+        ("live = explorers.watch_simclr()\nassert live", False),
+        ("explorers.theory().alt", False),
+        ("plots.Picture(fig, explorers.describe_theory(result))", False),
+        ("def broken(:", False),
+        ("", False),
+    ],
+)
+def test_a_panel_is_what_a_cell_ends_with(source, expected) -> None:
+    assert classroom.is_panel(source) == expected
+
+
+def test_every_page_has_its_notebook_s_panels_in_order(tmp_path) -> None:
+    pages = classroom.write_pages(tmp_path)
+    assert [page.name for page in pages] == [notebook.name for notebook in NOTEBOOKS]
+    for page, notebook in zip(pages, NOTEBOOKS, strict=True):
+        cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
+        shown = ["".join(c["source"]) for c in cells if not c["source"][0].startswith("%%")]
+        assert shown == [cell for cell in sources(notebook) if classroom.is_panel(cell)]
+        assert all("checks." not in "".join(cell["source"]) for cell in cells)
