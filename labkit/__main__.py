@@ -4,6 +4,7 @@
     python -m labkit test [ARGS]       the same, then every test; or pytest with ARGS
     python -m labkit check [01 03 ...] which exercises are solved (--json FILE: for a grader)
     python -m labkit classroom         the panels without code, in large type, for a projector
+    python -m labkit site [FOLDER]     the notebooks, executed, as static pages (default: site/)
     python -m labkit setup [--tests]   the environment only (--tests: with what the tests need)
 
     --here    use this Python as it is (Binder, Colab, conda) and make no environment
@@ -36,7 +37,7 @@ from labkit.environment import (
 )
 
 FIRST_NOTEBOOK = "notebooks/01_motivation.ipynb"
-COMMANDS = ("lab", "test", "check", "classroom", "setup")
+COMMANDS = ("lab", "test", "check", "classroom", "site", "setup")
 
 
 def main(arguments):
@@ -72,8 +73,8 @@ def run(arguments):
         return run_tests(python, rest)
     if command == "check":
         return hand_over([python, "-m", "labkit.grade"] + rest, {"OMP_NUM_THREADS": "1"})
-    if command == "classroom":
-        return hand_over([python, "-m", "labkit.classroom"] + rest, {})
+    if command in ("classroom", "site"):
+        return hand_over([python, "-m", "labkit." + command] + rest, {})
     say("ready: " + python)
     return 0
 
