@@ -16,6 +16,12 @@ try:
 except ImportError:  # Windows: tests marked `alone` are then only as quiet as the machine
     fcntl = None
 
+# Processes that the tests start, kernels of notebooks among them, have no network.
+OFFLINE = str(Path(__file__).parent / "offline")
+if OFFLINE not in os.environ.get("PYTHONPATH", ""):
+    paths = filter(None, [OFFLINE, os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+
 # No deadline: the first example of a property often pays for an import. In CI the same examples
 # every time, so that a failure belongs to the change under test.
 hypothesis.settings.register_profile(
