@@ -70,3 +70,15 @@ def column(rows: Rows, score: str, **where: object) -> np.ndarray:
 def values_of(rows: Rows, name: str) -> list[str]:
     """The values in one column, in order of appearance."""
     return list(dict.fromkeys(row[name] for row in rows))
+
+
+def networks(rows: Rows, shift: str, method: str) -> np.ndarray:
+    """ID and OOD accuracy of every network of a method under one shift, picked or not: (n, 2)."""
+    found = [
+        (float(row["id"]), float(row["ood"]))
+        for row in rows
+        if (row["shift"], row["method"]) == (shift, method)
+    ]
+    if not found:
+        raise ValueError(f"shift, method: {shift!r}, {method!r} has no rows")
+    return np.array(found)
