@@ -32,6 +32,7 @@ from labkit.explorers.episodes import (
     episode_viewer,
 )
 from labkit.explorers.failure import (
+    LABEL_COUNTS,
     RIDGES,
     Damage,
     Labels,

@@ -105,7 +105,7 @@ def damage(model: torch.nn.Module | None = None, test: tasks.Examples | None = N
 
 # ------------------------------------------------ the number of labels
 
-COUNTS = (12, 24, 48, 72, 96, 115, 129, 145, 170, 220, 300, 450)
+LABEL_COUNTS = (12, 24, 48, 72, 96, 115, 129, 145, 170, 220, 300, 450)
 TICKS = (12, 24, 48, 129, 220, 450)
 RIDGES = {
     "almost none (least squares)": descent.NO_RIDGE,
@@ -131,7 +131,7 @@ class Labels(NamedTuple):
 def label_curve(embedded: descent.Embedded, strength: float, seed: int = 1) -> np.ndarray:
     """Mean and 95 % interval of the accuracy for every number of labels: (3, counts)."""
     found = []
-    for n in COUNTS:
+    for n in LABEL_COUNTS:
         generator = torch.Generator().manual_seed(seed)
         scores = descent.draw_accuracies(embedded, n, strength, DRAWS, generator)
         mean, low, high = evaluate.mean_interval(scores)
@@ -146,7 +146,7 @@ def compute_labels(
     generator = torch.Generator().manual_seed(seed)
     draws = descent.draw_accuracies(embedded, n, strength, DRAWS, generator)
     chance = (embedded.test_labels.bincount() / len(embedded.test_labels)).max().item()
-    return Labels(n, draws, COUNTS, curve, embedded.threshold, chance)
+    return Labels(n, draws, LABEL_COUNTS, curve, embedded.threshold, chance)
 
 
 def describe_labels(result: Labels) -> str:
@@ -169,9 +169,9 @@ def embed_label_task() -> dict[str, descent.Embedded]:
     return {name: descent.embed(network, task) for name, network in networks.items()}
 
 
-def labels() -> Panel:
+def labels(embedded: dict[str, descent.Embedded] | None = None) -> Panel:
     """How many labels, how much ridge, which features: fitted at every move, eight times."""
-    embedded = embed_label_task()
+    embedded = embedded or embed_label_task()
     curves = {
         (name, strength): label_curve(features, strength)
         for name, features in embedded.items()
@@ -187,7 +187,7 @@ def labels() -> Panel:
         describe_labels,
         size=(9, 4.2),
         title="More labels are better. Are they?",
-        n=ipywidgets.IntSlider(48, COUNTS[0], COUNTS[-1], description="Labels in all"),
+        n=ipywidgets.IntSlider(48, LABEL_COUNTS[0], LABEL_COUNTS[-1], description="Labels in all"),
         ridge=ipywidgets.Dropdown(options=RIDGES, description="Ridge"),
         features=ipywidgets.Dropdown(options=tuple(embedded), description="Features"),
         seed=ipywidgets.IntSlider(0, 0, 20, description="Draw again"),
