@@ -14,7 +14,7 @@ from labkit.panel import Panel, panel
 
 # ------------------------------------------------ corruption, accuracy and confidence
 
-SHOWN, WORST = 18, 5  # pictures; the largest severity
+SHOWN, WORST = 20, 5  # pictures; the largest severity
 
 
 class Damage(NamedTuple):
@@ -99,7 +99,7 @@ def damage(model: torch.nn.Module | None = None, test: tasks.Examples | None = N
         temperature=ipywidgets.FloatSlider(
             1.0, min=0.5, max=4, step=0.1, description="Temperature"
         ),
-        page=ipywidgets.IntSlider(0, 0, 5, description="Other images"),
+        page=ipywidgets.IntSlider(0, 0, 6, description="Other images"),
     )
 
 

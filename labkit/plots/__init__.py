@@ -29,7 +29,14 @@ from labkit.plots.failure import (
     draw_reliability,
     kind_of,
 )
-from labkit.plots.images import draw_images, draw_neighbours, frame_first, label_grid, tiles
+from labkit.plots.images import (
+    draw_framed,
+    draw_images,
+    draw_neighbours,
+    frame_first,
+    label_grid,
+    tiles,
+)
 from labkit.plots.invariance import (
     describe_grid,
     describe_traps,

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 
 from labkit.calibration import Reliability
-from labkit.plots.images import OWN, UNIT_SQUARE, tiles
+from labkit.plots.images import draw_framed
 from labkit.plots.style import INK, METHODS, percent_axis, style
 
 KNOWN, SURE = METHODS["probe"].color, METHODS["fine-tuning"].color
@@ -131,18 +130,7 @@ def describe_estimates(guesses: Mapping[str, Mapping[str, tuple]]) -> str:
 def draw_damage(axes: Sequence[Axes], result) -> None:
     """Left: damaged images, framed where recognised. Right: how right and how sure, by severity."""
     pictures, curves = axes
-    size, columns = result.images.shape[-1], 6
-    gap = size // 6
-    mosaic = tiles(result.images, columns, (gap, gap))[:-gap, :-gap]
-    pictures.imshow(mosaic, extent=(0, mosaic.shape[1], mosaic.shape[0], 0))
-    frames = [
-        UNIT_SQUARE * size + [i % columns * (size + gap), i // columns * (size + gap)]
-        for i, own in enumerate(result.right)
-        if own
-    ]
-    pictures.add_collection(PolyCollection(frames, facecolor="none", edgecolor=OWN, linewidth=3))
-    pictures.set(xlim=(-3, mosaic.shape[1] + 3), ylim=(mosaic.shape[0] + 3, -3), aspect="equal")
-    pictures.axis("off")
+    draw_framed(pictures, result.images, 5, result.right)
     pictures.set_title(f"{sum(result.right)} of {len(result.right)} recognised")
     severities = np.arange(len(result.accuracy))
     now = result.severity

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 
 from labkit.evaluate import Interval
-from labkit.plots.images import OWN, UNIT_SQUARE, frame_first, tiles
+from labkit.plots.images import draw_framed, frame_first
 from labkit.plots.style import INK, METHODS, percent_axis, style
 
 BLIND, SEEING = METHODS["fine-tuning"].color, METHODS["probe"].color
@@ -70,19 +69,8 @@ def draw_seen(axes: Sequence[Axes], result) -> None:
     """Left: the emoji and what the encoder takes it for. Right: what its probe can read."""
     row, scores = axes
     images = np.concatenate([result.query[None], result.images])
-    size, columns = images.shape[-1], 3
-    gap = size // 5
-    mosaic = tiles(images, columns, (gap, gap))[:-gap, :-gap]
-    row.imshow(mosaic, extent=(0, mosaic.shape[1], mosaic.shape[0], 0))
-    frame_first(row, size)
-    frames = [
-        UNIT_SQUARE * size + [i % columns * (size + gap), i // columns * (size + gap)]
-        for i, own in enumerate(result.same, 1)
-        if own
-    ]
-    row.add_collection(PolyCollection(frames, facecolor="none", edgecolor=OWN, linewidth=4))
-    row.set(xlim=(-3, mosaic.shape[1] + 3), ylim=(mosaic.shape[0] + 3, -3), aspect="equal")
-    row.axis("off")
+    draw_framed(row, images, 3, [False, *result.same])
+    frame_first(row, images.shape[-1])
     row.set_title(f"{sum(result.same)} of {len(result.same)}: same {result.trait}")
     draw_traps(scores, result.scores, result.chance, "What a probe can read", result.encoder)
 
