@@ -1,13 +1,13 @@
 """Notebook 05's second and third tables: what an invariance costs, and when scratch wins.
 
-    python data/sweep_traps.py      # about four CPU minutes
+    python data/sweep_traps.py      # about eight CPU minutes
 
 Writes data/sweeps/traps.csv, a row per encoder, question, method and seed. Encoders: four that
 SimCLR pretrained with colour augmentation and flips on or off, the CLIP encoder, and pixels. The
-probe is asked for shape, colour and direction of the traps. For colour, the network pretrained to
-ignore colour and flips and the one that ignores neither are fine-tuned too, and trained from
-scratch. A seed draws which styles are learned from and which are the test, random weights and
-batches; learning rates are chosen on ID validation.
+probe is asked for shape, colour and direction of the traps. For shape and colour, the network
+pretrained to ignore colour and flips and the one that ignores neither are fine-tuned too, and
+trained from scratch. A seed draws which styles are learned from and which are the test, random
+weights and batches; learning rates are chosen on ID validation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from labkit.invariance import QUESTIONS, WEIGHTS, Pixels, trap_task
 from labkit.sweep import Row, command_line
 
 SEEDS = range(6)
-TUNED = ("simclr-color-flip", "simclr-plain")  # told to ignore the answer, and not
+TUNED = ("simclr-color-flip", "simclr-plain")  # told to ignore colour, and not
 RATES = (0.01, 0.03)
 STEPS = 160  # of 32 images, for both: neither shall win by training longer
 
@@ -31,7 +31,7 @@ def run(weights: str, seed: int) -> list[Row]:
     for question in QUESTIONS:
         task = trap_task(question, seed)
         fits = {"probe": transfer.linear_probe(encoder, task)}
-        if question == "colour" and weights in TUNED:
+        if question != "direction" and weights in TUNED:
             fits["fine-tuning"] = trained("fine-tuning", encoder, task, seed)
             if weights == TUNED[0]:  # scratch forgets the weights: once is enough
                 fits["scratch"] = trained("scratch", encoder, task, seed)

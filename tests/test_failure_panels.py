@@ -153,6 +153,17 @@ def test_trap_scores_are_columns_of_the_table() -> None:
     assert 0 < explorers.trap_chance(rows)["colour"] < 0.3
 
 
+def test_a_gain_is_paired_by_seed_and_averages_the_other_switch() -> None:
+    luck = np.array([0.0, 0.1, 0.2])
+    found = {
+        (color, flip): luck - 0.4 * color - 0.1 * flip
+        for color in (False, True)
+        for flip in (False, True)
+    }
+    assert explorers.gain_without(found, 0) == pytest.approx((0.4, 0.4, 0.4))
+    assert explorers.gain_without(found, 1) == pytest.approx((0.1, 0.1, 0.1))
+
+
 def drawn(function, *arguments, rows: int = 1, columns: int = 1, **options) -> bytes:
     fig, axes = plots.figure(rows, columns)
     function(axes, *arguments, **options)

@@ -50,6 +50,7 @@ from labkit.explorers.invariance import (
     Seen,
     compute_seen,
     describe_seen,
+    gain_without,
     invariances,
     make_trap_gallery,
     trap_chance,

@@ -56,6 +56,18 @@ def trap_scores(rows: results.Rows, method: str = "probe") -> dict[str, dict[tup
     }
 
 
+def gain_without(found: dict[tuple, np.ndarray], switch: int) -> evaluate.Interval:
+    """Accuracy without an augmentation (switch 0: colour, 1: flips) less that with it, by seed.
+
+    found: encoder -> accuracy over seeds; encoders that differ only in the other one are averaged.
+    """
+    off, on = (
+        np.mean([scores for key, scores in found.items() if key[switch] == state], axis=0)
+        for state in (False, True)
+    )
+    return evaluate.paired_difference(off, on)
+
+
 def trap_chance(rows: results.Rows) -> dict[str, float]:
     """question -> the accuracy of always giving the most frequent answer."""
     name = invariance.WEIGHTS[False, False]

@@ -34,14 +34,14 @@ def draw_traps(
 
     `now` is the encoder to point out, if any: the others fade.
     """
-    for place, (question, found) in enumerate(scores.items()):
-        for slot, key in zip(SLOTS, ENCODERS, strict=True):
-            _, color, marker = ENCODERS[key]
-            alpha = 1 if now in (None, key) else 0.3
-            mean, low, high = found[key]
-            ax.vlines(place + slot, low, high, color=color, lw=3, alpha=alpha)
-            ax.plot(place + slot, mean, marker, color=color, ms=11, alpha=alpha)
-        ax.hlines(chance[question], place - 0.4, place + 0.4, color=INK, lw=1.5, linestyle=":")
+    places = np.arange(len(scores))
+    for slot, (key, (_, color, marker)) in zip(SLOTS, ENCODERS.items(), strict=True):
+        alpha = 1 if now in (None, key) else 0.3
+        mean, low, high = np.array([found[key] for found in scores.values()]).T
+        ax.vlines(places + slot, low, high, color=color, lw=3, alpha=alpha)
+        ax.plot(places + slot, mean, marker, color=color, ms=11, alpha=alpha)
+    guessed = [chance[question] for question in scores]
+    ax.hlines(guessed, places - 0.4, places + 0.4, color=INK, lw=1.5, linestyle=":")
     percent_axis(ax)
     ax.set_xticks(range(len(scores)), [f"{question}?" for question in scores])
     ax.set(xlim=(-0.5, len(scores) - 0.5), title=title)
