@@ -76,7 +76,8 @@ def draw_chart(ax: Axes, situations: Sequence[advice.Situation]) -> None:
                 ax.fill([column - 0.46, column + 0.46, column + 0.46, column - 0.46],
                         [row - 0.4, row - 0.4, row + 0.4, row + 0.4], color=color)  # fmt: skip
             behind = 100 * (means[method] - best)
-            ax.text(column, row, "best" if behind == 0 else f"{behind:.1f}", ha="center",
+            words = "best" if behind == 0 else f"{behind:.1f}".replace("-0.0", "0.0")
+            ax.text(column, row, words, ha="center",
                     va="center", color="white" if chosen else INK,
                     fontweight="bold" if chosen else "normal")  # fmt: skip
     ax.set_xticks(range(len(methods)), [METHODS[m].name for m in methods])
@@ -85,6 +86,7 @@ def draw_chart(ax: Axes, situations: Sequence[advice.Situation]) -> None:
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlim=(-0.5, len(methods) - 0.5), ylim=(len(situations) - 0.5, -0.5))
+    ax.set_title("Points behind the best; filled: try this first", pad=12)
 
 
 def describe_chart(situations: Sequence[advice.Situation]) -> str:
