@@ -185,9 +185,9 @@ def test_reliability_says_what_it_draws() -> None:
 
 
 def test_drift_line_and_estimates_say_what_they_draw() -> None:
-    tests = {"noto": (0.2, 0.6, 0.7), "noise 3": (0.9, 0.1, 0.8), "blur 1": (0.1, 0.6, 0.6)}
+    tests = {"noto": (0.2, SHARE, 0.7), "noise 3": (0.9, SHARE, 0.8), "blur 1": (0.1, SHARE, 0.6)}
     assert drawn(plots.draw_drift, tests, "Drift")
-    assert "noise 3 moves features by 90%: 10% right, 80% sure" in plots.describe_drift(tests)
+    assert "noise 3 moves features by 90%: 50% right, 80% sure" in plots.describe_drift(tests)
     assert [plots.kind_of(t) for t in tests] == ["style", "noise", "blur"]
     pairs = {"probe": np.array([[0.4, 0.3], [0.5, 0.45], [0.6, 0.5]])}
     line = accuracy_line(*pairs["probe"].T)

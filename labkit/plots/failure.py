@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from labkit.calibration import Reliability
+from labkit.evaluate import Interval
 from labkit.plots.images import draw_framed
 from labkit.plots.style import INK, METHODS, percent_axis, style
 
@@ -49,18 +50,22 @@ def describe_reliability(found: Mapping[str, Reliability]) -> str:
         full = diagram.count > 0
         share = diagram.count[full] / diagram.count.sum()
         sure, right = share @ diagram.confidence[full], share @ diagram.accuracy[full]
-        parts.append(f"{name.replace(chr(10), ', ')}: {sure:.0%} sure, {right:.0%} right")
+        parts.append(f"{name.splitlines()[0]}: {sure:.0%} sure, {right:.0%} right")
     return f"Reliability diagrams. {'; '.join(parts)}."
 
 
 @style()
-def draw_drift(ax: Axes, tests: Mapping[str, tuple[float, float, float]], title: str) -> None:
-    """Accuracy (filled) and confidence (hollow) of test sets: name -> (drift, accuracy, sure)."""
+def draw_drift(ax: Axes, tests: Mapping[str, tuple[float, Interval, float]], title: str) -> None:
+    """Accuracy (filled, with intervals) and confidence (hollow) of test sets by feature drift.
+
+    tests: name -> (drift, accuracy, confidence).
+    """
     for name, (drift, right, sure) in tests.items():
         marker, color = KINDS[kind_of(name)]
-        ax.plot([drift, drift], [right, sure], color=color, lw=1.5, alpha=0.6)
+        ax.plot([drift, drift], [right.mean, sure], color=color, lw=1.5, alpha=0.6)
+        ax.vlines(drift, right.low, right.high, color=color, lw=6, alpha=0.3)
         ax.plot(drift, sure, marker, color=color, mfc="none", mew=1.8)
-        ax.plot(drift, right, marker, color=color)
+        ax.plot(drift, right.mean, marker, color=color)
     for kind, (marker, color) in KINDS.items():
         ax.plot([], [], marker, color=color, label=kind)
     percent_axis(ax)
@@ -69,10 +74,10 @@ def draw_drift(ax: Axes, tests: Mapping[str, tuple[float, float, float]], title:
            xlim=(0, None), title=title)  # fmt: skip
 
 
-def describe_drift(tests: Mapping[str, tuple[float, float, float]]) -> str:
+def describe_drift(tests: Mapping[str, tuple[float, Interval, float]]) -> str:
     order = sorted(tests, key=lambda name: tests[name][0])
     parts = [
-        f"{name} moves features by {tests[name][0]:.0%}: {tests[name][1]:.0%} right, "
+        f"{name} moves features by {tests[name][0]:.0%}: {tests[name][1].mean:.0%} right, "
         f"{tests[name][2]:.0%} sure"
         for name in (order[0], order[len(order) // 2], order[-1])
     ]
