@@ -32,7 +32,6 @@ from labkit.explorers.episodes import (
     episode_viewer,
 )
 from labkit.explorers.failure import (
-    LABEL_COUNTS,
     RIDGES,
     Damage,
     Labels,
@@ -43,6 +42,7 @@ from labkit.explorers.failure import (
     describe_damage,
     describe_labels,
     embed_label_task,
+    label_counts,
     label_curve,
     labels,
 )

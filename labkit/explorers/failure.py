@@ -105,8 +105,6 @@ def damage(model: torch.nn.Module | None = None, test: tasks.Examples | None = N
 
 # ------------------------------------------------ the number of labels
 
-LABEL_COUNTS = (12, 24, 48, 72, 96, 115, 129, 145, 170, 220, 300, 450)
-TICKS = (12, 24, 48, 129, 220, 450)
 RIDGES = {
     "almost none (least squares)": descent.NO_RIDGE,
     "a little (1)": 1.0,
@@ -114,6 +112,7 @@ RIDGES = {
     "too much (1000)": 1000.0,
 }
 DRAWS = 8
+FEWEST = 12  # labels: one per class, with luck
 
 
 class Labels(NamedTuple):
@@ -125,13 +124,20 @@ class Labels(NamedTuple):
     curve: np.ndarray  # (3, counts): low, mean, high over other draws
     threshold: int  # labels that least squares can fit exactly
     chance: float
-    ticks: tuple[int, ...] = TICKS
+
+
+def label_counts(embedded: descent.Embedded) -> tuple[int, ...]:
+    """Numbers of labels, dense where least squares just fits them, up to all training images."""
+    shares = (0.56, 0.75, 0.9, 1, 1.12, 1.32, 1.7, 2.3)
+    near = [round(embedded.threshold * share) for share in shares]
+    images = len(embedded.train)
+    return tuple(sorted(n for n in {FEWEST, 24, 48, *near, images} if n <= images))
 
 
 def label_curve(embedded: descent.Embedded, strength: float, seed: int = 1) -> np.ndarray:
     """Mean and 95 % interval of the accuracy for every number of labels: (3, counts)."""
     found = []
-    for n in LABEL_COUNTS:
+    for n in label_counts(embedded):
         generator = torch.Generator().manual_seed(seed)
         scores = descent.draw_accuracies(embedded, n, strength, DRAWS, generator)
         mean, low, high = evaluate.mean_interval(scores)
@@ -146,7 +152,7 @@ def compute_labels(
     generator = torch.Generator().manual_seed(seed)
     draws = descent.draw_accuracies(embedded, n, strength, DRAWS, generator)
     chance = (embedded.test_labels.bincount() / len(embedded.test_labels)).max().item()
-    return Labels(n, draws, LABEL_COUNTS, curve, embedded.threshold, chance)
+    return Labels(n, draws, label_counts(embedded), curve, embedded.threshold, chance)
 
 
 def describe_labels(result: Labels) -> str:
@@ -187,7 +193,9 @@ def labels(embedded: dict[str, descent.Embedded] | None = None) -> Panel:
         describe_labels,
         size=(9, 4.2),
         title="More labels are better. Are they?",
-        n=ipywidgets.IntSlider(48, LABEL_COUNTS[0], LABEL_COUNTS[-1], description="Labels in all"),
+        n=ipywidgets.IntSlider(
+            48, FEWEST, len(embedded["pretrained"].train), description="Labels in all"
+        ),
         ridge=ipywidgets.Dropdown(options=RIDGES, description="Ridge"),
         features=ipywidgets.Dropdown(options=tuple(embedded), description="Features"),
         seed=ipywidgets.IntSlider(0, 0, 20, description="Draw again"),

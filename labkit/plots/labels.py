@@ -25,7 +25,8 @@ def draw_labels(ax: Axes, result) -> None:
     ax.plot(result.counts, mean, color=color)
     ax.plot(np.full(len(result.draws), result.n), result.draws, "o", color=NOW, ms=9, alpha=0.7)
     ax.set_xscale("log")
-    ax.set_xticks(result.ticks, [f"{n}" for n in result.ticks])
+    ticks = [n for n in result.counts if n < 50] + [result.threshold, result.counts[-1]]
+    ax.set_xticks(ticks, [f"{n}" for n in ticks])
     ax.minorticks_off()
     percent_axis(ax, 0, 0.7)
     ax.set(xlabel="labelled images in all (dots: fitted now)", ylabel="test accuracy",
