@@ -226,10 +226,15 @@ def load(name: str) -> Clip | SimCLR | Supervised:
     """
     data.check_choice("name", (name,), available())
     content = data.read_bytes(f"weights/{name}.safetensors")
-    length = int.from_bytes(content[:8], "little")  # the format: length, JSON header, tensors
-    model = build(json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["config"]))
+    model = build(read_config(content))
     model.load_state_dict(load_tensors(content))
     return model.eval()
+
+
+def read_config(content: bytes) -> dict:
+    """The configuration that `save` stored in a weights file."""
+    length = int.from_bytes(content[:8], "little")  # the format: length, JSON header, tensors
+    return json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["config"])
 
 
 def available() -> list[str]:

@@ -18,7 +18,7 @@ import json
 import math
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import torch
@@ -50,6 +50,7 @@ class Config:
     warmup: float = 0.05  # share of the steps
     temperature: float = 0.2  # SimCLR's; CLIP learns its own
     seed: int = 0
+    augmentation: dict = field(default_factory=dict)  # changes to the preset, e.g. {"flip": 0}
 
     def __post_init__(self) -> None:
         data.check_choice("method", (self.method,), METHODS)
@@ -58,6 +59,15 @@ class Config:
             raise ValueError(
                 f"steps must be at least 1 and batch at least 2, got {self.steps} and {self.batch}"
             )
+        unknown = sorted(set(self.augmentation) - {f.name for f in fields(augment.Augmentation)})
+        if unknown:
+            raise ValueError(f"augmentation: got {unknown}, accepted: fields of Augmentation")
+        self.make_augmentation()  # refuses a value out of range
+
+    def make_augmentation(self) -> augment.Augmentation:
+        """The method's preset with this run's changes: what the encoder learns to ignore."""
+        preset = augment.SIMCLR if self.method == "simclr" else augment.CLIP
+        return replace(preset, **self.augmentation)
 
 
 class Batches:
@@ -100,15 +110,15 @@ def batch_loss(model: nn.Module, batch: data.Emoji, config: Config, step: int) -
     generator = step_generator(config.seed + 1, step)
     if isinstance(model, Supervised):
         own = [model.labels.index(data.concepts()[i].subgroup) for i in batch.concept.tolist()]
-        images = augment.CLIP(batch.images, generator)
+        images = config.make_augmentation()(batch.images, generator)
         return F.cross_entropy(gather(model(share(images))), torch.tensor(own))
     if isinstance(model, Clip):
         captions = [draw_caption(data.concepts()[i], generator) for i in batch.concept.tolist()]
-        images = augment.CLIP(batch.images, generator)
+        images = config.make_augmentation()(batch.images, generator)
         image = gather(model.embed_images(share(images)))  # (n, dim)
         text = gather(model.embed_captions(share(captions)))
         return clip_loss(image, text, model.logit_scale)
-    views = [augment.SIMCLR(batch.images, generator) for _ in range(2)]
+    views = [config.make_augmentation()(batch.images, generator) for _ in range(2)]
     one, two = (gather(model.embed_images(share(view))) for view in views)
     return nt_xent(one, two, config.temperature)
 
@@ -283,6 +293,7 @@ def parse_arguments() -> tuple[Config, Path]:
     parser.add_argument("method", choices=METHODS)
     parser.add_argument("--architecture", choices=list(ARCHITECTURES), default=Config.architecture)
     parser.add_argument("--options", type=json.loads, default={}, help="e.g. '{\"width\": 32}'")
+    parser.add_argument("--augmentation", type=json.loads, default={}, help="e.g. '{\"flip\": 0}'")
     for name in ("steps", "batch", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Config, name))
     for name in ("lr", "weight_decay", "temperature"):

@@ -51,3 +51,34 @@ def against_rate(rows: Rows, shift: str, method: str, score: str) -> dict[float,
         if (row["shift"], row["method"]) == (shift, method):
             found.setdefault(float(row["setting"]), []).append(float(row[score]))
     return {rate: mean_interval(found[rate]) for rate in sorted(found)}
+
+
+def column(rows: Rows, score: str, **where: object) -> np.ndarray:
+    """One score of the rows in which every named column has the given value, ordered by seed.
+
+    Raises ValueError when there are none, or two of one seed.
+    """
+    wanted = {name: str(value) for name, value in where.items()}
+    found = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    found.sort(key=lambda row: int(row["seed"]))
+    seeds = [row["seed"] for row in found]
+    if not found or len(set(seeds)) < len(seeds):
+        raise ValueError(f"where: {wanted} has rows of seeds {seeds}, accepted: one of each")
+    return np.array([float(row[score]) for row in found])
+
+
+def values_of(rows: Rows, name: str) -> list[str]:
+    """The values in one column, in order of appearance."""
+    return list(dict.fromkeys(row[name] for row in rows))
+
+
+def networks(rows: Rows, shift: str, method: str) -> np.ndarray:
+    """ID and OOD accuracy of every network of a method under one shift, picked or not: (n, 2)."""
+    found = [
+        (float(row["id"]), float(row["ood"]))
+        for row in rows
+        if (row["shift"], row["method"]) == (shift, method)
+    ]
+    if not found:
+        raise ValueError(f"shift, method: {shift!r}, {method!r} has no rows")
+    return np.array(found)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from labkit import data, pretrain, text
+from labkit import augment, data, pretrain, text
 from labkit.pretrain import Batches, Config
 
 CONV = Config(options={"width": 4}, steps=6, batch=8)
@@ -221,6 +221,30 @@ def test_training_lowers_the_loss_on_a_batch_it_sees_again(upstream) -> None:
     assert losses[-1] < losses[0] / 2
 
 
+@pytest.mark.parametrize("method", pretrain.METHODS)
+def test_an_augmentation_that_is_off_leaves_colours_and_sides_alone(upstream, method) -> None:
+    """The changes reach the views: with everything off, the network sees the images themselves."""
+    off = {
+        "crop": 0,
+        "rotate": 0,
+        "zoom": 0,
+        "shift": 0,
+        "flip": 0,
+        "color": 0,
+        "hue": 0,
+        "gray": 0,
+    }
+    config = replace(CONV, method=method, augmentation=off)
+    model, _ = pretrain.make_model(config)
+    seen = []
+    model.image.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
+    batch = all_batches(upstream).draw(8, generator())
+    pretrain.batch_loss(model, batch, config, step=0)
+    assert all(torch.equal(images, batch.images / 255) for images in seen) and seen
+    kept = pretrain.Config(method=method).make_augmentation()
+    assert kept == (augment.SIMCLR if method == "simclr" else augment.CLIP)
+
+
 def test_seeds_decide_everything(upstream) -> None:
     def loss(config: Config, step: int) -> float:
         model, _ = pretrain.make_model(config)
@@ -363,11 +387,11 @@ def test_the_command_line_sets_every_option(monkeypatch) -> None:
         monkeypatch,
         *("simclr", "--architecture", "vit", "--options", '{"dim": 16}', "--steps", "7"),
         *("--batch", "12", "--seed", "3", "--lr", "0.5", "--weight-decay", "0.1"),
-        *("--temperature", "0.3", "--out", "here.safetensors"),
+        *("--temperature", "0.3", "--augmentation", '{"flip": 0}', "--out", "here.safetensors"),
     )
     assert config == Config(
         method="simclr", architecture="vit", options={"dim": 16}, steps=7, batch=12, seed=3,
-        lr=0.5, weight_decay=0.1, temperature=0.3,
+        lr=0.5, weight_decay=0.1, temperature=0.3, augmentation={"flip": 0},
     )  # fmt: skip
     assert out == Path("here.safetensors")
 
@@ -395,6 +419,8 @@ def test_help_can_be_printed(monkeypatch, capsys) -> None:
         ({"architecture": "mlp"}, "architecture: got .'mlp'.*conv, vit"),
         ({"steps": 0}, "steps must be at least 1"),
         ({"batch": 1}, "batch at least 2"),
+        ({"augmentation": {"flips": 1}}, "augmentation: got .'flips'"),
+        ({"augmentation": {"flip": 2}}, "flip must be a number from 0 to 1"),
     ],
 )
 def test_impossible_configurations_are_named(field, message) -> None:

@@ -8,6 +8,7 @@ from labkit.checks.contrastive import (
     prompts,
 )
 from labkit.checks.core import Outcome, checker
+from labkit.checks.failure import expected_calibration_error, first_try, thresholded_confidence
 from labkit.checks.meta_learning import first_order, inner_step, query_is_support, ridge
 from labkit.checks.motivation import class_means, labels_needed, linear_probe, random_control
 from labkit.checks.recipes import lp_ft, rate_that_moves, wise_ft

@@ -22,6 +22,31 @@ from labkit.explorers.episodes import (
     episode_models,
     episode_viewer,
 )
+from labkit.explorers.failure import (
+    RIDGES,
+    Damage,
+    Labels,
+    compute_damage,
+    compute_labels,
+    damage,
+    damage_all,
+    describe_damage,
+    describe_labels,
+    embed_label_task,
+    label_counts,
+    label_curve,
+    labels,
+)
+from labkit.explorers.invariance import (
+    Seen,
+    compute_seen,
+    describe_seen,
+    gain_without,
+    invariances,
+    make_trap_gallery,
+    trap_chance,
+    trap_scores,
+)
 from labkit.explorers.meta_learning import (
     Adapted,
     Objective,

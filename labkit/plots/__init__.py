@@ -18,7 +18,41 @@ from labkit.plots.curves import (
     draw_shots,
     draw_worth,
 )
-from labkit.plots.images import draw_images, draw_neighbours, frame_first, label_grid, tiles
+from labkit.plots.failure import (
+    describe_drift,
+    describe_estimates,
+    describe_reliability,
+    draw_damage,
+    draw_drift,
+    draw_estimates,
+    draw_line,
+    draw_reliability,
+    kind_of,
+)
+from labkit.plots.images import (
+    draw_framed,
+    draw_images,
+    draw_neighbours,
+    frame_first,
+    label_grid,
+    tiles,
+)
+from labkit.plots.invariance import (
+    describe_grid,
+    describe_traps,
+    draw_grid,
+    draw_seen,
+    draw_traps,
+    label_encoders,
+)
+from labkit.plots.labels import (
+    describe_chart,
+    describe_contest,
+    draw_chart,
+    draw_contest,
+    draw_labels,
+    intervals_of,
+)
 from labkit.plots.meta_learning import (
     FEW_SHOT,
     describe_steps,

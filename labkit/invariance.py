@@ -1,0 +1,79 @@
+"""Tasks that one augmentation makes impossible: which colour, which shape, which way?
+
+Concepts that only colour (hearts, circles, squares, books) or direction (arrows, hands) tells apart
+were kept from every encoder: the traps of data/emoji/traps.csv. What pretraining was told to ignore
+cannot be read from its features, however good they are for other things.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Generator, Tensor, nn
+
+from labkit import data
+from labkit.tasks import Examples, Task
+
+QUESTIONS = ("shape", "colour", "direction")
+# Encoders pretrained by SimCLR with colour augmentation, flips, both or neither.
+WEIGHTS = {
+    (color, flip): "simclr-" + ("-".join(["color"] * color + ["flip"] * flip) or "plain")
+    for color in (False, True)
+    for flip in (False, True)
+}
+TRAP_STYLES = data.COLOUR_STYLES + data.SHADED_STYLES  # black and white shows no colours
+
+
+def trap_answers(question: str) -> dict[int, str]:
+    """Concept position -> the right answer, for the traps that the question can be asked of.
+
+    Raises ValueError for a question that is not one of QUESTIONS.
+    """
+    data.check_choice("question", (question,), QUESTIONS)
+    kind = "direction" if question == "direction" else "colour"
+    found = {place: trap for place, trap in data.traps().items() if trap.kind == kind}
+    return {place: getattr(trap, question) for place, trap in found.items()}
+
+
+def trap_task(question: str, seed: int) -> Task:
+    """Tell the traps' shape, colour or direction in styles that were not learned from.
+
+    `seed` draws three styles to learn in and one to validate in; the other four are the test.
+    Every concept is in all of them, so that nothing but the drawing is new.
+    """
+    answers = trap_answers(question)
+    names = tuple(dict.fromkeys(answers.values()))
+    order = torch.randperm(len(TRAP_STYLES), generator=Generator().manual_seed(seed)).tolist()
+    styles = [TRAP_STYLES[i] for i in order]
+    emoji = drawings().of(list(answers))
+
+    def drawn_in(*some: str) -> Examples:
+        part = emoji.drawn_in(*some)
+        return Examples(part.images, label(part.concept, answers, names))
+
+    learned, validated, tested = (drawn_in(*s) for s in (styles[:3], styles[3:4], styles[4:]))
+    return Task(f"which {question}?", names, learned, validated, tested, ood={})
+
+
+@cache
+def drawings() -> data.Emoji:
+    """All traps in all TRAP_STYLES."""
+    return data.load(TRAP_STYLES, parts="trap")
+
+
+def label(concepts: Tensor, answers: dict[int, str], names: tuple[str, ...]) -> Tensor:
+    """Concept positions (n,) -> indices into `names` (n,)."""
+    return torch.tensor([names.index(answers[place]) for place in concepts.tolist()])
+
+
+class Pixels(nn.Module):
+    """No pretraining at all: a thumbnail's pixels as features, to show that the answer is there."""
+
+    def __init__(self, side: int = 8) -> None:
+        super().__init__()
+        self.side, self.dim = side, 3 * side**2
+
+    def forward(self, images: Tensor) -> Tensor:
+        small = nn.functional.adaptive_avg_pool2d(images.float() / 255, self.side)
+        return small.flatten(1)  # (n, 3 * side ** 2)

@@ -1,0 +1,38 @@
+"""Training and test images that were prepared differently: strength of augmentation, resolution."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from labkit.augment import Augmentation, as_float
+
+SIZES = (16, 24, 32, 48, 64)
+STRENGTHS = (0.0, 1.0, 2.0, 4.0)
+
+
+def strength(amount: float) -> Augmentation:
+    """Turns, zoom, shift and colour jitter, `amount` times those of CLIP's pretraining here.
+
+    Raises ValueError when a field leaves its range.
+    """
+    return Augmentation(
+        rotate=10 * amount, zoom=0.2 * amount, shift=0.1 * amount,
+        color=min(0.2 * amount, 1.0), exact_color=False,
+    )  # fmt: skip
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Scale images (n, 3, h, w) to (n, 3, size, size), float in [0, 1], area-averaging to shrink.
+
+    Raises ValueError when `size` is less than 1.
+    """
+    if size < 1:
+        raise ValueError(f"size: got {size}, accepted: 1 or more")
+    images = as_float(images)
+    if size == images.shape[2] == images.shape[3]:
+        return images
+    smaller = size < images.shape[2]
+    options = {"antialias": True} if smaller else {}
+    resized = F.interpolate(images, (size, size), mode="bilinear", align_corners=False, **options)
+    return resized.clamp(0, 1)
