@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -105,11 +106,13 @@ def load(styles: Sequence[str] = STYLES, *, parts: Sequence[str] = PARTS, size: 
     check_styles(styles)
     check_choice("parts", parts, PARTS)
     check_choice("size", (size,), (32, 64))
-    with ThreadPoolExecutor() as pool:  # decoding releases the GIL
-        sheets = list(pool.map(lambda style: read_sheet(style, size), styles))
     keep = [[c.position for c in concepts() if c.part in parts and s in c.styles] for s in styles]
+    # Decoding releases the GIL. A sheet takes 100 MB meanwhile: so no more at once than cores.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        tiles = pool.map(lambda style, kept: read_sheet(style, size)[kept], styles, keep)
+        images = torch.cat([torch.from_numpy(kept) for kept in tiles])
     return Emoji(
-        torch.cat([torch.from_numpy(sheet[k]) for sheet, k in zip(sheets, keep, strict=True)]),
+        images,
         torch.tensor([position for k in keep for position in k], dtype=torch.int64),
         torch.tensor([STYLES.index(s) for s, k in zip(styles, keep, strict=True) for _ in k]),
     )

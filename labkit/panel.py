@@ -24,6 +24,7 @@ from anywidget import AnyWidget
 
 from labkit.canvas import Canvas, Place, png
 from labkit.controls import HERE, script, widget_for
+from labkit.lifetime import replace_earlier
 
 STALE = "Settings changed: press {} to update the picture."
 EMPTY = "Press {} to see the result."
@@ -129,6 +130,7 @@ class Panel(ipywidgets.VBox):
         self.picture.observe(self._reset_requested, "reset_request")
         self.picture.observe(self._screen_changed, "screen")
         self.picture.observe(self._clicked, "clicked")
+        replace_earlier(self)
         if initial is not None:
             self._guard(lambda: self._show(initial, self.values))
         elif label:
@@ -188,6 +190,13 @@ class Panel(ipywidgets.VBox):
         finally:
             self._quiet = False
         self._changed()
+
+    def let_go(self) -> None:
+        """Leave the browser, and forget the results, and what `compute` holds on to."""
+        for widget in (*self.controls.values(), self.picture, self):
+            widget.close()
+        self.controls, self.picture.frame, self.result = {}, b"", None
+        self.compute = self.describe = self.click = self.canvas = None
 
     def _clicked(self, _change) -> None:
         place = self.canvas.locate(*self.picture.clicked[1:])

@@ -21,6 +21,7 @@ from labkit import distortion, encoders, plots
 from labkit.controls import HERE, script
 from labkit.data import STYLES
 from labkit.distortion import SIDES, Scene, Setting
+from labkit.lifetime import replace_earlier
 from labkit.panel import heading
 from labkit.plots.distortion import CLASS_LOOKS, describe_frame, draw_distortion
 
@@ -63,7 +64,16 @@ class DistortionExplorer(ipywidgets.VBox):
         for control in self.controls.values():
             control.observe(self._changed, "value")
         self.stage.observe(self._reset, "reset_request")
+        replace_earlier(self)
         self._show(scene)
+
+    def let_go(self) -> None:
+        """Leave the browser, stop training, and forget encoder and frames."""
+        if self._task is not None:
+            self._task.cancel()
+        for widget in (*self.controls.values(), self.stage, self):
+            widget.close()
+        self.controls, self.stage.scene, self.scene, self.encoder = {}, {}, None, None
 
     @property
     def setting(self) -> Setting:
