@@ -35,7 +35,7 @@ def run(task: str, method: str, seed: int) -> list[Row]:
 
 CELLS = [
     {"task": task, "method": method, "seed": seed}
-    for task in JOBS
+    for task in dict.fromkeys(job.rates for job in JOBS.values())
     for seed in (100, 101)
     for method in RATES
 ]

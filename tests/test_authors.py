@@ -1,4 +1,4 @@
-"""Who drew it: styles as labels, concepts that never meet, and what a sweep measures of a network."""
+"""Who drew it: styles as labels, concepts that never meet; and what a sweep measures."""
 
 from __future__ import annotations
 
