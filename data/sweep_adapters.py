@@ -42,6 +42,8 @@ JOBS = {
 WIDTHS = {"adapters": (8, 32), "lora": (2, 8)}  # others: the width of adapters.METHODS
 FAMILIES = {"ffn-adapters": "adapters", "parallel-adapters": "adapters"}  # share their rates
 OLD_JOB_IMAGES = 600
+# what is taken out -> its blocks
+PRUNED = {str(block): (block,) for block in range(6)} | {"all": tuple(range(6))}
 
 
 def train(task: tasks.Task, method: adapters.Method, lr: float, seed: int, steps: int):
@@ -85,41 +87,50 @@ class OldJob:
         return f"{(nearest == self.emoji.concept).float().mean().item():.4f}"
 
 
+class Run:
+    """All methods on one task."""
+
+    def __init__(self, task: str, seed: int) -> None:
+        self.job, self.seed, self.rows = JOBS[task], seed, []
+        self.task, self.rates = self.job.make(seed), read_rows(RATES_TABLE)
+        self.encoder, self.old_job = encoders.load("clip-vit").image, OldJob()
+        self.measure = Yardstick(self.encoder, self.task)
+
+    def probe(self) -> None:
+        fit = transfer.linear_probe(self.encoder, self.task)
+        fit.model.encoder.requires_grad_(False)
+        self.write({"method": "probe", "width": 0, "pruned": "", "rate": fit.chosen}, fit)
+
+    def tune(self, method: str, width: int) -> None:
+        """Train one setting; from adapters of the default width, take blocks out afterwards."""
+        rate = best_rate(self.rates, self.job.rates, method)
+        chosen = replace(adapters.METHODS[method], width=width)
+        fit = train(self.task, chosen, rate, self.seed, self.job.steps)
+        shown = 0 if chosen.form == "none" else width
+        about = {"method": method, "width": shown, "pruned": "", "rate": rate}
+        self.write(about, fit)
+        if chosen == adapters.METHODS["adapters"]:
+            for pruned, blocks in PRUNED.items():
+                encoder = adapters.without(fit.model.encoder, blocks)
+                cut = transfer.Classifier(encoder, fit.model.head)
+                right = transfer.accuracy(cut, self.task.test)
+                self.rows.append({**about, "pruned": pruned, "id": f"{right:.4f}"})
+
+    def write(self, about: Row, fit: transfer.Fit) -> None:
+        size = {"parameters": adapters.count(fit.model)}
+        knows = {"old_job": self.old_job(fit.model.encoder)}
+        self.rows.append({**about, **size, **self.measure(fit), **knows})
+
+
 def run(task: str, seed: int) -> list[Row]:
     torch.set_num_threads(1)
-    job, rates = JOBS[task], read_rows(RATES_TABLE)
-    here = job.make(seed)
-    encoder, old_job = encoders.load("clip-vit").image, OldJob()
-    measure, rows = Yardstick(encoder, here), []
-
-    def write(method: str, width: int, rate: float, fit) -> None:
-        about = {"method": method, "width": width, "pruned": "", "rate": rate}
-        size = {"parameters": adapters.count(fit.model)}
-        rows.append({**about, **size, **measure(fit), "old_job": old_job(fit.model.encoder)})
-
-    def write_pruned(method: str, width: int, rate: float, fit) -> None:
-        """Its ID accuracy without the adapters of one block, then without all of them."""
-        for blocks in [(number,) for number in range(6)] + [tuple(range(6))]:
-            cut = transfer.Classifier(adapters.without(fit.model.encoder, blocks), fit.model.head)
-            name = "all" if len(blocks) > 1 else str(blocks[0])
-            about = {"method": method, "width": width, "pruned": name, "rate": rate}
-            rows.append({**about, "id": f"{transfer.accuracy(cut, here.test):.4f}"})
-
-    probe = transfer.linear_probe(encoder, here)
-    for parameter in probe.model.encoder.parameters():
-        parameter.requires_grad_(False)
-    write("probe", 0, probe.chosen, probe)
-    for method in adapters.METHODS:
-        if method == "probe":
-            continue
-        rate = best_rate(rates, job.rates, method)
-        plain = adapters.METHODS[method]
-        for width in WIDTHS.get(method, (plain.width,)):
-            fit = train(here, replace(plain, width=width), rate, seed, job.steps)
-            write(method, width if plain.form != "none" else 0, rate, fit)
-            if method == "adapters" and width == plain.width:
-                write_pruned(method, width, rate, fit)
-    return rows
+    here = Run(task, seed)
+    here.probe()
+    for method, plain in adapters.METHODS.items():
+        if method != "probe":
+            for width in WIDTHS.get(method, (plain.width,)):
+                here.tune(method, width)
+    return here.rows
 
 
 CELLS = [{"task": task, "seed": seed} for seed in range(5) for task in JOBS]

@@ -22,7 +22,8 @@ def tasks(rows: Rows) -> list[str]:
 
 def settings(rows: Rows) -> list[Setting]:
     """Every setting, by the number of parameters that train."""
-    size = {(row["method"], int(row["width"])): int(row["parameters"]) for row in rows}
+    whole = [row for row in rows if not row["pruned"]]
+    size = {(row["method"], int(row["width"])): int(row["parameters"]) for row in whole}
     return sorted(size, key=size.get)
 
 

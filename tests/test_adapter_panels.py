@@ -163,10 +163,12 @@ def test_the_calculator_follows_every_control() -> None:
 def row(task: str, setting: tuple, seed: int, right: float, pruned: str = "") -> dict[str, str]:
     method, width = setting
     values = {"id": right, "ood": right - 0.1, "moved_ood": 2.0, "old_job": right / 2}
-    size = {"probe": 10, "adapters": 100 * width, "fine-tuning": 10_000}[method]
+    if not pruned:
+        size = {"probe": 10, "adapters": 100 * width, "fine-tuning": 10_000}
+        values["parameters"] = size[method]
     return {
         "task": task, "seed": str(seed), "method": method, "width": str(width), "pruned": pruned,
-        "parameters": str(size), **{name: str(value) for name, value in values.items()},
+        **{name: str(value) for name, value in values.items()},
     }  # fmt: skip
 
 
@@ -231,7 +233,7 @@ def test_forgetting_and_pruning_are_drawn_and_told() -> None:
     ]  # fmt: skip
     assert "adapters 8 28%" in alt
     fig, ax = plots.figure()
-    plots.draw_pruning(ax, ROWS, ("adapters", 8), "Every block counts")
+    plots.draw_pruning(ax, ROWS, ("adapters", 8), ("one", "two"), "Every block counts")
     alt = plots.describe_pruning(ROWS, ("adapters", 8))
     plots.Picture(fig, alt)
     assert "one: blocks 0 to 5 +15.0" in alt and "all +25.0" in alt

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MultipleLocator
 
 from labkit import adapter_results as results
 from labkit.plots.style import INK, METHODS, Look, label_end, percent_axis, spread, style
@@ -38,7 +39,7 @@ def draw_frontier(axes: np.ndarray, rows, titles: Sequence[str]) -> None:
             ax.set_xscale("log")
             ax.set_xlim(900, 2.5e6)
             ax.minorticks_off()
-            percent_axis(ax, *ax.get_ylim())
+            _percent(ax)
             ax.grid(axis="y", color=INK, alpha=0.2)
             if not column:
                 ax.set_ylabel(f"accuracy {SIDES[side]}", fontsize=13)
@@ -61,6 +62,11 @@ def _draw_settings(ax: Axes, rows, task: str, side: str) -> None:
         if len(points) > 1:
             ax.plot(*np.transpose(points), "-" if side == "id" else "--", lw=1.2,
                     color=TUNED[method].color)  # fmt: skip
+
+
+def _percent(ax: Axes) -> None:
+    percent_axis(ax, *ax.get_ylim())
+    ax.yaxis.set_major_locator(MultipleLocator(0.05))
 
 
 def _legend(ax: Axes, columns: int = 4) -> None:
@@ -100,7 +106,7 @@ def draw_movement(axes: Sequence[Axes], rows, titles: Sequence[str]) -> None:
             ax.plot(
                 moved, mean, marker=look.marker, ls="none", color=look.color, ms=11, label=look.name
             )
-        percent_axis(ax, *ax.get_ylim())
+        _percent(ax)
         ax.set_title(title, fontsize=15)
         ax.set_xlabel("OOD features moved by", fontsize=13)
     axes[0].set_ylabel("accuracy out of distribution", fontsize=13)
@@ -155,22 +161,25 @@ BLOCKS = tuple("012345")
 
 
 @style()
-def draw_pruning(ax: Axes, rows, setting: results.Setting, title: str) -> None:
-    """Accuracy lost when one block's adapters are taken out after training, and when all are."""
-    names = results.tasks(rows)
-    styles = ("-", "--", ":")
-    ends = []
-    for number, (task, dashes) in enumerate(zip(names, styles, strict=False)):
+def draw_pruning(
+    ax: Axes, rows, setting: results.Setting, names: Sequence[str], title: str
+) -> None:
+    """Accuracy lost when one block's adapters are taken out after training, and when all are.
+
+    names: of the tasks, in short.
+    """
+    ends, dashes = [], ("-", "--", ":")
+    for number, task in enumerate(results.tasks(rows)):
         found = np.array([results.lost(rows, task, setting, p) for p in (*BLOCKS, "all")])
-        x = np.arange(len(BLOCKS)) + 0.07 * (number - 1)
-        ax.vlines([*x, 6.5], found[:, 1], found[:, 2], color=_GREEN, lw=2, alpha=0.5)
-        ax.plot(x, found[:-1, 0], dashes, color=_GREEN, marker="o")
-        ax.plot(6.5, found[-1, 0], "o", color=_GREEN)
+        x = np.array([*range(len(BLOCKS)), 6.5]) + 0.09 * (number - 1)
+        ax.vlines(x, found[:, 1], found[:, 2], color=_GREEN, lw=2, alpha=0.5)
+        ax.plot(x[:-1], found[:-1, 0], dashes[number % 3], color=_GREEN, marker="o")
+        ax.plot(x[-1], found[-1, 0], "o", color=_GREEN)
         ends.append(found[-1, 0])
     ax.axhline(0, color=INK, lw=1)
     low, high = ax.get_ylim()
     for name, y in zip(names, spread(ends, 0.09 * (high - low)), strict=True):
-        label_end(ax, 6.5, y, name, _GREEN)
+        label_end(ax, 6.7, y, name, _GREEN)
     ax.set_xticks([*range(len(BLOCKS)), 6.5], [*BLOCKS, "all"])
     ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
     ax.set(xlabel="block that lost its adapters", ylabel="points of ID accuracy lost", title=title)
