@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 import ipywidgets
@@ -125,16 +126,15 @@ class Live(NamedTuple):
 
 
 def compute_live(
-    encoder: torch.nn.Module, task: tasks.Task, method: adapters.Method, lr: float, seed: int,
-    progress=None,
+    encoder: torch.nn.Module, task: tasks.Task, probe: transfer.Moment, method: adapters.Method,
+    lr: float, seed: int, progress=None,
 ) -> Live:  # fmt: skip
-    """Train what `method` inserts on the task, and probe the encoder as it is."""
+    """Train what `method` inserts on the task, beside what a probe of the encoder reaches."""
     generator = torch.Generator().manual_seed(seed)
     model = transfer.new_classifier(encoder, len(task.classes), generator)
     adapters.insert(model.encoder, method, generator)
     schedule = transfer.Schedule(LIVE_STEPS, optimizer="adam", record_every=LIVE_STEPS // 3)
     fit = transfer.fit(model, task, lr, generator, schedule, progress)
-    probe = transfer.moment(0, transfer.linear_probe(encoder, task).model, task)
     return Live(fit.history, probe, method, lr, adapters.count(model), task.chance)
 
 
@@ -165,12 +165,16 @@ def describe_live(result: Live) -> str:
 def train_adapters(encoder: torch.nn.Module, task: tasks.Task) -> Panel:
     """Choose width, placement, blocks and learning rate; train in seconds."""
 
+    @cache
+    def probe() -> transfer.Moment:
+        return transfer.moment(0, transfer.linear_probe(encoder, task).model, task)
+
     def compute(width, placement, blocks, lr, seed, progress) -> Live:
         form, places = placement
         method = adapters.Method(
             form, width, places, blocks, "nothing" if form == "lora" else "norms"
         )
-        return compute_live(encoder, task, method, lr, seed, progress)
+        return compute_live(encoder, task, probe(), method, lr, seed, progress)
 
     return panel(
         compute,
@@ -183,7 +187,7 @@ def train_adapters(encoder: torch.nn.Module, task: tasks.Task) -> Panel:
         placement=ipywidgets.Dropdown(options=PLACEMENTS, description="Placement"),
         blocks=ipywidgets.Dropdown(options=BLOCKS, description="Blocks"),
         lr=ipywidgets.Dropdown(
-            options=[0.0005, 0.002, 0.006, 0.02, 0.06], value=0.006, description="Learning rate"
+            options=[0.0005, 0.002, 0.006, 0.02, 0.06], value=0.02, description="Learning rate"
         ),
         seed=ipywidgets.IntSlider(0, 0, 9, description="Seed"),
     )
