@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -79,16 +79,20 @@ def _legend(ax: Axes, columns: int = 4) -> None:
 
 def describe_frontier(rows) -> str:
     """The alternative text of `draw_frontier`."""
-    parts = []
-    for task in results.tasks(rows):
-        one = [
-            f"{name_of(s)} ({results.parameters(rows, task, s):,}) "
-            f"{results.scores(rows, task, s, 'id').mean():.0%} and "
-            f"{results.scores(rows, task, s, 'ood').mean():.0%}"
-            for s in results.settings(rows)
-        ]
-        parts.append(f"{task}: {', '.join(one)}")
-    return f"ID and OOD accuracy by method (trained parameters). {'; '.join(parts)}."
+
+    def say(task: str, setting: results.Setting) -> str:
+        size = results.parameters(rows, task, setting)
+        id_, ood = (results.scores(rows, task, setting, side).mean() for side in SIDES)
+        return f"{name_of(setting)} ({size:,}) {id_:.0%} and {ood:.0%}"
+
+    return f"ID and OOD accuracy by method (trained parameters). {_by_task(rows, say)}."
+
+
+def _by_task(rows, say: Callable[[str, results.Setting], str]) -> str:
+    """What `say(task, setting)` says of every setting, task by task."""
+    found = results.settings(rows)
+    parts = (f"{t}: {', '.join(say(t, s) for s in found)}" for t in results.tasks(rows))
+    return "; ".join(parts)
 
 
 # ------------------------------------------------ movement, forgetting, pruning
@@ -115,15 +119,12 @@ def draw_movement(axes: Sequence[Axes], rows, titles: Sequence[str]) -> None:
 
 def describe_movement(rows) -> str:
     """The alternative text of `draw_movement`."""
-    parts = []
-    for task in results.tasks(rows):
-        one = [
-            f"{name_of(s)} moved {results.scores(rows, task, s, 'moved_ood').mean():.1f}, "
-            f"{results.scores(rows, task, s, 'ood').mean():.0%}"
-            for s in results.settings(rows)
-        ]
-        parts.append(f"{task}: {', '.join(one)}")
-    return f"How far OOD features moved, and OOD accuracy. {'; '.join(parts)}."
+
+    def say(task: str, setting: results.Setting) -> str:
+        moved, ood = (results.scores(rows, task, setting, c).mean() for c in ("moved_ood", "ood"))
+        return f"{name_of(setting)} moved {moved:.1f}, {ood:.0%}"
+
+    return f"How far OOD features moved, and OOD accuracy. {_by_task(rows, say)}."
 
 
 @style()
