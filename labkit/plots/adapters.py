@@ -66,7 +66,7 @@ def _draw_settings(ax: Axes, rows, task: str, side: str) -> None:
 
 def _percent(ax: Axes) -> None:
     percent_axis(ax, *ax.get_ylim())
-    ax.yaxis.set_major_locator(MultipleLocator(0.05))
+    ax.yaxis.set_major_locator(MultipleLocator(0.02))
 
 
 def _legend(ax: Axes, columns: int = 4) -> None:
@@ -180,7 +180,7 @@ def draw_pruning(
     ax.axhline(0, color=INK, lw=1)
     low, high = ax.get_ylim()
     for name, y in zip(names, spread(ends, 0.09 * (high - low)), strict=True):
-        label_end(ax, 6.7, y, name, _GREEN)
+        label_end(ax, ax.get_xlim()[1], y, name, _GREEN)
     ax.set_xticks([*range(len(BLOCKS)), 6.5], [*BLOCKS, "all"])
     ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
     ax.set(xlabel="block that lost its adapters", ylabel="points of ID accuracy lost", title=title)

@@ -84,17 +84,22 @@ HEIGHTS = {"ViT": (1, 1e4), "BERT-large": (300, 3e6)}  # megabytes; a change red
 @style()
 def draw_storage(ax: Axes, result) -> None:
     """Megabytes against the number of tasks, both on log axes; dots at the chosen number."""
+    ax.set(xlim=(1, 1000), ylim=HEIGHTS[result.where[0].name])  # first: no limits to be guessed
+    ax.set(xscale="log", yscale="log")
     at = np.unique(np.geomspace(1, 1000, 31).round().astype(int))
-    ends = []
-    for method in storage.METHODS:
-        color = METHODS[method].color
-        cost = [storage.megabytes(method, *result.where, n, result.precision) for n in at.tolist()]
-        ax.plot(at, cost, color=color)
-        ax.plot(result.tasks, result.megabytes[method], "o", color=color, ms=10)
-        ends.append(np.log10(cost[-1]))
+    colors = [METHODS[method].color for method in storage.METHODS]
+    costs = np.array(
+        [
+            [storage.megabytes(method, *result.where, n, result.precision) for n in at.tolist()]
+            for method in storage.METHODS
+        ]
+    )  # (methods, numbers of tasks)
+    curves = [np.column_stack([at, cost]) for cost in costs]
+    ax.add_collection(LineCollection(curves, colors=colors, lw=2.5), autolim=False)
+    now = list(result.megabytes.values())
+    ax.scatter([result.tasks] * len(now), now, s=100, c=colors, zorder=3, clip_on=False)
     ax.axvline(result.tasks, color=INK, lw=1, ls=":")
-    ax.set(xscale="log", yscale="log", xlim=(1, 1000), ylim=HEIGHTS[result.where[0].name])
-    for method, y in zip(storage.METHODS, spread(ends, 0.32), strict=True):
+    for method, y in zip(storage.METHODS, spread(np.log10(costs[:, -1]), 0.32), strict=True):
         label_end(ax, 1000, 10**y, METHODS[method].name, METHODS[method].color)
     ax.set(xlabel="number of tasks", ylabel="megabytes in all")
     for axis, ticks in ((ax.xaxis, TICKS[:4]), (ax.yaxis, TICKS)):
