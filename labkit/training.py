@@ -90,8 +90,7 @@ Progress = Callable[[float, str], None]  # (share done, what is going on); a pan
 class Schedule:
     """How `fit` trains: SGD with momentum and a cosine to zero, as Kumar et al. fine-tune.
 
-    Adam (without weight decay) is for what starts at zero, such as adapters and LoRA, where the
-    first gradients are far smaller than they should be for SGD.
+    Adam (without weight decay) is what adapters and LoRA are trained with in their papers.
     """
 
     steps: int = 60
