@@ -100,10 +100,10 @@ def transformer_block() -> Panel:
 
 LIVE_STEPS = 60
 PLACEMENTS = {
-    "after attention and FFN (Houlsby)": ("serial", adapters.PLACES),
+    "after both (Houlsby)": ("serial", adapters.PLACES),
     "after the FFN only": ("serial", ("feed_forward",)),
-    "beside attention and FFN": ("parallel", adapters.PLACES),
-    "LoRA on queries and values": ("lora", adapters.PLACES),
+    "beside both (parallel)": ("parallel", adapters.PLACES),
+    "LoRA: queries, values": ("lora", adapters.PLACES),
 }
 BLOCKS = {
     "all six": (0, 1, 2, 3, 4, 5),
