@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from labkit import storage
@@ -36,12 +35,15 @@ def draw_block(ax: Axes, result) -> None:
     row = [part for part in shown if part not in result.beside]
     ax.add_collection(LineCollection(_wires(row, result.beside), colors=INK, lw=1.5, zorder=1))
     ax.plot(SUMS, [0, 0], "+", color=INK, ms=11, mew=2.5)
-    for part in shown:
-        x, label = PARTS[LAYER[part] if part in result.beside else part][0], PARTS[part][1]
-        y = ABOVE if part in result.beside else 0
-        _draw_part(ax, x, y, label, result.trains[part], look.color)
-    ax.add_patch(FancyBboxPatch((1.2, -1.05), 8.6, 2.75, boxstyle="round,pad=0.05", fc="none",
-                                ec=INK, lw=1, ls=":"))  # fmt: skip
+    places = [
+        (PARTS[LAYER[part]][0], ABOVE) if part in result.beside else (PARTS[part][0], 0)
+        for part in shown
+    ]
+    _draw_boxes(ax, places, [look.color if result.trains[part] else "none" for part in shown])
+    for part, (x, y) in zip(shown, places, strict=True):
+        _name_box(ax, x, y, PARTS[part][1], result.trains[part])
+    frame = [[(1.15, -1.1), (9.85, -1.1), (9.85, 1.75), (1.15, 1.75), (1.15, -1.1)]]
+    ax.add_collection(LineCollection(frame, colors=INK, lw=1, ls=":"))
     ax.text(9.75, 1.65, f"× {result.depth} blocks", ha="right", va="top", fontsize=12)
     ax.set(xlim=(-0.1, 12.4), ylim=(-1.2, 1.85))
     ax.axis("off")
@@ -67,14 +69,21 @@ def _wires(row: list[str], beside: tuple[str, ...]) -> list:
     return wires
 
 
-def _draw_part(ax: Axes, x: float, y: float, label: str, count: int, color: str) -> None:
-    """A box; one that trains is filled, and says with how many numbers."""
-    face, edge, ink = (color, color, "w") if count else ("none", INK, INK)
-    ax.add_patch(FancyBboxPatch((x - 0.48, y - 0.36), 0.96, 0.72, boxstyle="round,pad=0.05",
-                                fc=face, ec=edge, lw=1.5, zorder=3))  # fmt: skip
+def _draw_boxes(ax: Axes, places: list[tuple[float, float]], colors: list[str]) -> None:
+    """All boxes at once; one that trains is filled."""
+    corners = np.array([(-1, -0.78), (1, -0.78), (1, 0.78), (-1, 0.78)]) * HALF
+    edges = [INK if color == "none" else color for color in colors]
+    ax.add_collection(
+        PolyCollection([corners + place for place in places], facecolors=colors, edgecolors=edges,
+                       lw=1.5, joinstyle="round", zorder=3)
+    )  # fmt: skip
+
+
+def _name_box(ax: Axes, x: float, y: float, label: str, count: int) -> None:
+    """What a box is, and with how many numbers it trains."""
     ax.text(x, y, f"{label}\n{count:,}" if count else label, ha="center", va="center",
-            fontsize=11, color=ink, zorder=5, fontweight="bold" if count else "normal",
-            clip_on=True)  # fmt: skip
+            fontsize=11, color="w" if count else INK, zorder=5,
+            fontweight="bold" if count else "normal", clip_on=True)  # fmt: skip
 
 
 TICKS = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
