@@ -16,11 +16,11 @@ from contextlib import suppress
 from functools import partial
 from itertools import product
 
-import numpy as np
 import torch
 
-from labkit import data, encoders, evaluate, tasks, transfer
+from labkit import data, encoders, tasks, transfer
 from labkit.sweep import Row, command_line
+from labkit.yardstick import Yardstick
 
 SEEDS = range(10)
 STEPS = 80  # of 32 images, for every method but scratch, which gets twice as many
@@ -55,7 +55,7 @@ class Run:
         self.task, self.seed = make_task(shift, seed), seed
         self.encoder = encoders.load(SHIFTS[shift][0]).image
         self.probe = transfer.linear_probe(self.encoder, self.task)
-        self.start = self.features(self.encoder)
+        self.measure = Yardstick(self.encoder, self.task)
 
     def generator(self) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed)
@@ -98,28 +98,6 @@ class Run:
     def surgical(self, stage: str, lr: float) -> transfer.Fit:
         model = transfer.train_only(copy.deepcopy(self.probe.model), stage)
         return transfer.fit(model, self.task, lr, self.generator(), self.schedule(freeze_norm=True))
-
-    def features(self, encoder: torch.nn.Module) -> dict[str, torch.Tensor]:
-        tests = {"id": self.task.test, **self.task.ood}
-        return {name: transfer.features(encoder, test.images) for name, test in tests.items()}
-
-    def measure(self, fit: transfer.Fit) -> Row:
-        """Accuracies, and how far the test images' features have moved, averaged over OOD tests."""
-        found = self.features(fit.model.encoder)
-        labels = {"id": self.task.test.labels} | {n: t.labels for n, t in self.task.ood.items()}
-        with torch.no_grad():
-            right = {
-                name: (fit.model.head(x).argmax(dim=1) == labels[name]).float().mean().item()
-                for name, x in found.items()
-            }
-        moved = {name: evaluate.movement(self.start[name], x).mean for name, x in found.items()}
-        return {
-            "validation": f"{fit.validation:.4f}",
-            "id": f"{right.pop('id'):.4f}",
-            "ood": f"{np.mean(list(right.values())):.4f}",
-            "moved_id": f"{moved.pop('id'):.4g}",
-            "moved_ood": f"{np.mean(list(moved.values())):.4g}",
-        }
 
 
 def converged(tries: dict[str, Callable[[], transfer.Fit]]) -> dict[str, transfer.Fit]:

@@ -207,12 +207,18 @@ def build(config: dict) -> Clip | SimCLR | Supervised:
 def save(model: nn.Module, config: dict, path: Path) -> None:
     """Write weights in half precision and `config` to a safetensors file; all of it or nothing."""
     halves = {
-        name: (value.half() if value.is_floating_point() else value).contiguous()
+        name: value.half() if value.is_floating_point() else value
         for name, value in model.state_dict().items()
     }
+    write_tensors(halves, config, path)
+
+
+def write_tensors(tensors: dict[str, Tensor], config: dict, path: Path) -> None:
+    """Write tensors and what they are (`config`) to a safetensors file; all of it or nothing."""
+    whole = {name: value.detach().contiguous() for name, value in tensors.items()}
     temporary = path.with_suffix(".tmp")
     try:
-        save_file(halves, temporary, metadata={"config": json.dumps(config)})
+        save_file(whole, temporary, metadata={"config": json.dumps(config)})
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

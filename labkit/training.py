@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
 
 from labkit.augment import Augmentation
+from labkit.data import check_choice
 from labkit.tasks import Examples, Task
 
 NO_AUGMENTATION = Augmentation()
@@ -87,11 +88,15 @@ Progress = Callable[[float, str], None]  # (share done, what is going on); a pan
 
 @dataclass(frozen=True)
 class Schedule:
-    """How `fit` trains: SGD with momentum and a cosine to zero, as Kumar et al. fine-tune."""
+    """How `fit` trains: SGD with momentum and a cosine to zero, as Kumar et al. fine-tune.
+
+    Adam (without weight decay) is what adapters and LoRA are trained with in their papers.
+    """
 
     steps: int = 60
     batch: int = 32
-    momentum: float = 0.9
+    optimizer: str = "sgd"  # or "adam"
+    momentum: float = 0.9  # of SGD
     augmentation: Augmentation = NO_AUGMENTATION
     freeze_norm: bool = False  # keep BatchNorm's pretrained statistics and use them in training
     record_every: int = 10  # steps between two records of the accuracies; 0 for none
@@ -102,6 +107,7 @@ class Schedule:
                 "schedule: steps and batch must be at least 1 and record_every at least 0, got "
                 f"{self.steps}, {self.batch} and {self.record_every}"
             )
+        check_choice("optimizer", (self.optimizer,), ("sgd", "adam"))
 
 
 def train(
@@ -121,9 +127,11 @@ def train(
     if not lr > 0:
         raise ValueError(f"lr: got {lr}, accepted: a number above 0")
     check_task(task)
-    optimizer = torch.optim.SGD(
-        [p for p in model.parameters() if p.requires_grad], lr=lr, momentum=schedule.momentum
-    )
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if schedule.optimizer == "adam":
+        optimizer = torch.optim.Adam(trained, lr=lr)
+    else:
+        optimizer = torch.optim.SGD(trained, lr=lr, momentum=schedule.momentum)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
     batches = _batches(len(task.train.labels), schedule, generator)
     for step in range(schedule.steps):

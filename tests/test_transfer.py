@@ -205,6 +205,19 @@ def test_one_step_is_stochastic_gradient_descent(encoder) -> None:
         assert torch.allclose(new, old - 0.1 * old.grad, atol=1e-5)
 
 
+def test_one_step_of_adam_moves_each_weight_by_the_rate_against_its_gradient(encoder) -> None:
+    """Its first step is lr * gradient / |gradient| (Kingma & Ba 2015, up to epsilon)."""
+    model = transfer.new_classifier(encoder, 3, generator()).train()
+    start = copy.deepcopy(model)
+    nn.functional.cross_entropy(start(TASK.train.images), TASK.train.labels).backward()
+    schedule = Schedule(steps=1, batch=24, optimizer="adam", record_every=0)
+    fit(model, TASK, 0.1, generator(), schedule)
+    for new, old in zip(model.parameters(), start.parameters(), strict=True):
+        clear = old.grad.abs() > 1e-4
+        expected = (old - 0.1 * old.grad.sign())[clear]
+        assert torch.allclose(new[clear], expected, atol=1e-4)
+
+
 def test_training_learns_the_task(encoder) -> None:
     model = transfer.new_classifier(encoder, 3, generator())
     before = transfer.accuracy(model, TASK.validation)
@@ -305,6 +318,11 @@ def test_a_task_of_one_class_is_refused_by_every_recipe(encoder) -> None:
 def test_impossible_schedules_are_refused(field) -> None:
     with pytest.raises(ValueError, match="schedule: steps and batch"):
         Schedule(**field)
+
+
+def test_an_unknown_optimizer_is_refused() -> None:
+    with pytest.raises(ValueError, match="optimizer: got .*accepted: sgd, adam"):
+        Schedule(optimizer="lion")
 
 
 # Fine-tuning and training from scratch

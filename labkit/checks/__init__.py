@@ -1,5 +1,6 @@
 """Exercise checkers, one module per notebook: they hint, and never raise."""
 
+from labkit.checks.adapters import bottleneck, count_adapters, lora, merge, what_trains
 from labkit.checks.contrastive import (
     contrastive_loss,
     false_negative_share,

@@ -3,6 +3,21 @@
 Each panel is three pure functions (compute, draw, describe) and a line that wires them together.
 """
 
+from labkit.explorers.adapters import (
+    Block,
+    Live,
+    Storage,
+    compute_block,
+    compute_live,
+    compute_storage,
+    describe_block,
+    describe_live,
+    describe_storage,
+    draw_live,
+    storage_calculator,
+    train_adapters,
+    transformer_block,
+)
 from labkit.explorers.contrastive import (
     TEMPERATURES,
     Crowd,

@@ -1,5 +1,17 @@
 """Every figure of the lab: one style, and `draw_*(ax, result)` functions that only draw."""
 
+from labkit.plots.adapters import (
+    TUNED,
+    describe_forgetting,
+    describe_frontier,
+    describe_movement,
+    describe_pruning,
+    draw_forgetting,
+    draw_frontier,
+    draw_movement,
+    draw_pruning,
+    name_of,
+)
 from labkit.plots.contrastive import (
     describe_styles,
     draw_geometry,
@@ -92,3 +104,4 @@ from labkit.plots.style import (
     style,
 )
 from labkit.plots.theory import draw_crossover, draw_losses
+from labkit.plots.transformer import PARTS, draw_block, draw_storage, size

@@ -84,7 +84,16 @@ def draw_guesses(ax: Axes, guesses: dict[str, float], shots: float) -> None:
     """The reader's guesses, as large open markers."""
     for method, accuracy in guesses.items():
         look = METHODS[method]
-        ax.plot(shots, accuracy, look.marker, color=look.color, mfc="none", mew=2.5, markersize=16)
+        ax.plot(
+            shots,
+            accuracy,
+            marker=look.marker,
+            ls="none",
+            color=look.color,
+            mfc="none",
+            mew=2.5,
+            markersize=16,
+        )
 
 
 def describe_shots(curves: Sequence[ShotsCurve]) -> str:

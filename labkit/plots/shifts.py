@@ -28,7 +28,7 @@ def draw_shifts(axes: Sequence[Axes], rows, methods: Sequence[str]) -> None:
             y = np.arange(len(shifts)) + offset
             mean, low, high = np.array(found).T
             ax.hlines(y, low, high, color=look.color, lw=2.5)
-            ax.plot(mean, y, look.marker, color=look.color, ms=9, label=look.name)
+            ax.plot(mean, y, marker=look.marker, ls="none", color=look.color, ms=9, label=look.name)
         ax.set_yticks(range(len(shifts)), shifts if score == "id" else [""] * len(shifts))
         ax.invert_yaxis()
         ax.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")

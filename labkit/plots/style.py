@@ -48,6 +48,10 @@ METHODS = {
     "reptile": Look("Reptile", "#62920c", ">"),
     "prototypes": Look("prototypes", "#bf2654", "d"),
     "joint": Look("joint training", "#a8879d", "8"),
+    "adapters": Look("adapters", "#6e9d5d", "$\\mathbf{A}$"),
+    "lora": Look("LoRA", "#936ffd", "$\\mathbf{L}$"),
+    "bitfit": Look("BitFit", "#b67fc3", "$\\mathbf{B}$"),
+    "norms": Look("layer norms", "#116e7b", "$\\mathbf{N}$"),
 }
 
 RC = {

@@ -1,0 +1,75 @@
+"""Read notebook 04's table (data/sweeps/adapters.csv): scores by task and setting, paired by seed.
+
+A *setting* is a method with its width: ("adapters", 8). Methods without one have width 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from labkit.evaluate import Interval, mean_interval, paired_difference
+
+Rows = Sequence[dict[str, str]]
+Setting = tuple[str, int]
+
+
+def tasks(rows: Rows) -> list[str]:
+    """The tasks of a table, in order of appearance."""
+    return list(dict.fromkeys(row["task"] for row in rows))
+
+
+def settings(rows: Rows) -> list[Setting]:
+    """Every setting, by the number of parameters that train."""
+    whole = [row for row in rows if not row["pruned"]]
+    size = {(row["method"], int(row["width"])): int(row["parameters"]) for row in whole}
+    return sorted(size, key=size.get)
+
+
+def scores(
+    rows: Rows, task: str | Sequence[str], setting: Setting, score: str, pruned: str = ""
+) -> np.ndarray:
+    """One column of one setting, by seed; several tasks are averaged seed by seed.
+
+    pruned: the block that lost its adapters after training, "all" of them, or "" for none. Raises
+    ValueError for what has no rows, or tasks whose seeds are not the same.
+    """
+    method, width = setting
+    names = [task] if isinstance(task, str) else list(task)
+    found = []
+    for name in names:
+        wanted = (name, method, str(width), pruned)
+        cell = {
+            int(row["seed"]): float(row[score])
+            for row in rows
+            if (row["task"], row["method"], row["width"], row["pruned"]) == wanted
+        }
+        if not cell or (found and set(cell) != set(found[0])):
+            raise ValueError(f"task, setting: {wanted} has seeds {sorted(cell)}")
+        found.append(cell)
+    return np.array([np.mean([cell[seed] for cell in found]) for seed in sorted(found[0])])
+
+
+def lead(
+    rows: Rows, task: str | Sequence[str], setting: Setting, other: Setting, score: str
+) -> Interval:
+    """How far `setting` is ahead of `other`, paired by seed."""
+    ours, theirs = (scores(rows, task, s, score) for s in (setting, other))
+    return paired_difference(ours, theirs)
+
+
+def lost(rows: Rows, task: str, setting: Setting, pruned: str) -> Interval:
+    """The ID accuracy lost by taking adapters out of a block, or of "all", without training."""
+    whole, cut = (scores(rows, task, setting, "id", p) for p in ("", pruned))
+    return paired_difference(whole, cut)
+
+
+def parameters(rows: Rows, task: str, setting: Setting) -> int:
+    """How many numbers train for one task, its head included."""
+    return int(scores(rows, task, setting, "parameters")[0])
+
+
+def interval(rows: Rows, task: str | Sequence[str], setting: Setting, score: str) -> Interval:
+    """The mean of one score over seeds, with its interval."""
+    return mean_interval(scores(rows, task, setting, score))

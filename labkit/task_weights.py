@@ -1,0 +1,94 @@
+"""What one task adds to a shared backbone: its adapters, norms and head, as a small file.
+
+weights = extract(model)          # all that trained, nothing else
+save(weights, path); read(path)   # kilobytes
+model = attach(backbone, weights) # the backbone now does this task; attach another to switch
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Generator, Tensor, nn
+
+from labkit.adapters import Method, insert, inserted, remove, trained
+from labkit.encoders import VisionTransformer, write_tensors
+from labkit.training import Classifier
+
+
+class TaskWeights(NamedTuple):
+    """Everything that one task needs beside the backbone."""
+
+    method: Method
+    tensors: dict[str, Tensor]  # "encoder.blocks.0...", "head.weight", "head.bias"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values())
+
+
+def extract(model: Classifier) -> TaskWeights:
+    """Copy what trained out of a classifier. Raises ValueError when nothing is inserted in it."""
+    change = inserted(model.encoder)
+    if change is None:
+        raise ValueError("model: its encoder has nothing inserted (labkit.adapters.insert)")
+    tensors = {name: p.detach().clone() for name, p in trained(model).items()}
+    return TaskWeights(change.method, tensors)
+
+
+def attach(encoder: VisionTransformer, weights: TaskWeights) -> Classifier:
+    """Make `encoder` do this task (in place), instead of the one attached before.
+
+    The backbone is not copied: only this task's tensors are. Raises ValueError, naming the tensor,
+    when they do not fit this encoder; then nothing is attached.
+    """
+    if inserted(encoder) is not None:
+        remove(encoder)
+    head = weights.tensors.get("head.weight")
+    if head is None or head.ndim != 2:
+        raise ValueError("weights: 'head.weight' is missing, accepted: (classes, dim)")
+    model = Classifier(encoder, nn.Linear(encoder.dim, len(head)).to(head.device))
+    insert(encoder, weights.method, Generator().manual_seed(0))  # values follow below
+    try:
+        _copy_into(trained(model), weights.tensors)
+    except ValueError:
+        remove(encoder)
+        raise
+    return model.eval()
+
+
+@torch.no_grad()
+def _copy_into(places: dict[str, nn.Parameter], tensors: dict[str, Tensor]) -> None:
+    odd = sorted(set(places) ^ set(tensors))
+    if odd:
+        side = "missing" if odd[0] in places else "unknown here"
+        raise ValueError(f"weights: {odd[0]!r} is {side} (and {len(odd) - 1} more)")
+    for name, place in places.items():
+        if tensors[name].shape != place.shape:
+            given, accepted = tuple(tensors[name].shape), tuple(place.shape)
+            raise ValueError(f"weights: {name!r} has shape {given}, accepted: {accepted}")
+    for name, place in places.items():
+        place.copy_(tensors[name])
+
+
+def save(weights: TaskWeights, path: Path) -> None:
+    """Write a task's weights to a safetensors file; all of it or nothing."""
+    write_tensors(weights.tensors, asdict(weights.method), Path(path))
+
+
+def read(path: Path) -> TaskWeights:
+    """Read what `save` wrote. Raises ValueError, naming the file, for something else."""
+    try:
+        with safe_open(path, "pt") as file:
+            method = json.loads((file.metadata() or {})["config"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        lists = {name: tuple(x) if isinstance(x, list) else x for name, x in method.items()}
+        return TaskWeights(Method(**lists), tensors)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"path: {path} holds no task's weights ({error})") from error

@@ -1,0 +1,171 @@
+"""The checks of notebook 04: right answers pass, the usual mistakes are recognised."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from labkit import adapters, checks
+
+
+def make(forward, std: float = 1e-3, bias: float = 0.0, down=None) -> type[nn.Module]:
+    """A bottleneck class with this forward(x, down, up), and one thing that may be odd."""
+
+    class Yours(nn.Module):
+        def __init__(self, dim: int, width: int) -> None:
+            super().__init__()
+            self.down = nn.Linear(dim, width) if down is None else down(dim, width)
+            self.up = nn.Linear(width, dim)
+            for parameter in self.parameters():
+                nn.init.constant_(parameter, bias) if parameter.ndim == 1 else nn.init.normal_(
+                    parameter, std=std
+                )
+
+        def forward(self, x):
+            return forward(x, self.down, self.up)
+
+    return Yours
+
+
+def right(x, down, up):
+    return x + up(F.gelu(down(x)))
+
+
+def tanh_gelu(x, down, up):
+    return x + up(F.gelu(down(x), approximate="tanh"))
+
+
+@pytest.mark.parametrize("answer", [adapters.Bottleneck, make(right), make(tanh_gelu)],
+                         ids=["labkit", "plain", "tanh"])  # fmt: skip
+def test_a_right_bottleneck_passes(answer) -> None:
+    assert checks.bottleneck(answer)
+
+
+MISTAKES = {
+    "no linear layer `self.down`": lambda dim, width: nn.Identity(),
+    "the weight of `down` is": make(right, down=lambda d, w: nn.Linear(w, d)),
+    "your output is almost 0": make(lambda x, down, up: up(F.gelu(down(x)))),
+    "differs from x by": make(right, std=0.3),
+    "nothing ever trains": make(right, std=0.0),
+    "your biases do not start at 0": make(lambda x, d, u: x, bias=0.5),
+    "yours starts": make(lambda x, down, up: x - up(F.gelu(down(x)))),
+    "no nonlinearity": make(lambda x, down, up: x + up(down(x))),
+    "ReLU": make(lambda x, down, up: x + up(F.relu(down(x)))),
+    "applies GELU after `up`": make(lambda x, down, up: x + F.gelu(up(down(x)))),
+    "your output is (4, 5, 3)": make(lambda x, down, up: down(x)),
+    "your output is NoneType": make(lambda x, down, up: None),
+}
+
+
+@pytest.mark.parametrize("hint", MISTAKES)
+def test_bottleneck_recognises(hint: str) -> None:
+    outcome = checks.bottleneck(MISTAKES[hint])
+    assert not outcome and hint in outcome.message
+
+
+def right_names(name: str) -> bool:
+    return ".adapter." in name or "norm" in name or name.startswith("head")
+
+
+NAMES = {
+    "returns nothing": lambda name: None,
+    "layer norms": lambda name: ".adapter." in name or name.startswith("head"),
+    "Everything inside an adapter": lambda name: "norm" in name or name.startswith("head"),
+    "head of its own": lambda name: ".adapter." in name or "norm" in name,
+    "FFN has layers called": lambda name: right_names(name) or "up" in name or "down" in name,
+    "Only adapters, layer norms": lambda name: True,
+}
+
+
+def test_what_trains_passes() -> None:
+    assert checks.what_trains(right_names)
+
+
+@pytest.mark.parametrize("hint", NAMES)
+def test_what_trains_recognises(hint: str) -> None:
+    outcome = checks.what_trains(NAMES[hint])
+    assert not outcome and hint in outcome.message
+
+
+def right_lora(x, W, b, A, B, alpha):
+    return x @ W.T + b + alpha / len(A) * x @ A.T @ B.T
+
+
+LORA = {
+    "returns nothing": lambda *_: None,
+    "the frozen layer alone": lambda x, W, b, A, B, alpha: x @ W.T + b,
+    "factor alpha / rank is missing": lambda x, W, b, A, B, a: x @ W.T + b + x @ A.T @ B.T,
+    "Your factor is alpha": lambda x, W, b, A, B, a: x @ W.T + b + a * x @ A.T @ B.T,
+    "bias b is missing": lambda x, W, b, A, B, a: x @ W.T + a / len(A) * x @ A.T @ B.T,
+    "the low-rank path alone": lambda x, W, b, A, B, a: a / len(A) * x @ A.T @ B.T,
+    "yours is (5, 6), expected (5, 4)": lambda x, *_: x,
+    "raised RuntimeError": lambda x, W, b, A, B, a: x @ W,
+}
+
+
+def test_lora_passes() -> None:
+    assert checks.lora(right_lora)
+
+
+@pytest.mark.parametrize("hint", LORA)
+def test_lora_recognises(hint: str) -> None:
+    outcome = checks.lora(LORA[hint])
+    assert not outcome and hint in outcome.message
+
+
+MERGE = {
+    "returns nothing": lambda *_: None,
+    "W alone": lambda W, A, B, alpha: W,
+    "factor alpha / rank is missing": lambda W, A, B, alpha: W + B @ A,
+    "Your factor is alpha": lambda W, A, B, alpha: W + alpha * B @ A,
+    "the change alone": lambda W, A, B, alpha: alpha / len(A) * B @ A,
+    "yours is (6, 4), expected (4, 6)": lambda W, A, B, alpha: (W + B @ A).T,
+}
+
+
+def test_merge_passes() -> None:
+    assert checks.merge(lambda W, A, B, alpha: W + alpha / len(A) * B @ A)
+
+
+@pytest.mark.parametrize("hint", MERGE)
+def test_merge_recognises(hint: str) -> None:
+    outcome = checks.merge(MERGE[hint])
+    assert not outcome and hint in outcome.message
+
+
+COUNTS = {
+    "returns nothing": lambda *_: None,
+    "two adapters a block": lambda d, n, w: n * (2 * d * w + d + w),
+    "Count the biases": lambda d, n, w: 4 * n * d * w,
+    "That is one block": lambda d, n, w: 2 * (2 * d * w + d + w),
+    "That is one adapter": lambda d, n, w: 2 * d * w + d + w,
+    "yours 7, expected": lambda *_: 7,
+}
+
+
+def test_count_adapters_passes_and_is_what_torch_counts() -> None:
+    def by_torch(dim: int, depth: int, width: int) -> int:
+        return 2 * depth * sum(p.numel() for p in adapters.Bottleneck(dim, width).parameters())
+
+    assert checks.count_adapters(by_torch)
+
+
+@pytest.mark.parametrize("hint", COUNTS)
+def test_count_adapters_recognises(hint: str) -> None:
+    outcome = checks.count_adapters(COUNTS[hint])
+    assert not outcome and hint in outcome.message
+
+
+def test_stubs_are_never_right() -> None:
+    class Stub(nn.Module):
+        def __init__(self, dim, width):
+            super().__init__()
+
+        def forward(self, x):
+            return x
+
+    assert "no linear layer" in checks.bottleneck(Stub).message
+    assert not checks.merge(lambda W, A, B, alpha: W)
+    assert not checks.lora(lambda x, W, *_: torch.zeros(len(x), len(W)))
