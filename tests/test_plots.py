@@ -16,13 +16,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
 from labkit import plots
 from labkit.evaluate import ShotsCurve
 from labkit.plots import INK, METHODS, Picture, spread
+from labkit.plots.images import draw_sheet
 from labkit.transfer import Moment
 
 COLOURS = {name: look.color for name, look in METHODS.items()} | {"ink": INK}
@@ -302,3 +305,33 @@ def test_pictures_side_by_side_keep_their_pixels_and_see_through_gaps(n, size, g
         assert (tile[..., :3] == image.transpose(1, 2, 0)).all()
         assert (tile[..., 3] == 255).all()
     assert (row[..., 3] == 0).sum() == size * gap * (n - 1)
+
+
+@pytest.mark.parametrize("ylim", [(4, 0), (0, 4)], ids=["rows down", "rows up"])
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_a_sheet_lies_where_imshow_would_put_it(ylim, interpolation) -> None:
+    """Each quarter of the picture has its colour, and a clear gap stays clear."""
+    picture = np.zeros((4, 6, 4), np.uint8)
+    picture[:2, :2], picture[:2, 4:], picture[2:, :2] = (
+        (255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255)
+    )  # fmt: skip
+    drawn = []
+    for use in ("sheet", "imshow"):
+        fig = Figure(figsize=(3, 2), dpi=100)
+        ax = fig.add_axes([0, 0, 1, 1])
+        extent = (1, 4, 3, 1)
+        if use == "sheet":
+            draw_sheet(ax, picture, extent, interpolation)
+        else:
+            ax.imshow(picture, extent=extent, interpolation="nearest", aspect="auto")
+        ax.set(xlim=(0, 5), ylim=ylim)
+        ax.axis("off")
+        fig.patch.set_alpha(0)
+        canvas = FigureCanvasAgg(fig)
+        canvas.draw()
+        drawn.append(np.asarray(canvas.buffer_rgba()))
+    middles = [(75, 70), (225, 70), (75, 130), (225, 130), (150, 100), (20, 20), (290, 190)]
+    if ylim == (0, 4):  # the extent says which row is where
+        middles = [(x, 200 - y) for x, y in middles]
+    for x, y in middles:
+        assert drawn[0][y, x].tolist() == drawn[1][y, x].tolist(), (x, y)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from labkit.evaluate import Interval
-from labkit.plots.images import tiles
+from labkit.plots.images import draw_sheet, tiles
 from labkit.plots.style import (
     INK,
     METHODS,
@@ -44,8 +44,8 @@ def draw_matrix(ax: Axes, values: np.ndarray, images: np.ndarray, title: str, hi
     n = len(values)
     low = 0.0 if high is not None else min(-0.2, float(values.min()))
     ax.imshow(values, cmap=HEAT, vmin=low, vmax=high or 1.0, extent=(0, n, n, 0))
-    ax.imshow(tiles(images, 1), extent=(-1.2, -0.2, n, 0), interpolation="bilinear")
-    ax.imshow(tiles(images, n), extent=(0, n, -0.2, -1.2), interpolation="bilinear")
+    draw_sheet(ax, tiles(images, 1), (-1.2, -0.2, n, 0))
+    draw_sheet(ax, tiles(images, n), (0, n, -0.2, -1.2))
     ax.set(xlim=(-1.3, n), ylim=(n, -1.3), aspect="equal", title=title)
     ax.axis("off")
 
@@ -66,7 +66,7 @@ def draw_push(axes: np.ndarray, result) -> None:
                        textcoords="offset points", va="center", fontsize=13,
                        clip_on=True)  # fmt: skip
     strip = tiles(result.images[order], 1)
-    right.imshow(strip, extent=(-0.3, -0.02, count - 0.5, -0.5), interpolation="bilinear")
+    draw_sheet(right, strip, (-0.3, -0.02, count - 0.5, -0.5))
     right.set(xlim=(-0.31, 1.7), ylim=(count - 0.5, -0.5), aspect="auto")
     right.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
     right.set_yticks([])
@@ -84,7 +84,7 @@ def draw_views(ax: Axes, result) -> None:
     count, tops = len(result.names), (0, 1.35, 2.4, 3.85)
     for images, name, top in zip(rows, names, tops, strict=True):
         picture = tiles(images, count, gap=(0, 16))
-        ax.imshow(picture, extent=(0, 1.25 * count, top + 1, top), interpolation="nearest")
+        draw_sheet(ax, picture, (0, 1.25 * count, top + 1, top), "nearest")
         ax.text(-0.15, top + 0.5, name, ha="right", va="center", fontsize=13, clip_on=True)
     for i in range(count):
         found, mark = shorten(result.neighbour_names[i], 14), "✓" if result.found[i] else "✗"

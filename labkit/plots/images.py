@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.image import AxesImage
+from matplotlib.transforms import IdentityTransform
+from PIL import Image
 
 from labkit.plots.style import INK, METHODS, style
 
@@ -45,7 +48,7 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
         size = images.shape[-1]
         gap = size // 6
         row = tiles(images, len(images), (0, gap))[:, :-gap]  # (size, width, 4)
-        ax.imshow(row, extent=(0, row.shape[1], size, 0))
+        draw_sheet(ax, row, (0, row.shape[1], size, 0))
         frame_first(ax, size)
         frames = [
             UNIT_SQUARE * size + [i * (size + gap), 0] for i, own in enumerate(same, 1) if own
@@ -55,6 +58,38 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
         ax.axis("off")
         before = "Before pretraining" if network == "random" else "After pretraining"
         ax.set_title(f"{before}: {sum(same)} of {len(same)} share its class")
+
+
+class Sheet(AxesImage):
+    """A picture (height, width, 4) uint8 that Pillow resizes to the pixels it covers.
+
+    matplotlib's own resampling takes several times as long, and would be most of a panel's frame.
+    It fills a box of the axes, which must have linear scales and hold the whole picture.
+    """
+
+    def make_image(self, renderer, magnification: float = 1.0, unsampled: bool = False):
+        left, end, bottom, top = self.get_extent()
+        corners = self.axes.transData.transform([(left, bottom), (end, top)]) * magnification
+        (x0, y0), (x1, y1) = corners.round().astype(int)
+        picture = Image.fromarray(np.ascontiguousarray(self._A)).convert("RGBa")  # gaps stay clear
+        smooth = self.get_interpolation() != "nearest"
+        picture = picture.resize(
+            (max(abs(x1 - x0), 1), max(abs(y1 - y0), 1)),
+            Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST,
+        ).convert("RGBA")
+        up, right = -1 if y1 > y0 else 1, 1 if x1 > x0 else -1
+        rows = np.asarray(picture)[::up, ::right]  # the renderer counts rows from below
+        return rows, min(x0, x1), min(y0, y1), IdentityTransform()
+
+
+def draw_sheet(
+    ax: Axes, picture: np.ndarray, extent: Sequence[float], interpolation: str = "bilinear"
+) -> None:
+    """Draw (height, width, 4) uint8, its first row at `top`; extent: left, right, bottom, top."""
+    sheet = Sheet(ax, extent=extent, interpolation=interpolation)
+    sheet.set_data(picture)
+    sheet.set_clip_path(ax.patch)
+    ax.add_image(sheet)
 
 
 def tiles(images: np.ndarray, columns: int, gap: tuple[int, int] = (0, 0)) -> np.ndarray:
@@ -84,7 +119,7 @@ def draw_framed(ax: Axes, images: np.ndarray, columns: int, framed: Sequence[boo
     mosaic = tiles(images, columns, (size // 5,) * 2)
     height, width = (side - size // 5 for side in mosaic.shape[:2])
     # "nearest": a third of the PNG's bytes when the pictures are noisy
-    ax.imshow(mosaic, extent=(0, width + size // 5, height + size // 5, 0), interpolation="nearest")
+    draw_sheet(ax, mosaic, (0, width + size // 5, height + size // 5, 0), "nearest")
     corners = [(i % columns * step, i // columns * step) for i, own in enumerate(framed) if own]
     frames = [UNIT_SQUARE * size + corner for corner in corners]
     ax.add_collection(PolyCollection(frames, facecolor="none", edgecolor=OWN, linewidth=4))

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
+from labkit.plots.images import draw_sheet
 from labkit.plots.style import INK, METHODS, label_end, percent_axis, spread, style
 
 TASKS = (("#d55e00", "o"), ("#0078bb", "s"), ("#009e73", "D"))  # of the landscape: not methods
@@ -125,7 +126,7 @@ def draw_episode(ax: Axes, result) -> None:
     def write(x: float, y: float, text: str, size: int, **options) -> None:
         ax.text(start + zoom * x, 30 + zoom * y, text, fontsize=size, in_layout=False, **options)
 
-    ax.imshow(sheet, extent=(start, start + zoom * wide, 30 + zoom * high, 30))
+    draw_sheet(ax, sheet, (start, start + zoom * wide, 30 + zoom * high, 30))
     for way in range(ways):
         write(way * STEP + SIZE / 2, -5, "ABCDE"[way], 17, **CENTRED, va="bottom")
     write(0, top - 5, "Queries: which letter?", 15, va="bottom")

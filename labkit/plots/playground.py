@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from labkit.plots.images import tiles
+from labkit.plots.images import draw_sheet, tiles
 from labkit.plots.style import INK, METHODS, shorten, style
 
 
@@ -19,7 +19,7 @@ def draw_search(axes: np.ndarray, result) -> None:
     top, bottom = axes
     picture = tiles(result.found, len(result.styles), gap=(0, 0))
     rows = len(result.found) // len(result.styles)
-    top.imshow(picture, extent=(0, len(result.styles), rows, 0), interpolation="bilinear")
+    draw_sheet(top, picture, (0, len(result.styles), rows, 0))
     for j, name in enumerate(result.styles):
         top.text(j + 0.5, rows + 0.1, name.replace("-", "\n"), ha="center", va="top", fontsize=11,
                  linespacing=1, clip_on=True)  # fmt: skip
@@ -49,7 +49,7 @@ def _draw_captions(ax: Axes, result) -> None:
                     textcoords="offset points", va="center", fontsize=13,
                     fontweight="bold" if own else "normal", clip_on=True)  # fmt: skip
     picture = tiles(result.picture[None], 1)
-    ax.imshow(picture, extent=(-0.36, -0.05, 3.9, 0.1), interpolation="bilinear", aspect="auto")
+    draw_sheet(ax, picture, (-0.36, -0.05, 3.9, 0.1))
     ax.set(xlim=(-0.4, 1.7), ylim=(len(places) - 0.4, -0.6), xlabel="cosine with the picture")
     ax.set_xticks([0, 0.5, 1])
     ax.set_yticks([])
@@ -92,7 +92,7 @@ def _draw_tiles(ax: Axes, images: np.ndarray, names, columns: int, room: float) 
     gap = (round(room * size), round(0.15 * size))
     picture = tiles(images, columns, gap)
     height, width = (side / size for side in picture.shape[:2])
-    ax.imshow(picture, extent=(0, width, height, 0), interpolation="bilinear")
+    draw_sheet(ax, picture, (0, width, height, 0))
     for i, name in enumerate(names):
         place = (i % columns * width / columns + 0.5, i // columns * height / rows + 1.02)
         ax.text(*place, name, ha="center", va="top", fontsize=12, clip_on=True)
