@@ -78,7 +78,7 @@ class Sheet(AxesImage):
             Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST,
         ).convert("RGBA")
         up, right = -1 if y1 > y0 else 1, 1 if x1 > x0 else -1
-        rows = np.asarray(picture)[::up, ::right]  # the renderer counts rows from below
+        rows = np.array(picture)[::up, ::right]  # the renderer counts rows from below
         return rows, min(x0, x1), min(y0, y1), IdentityTransform()
 
 
