@@ -12,7 +12,6 @@ Frames made either way are equal pixel for pixel (tests/test_panel.py).
 
 from __future__ import annotations
 
-import math
 import pickle
 import struct
 import zlib
@@ -29,8 +28,7 @@ from matplotlib.spines import Spine
 from matplotlib.text import Text
 
 from labkit import plots
-
-KEPT_TEXTS = 2000  # a few MB at most
+from labkit.renderer import TextKeepingRenderer
 
 
 class Place(NamedTuple):
@@ -151,51 +149,6 @@ class Canvas:
 
     def _draw_foreground(self, fig: Figure, renderer: RendererAgg) -> None:
         _draw_without(fig, renderer, list(_static(fig)))
-
-
-class TextMask(NamedTuple):
-    """The pixels of a text, and where its first one lies from the text's origin."""
-
-    coverage: np.ndarray  # (height, width) uint8
-    right: int
-    below: int  # of the lower edge
-
-
-class TextKeepingRenderer(RendererAgg):
-    """Draws a text it has drawn before by copying its pixels, at whole pixels.
-
-    Shaping a text and drawing its glyphs takes matplotlib a millisecond, and most texts of a frame
-    were in one before.
-    """
-
-    def __init__(self, width: float, height: float, dpi: float) -> None:
-        super().__init__(width, height, dpi)
-        self._masks: dict[tuple[str, int], TextMask] = {}
-
-    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None) -> None:
-        if ismath or angle or not s.strip():
-            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
-            return
-        key = (s, hash(prop))
-        if key not in self._masks:
-            if len(self._masks) >= KEPT_TEXTS:
-                self._masks.clear()
-            self._masks[key] = self._mask(s, prop, mtext)
-        mask = self._masks[key]
-        left, bottom = round(x) + mask.right, round(y) + mask.below
-        self._renderer.draw_text_image(mask.coverage, left, bottom, 0, gc)
-
-    def _mask(self, s: str, prop, mtext) -> TextMask:
-        width, height, _ = self.get_text_width_height_descent(s, prop, False)
-        room = math.ceil(height)  # letters may lean out of the box that the font reports
-        alone = RendererAgg(math.ceil(width) + 2 * room, 3 * room, self.dpi)
-        alone.draw_text(alone.new_gc(), room, 2 * room, s, prop, 0, mtext=mtext)
-        inked = np.asarray(alone.buffer_rgba())[..., 3]
-        rows, columns = (inked.any(axis=axis).nonzero()[0] for axis in (1, 0))
-        if not len(rows):
-            return TextMask(np.zeros((1, 1), np.uint8), 0, 0)
-        coverage = inked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
-        return TextMask(coverage, columns[0] - room, rows[-1] + 1 - 2 * room)
 
 
 def png(rgba: np.ndarray) -> bytes:

@@ -20,9 +20,10 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.image import imread
 from matplotlib.transforms import Bbox
 
-from labkit.canvas import Canvas, TextKeepingRenderer, png
+from labkit.canvas import Canvas, png
 from labkit.controls import widget_for
 from labkit.panel import panel
+from labkit.renderer import TextKeepingRenderer
 
 
 def add(a, b=0):
