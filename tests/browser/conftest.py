@@ -37,8 +37,6 @@ def server(browser, tmp_path_factory):  # `browser` first: without one, nothing 
 def notebook(browser, server):
     """A fresh page, on which a test opens its notebook; closing it ends the kernel's session."""
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    yield Notebook(page, server)
-    page.evaluate(
-        "async () => { await window.jupyterapp?.shell.currentWidget?.sessionContext?.shutdown() }"
-    )
-    page.close()
+    notebook = Notebook(page, server)
+    yield notebook
+    notebook.close()

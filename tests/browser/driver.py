@@ -229,6 +229,14 @@ class Notebook:
         found = self.page.locator(".labkit-panel:not(.labkit-distorting)")
         return [PanelView(found.nth(index), self.page) for index in range(found.count())]
 
+    def close(self) -> None:
+        """Close the page and end the kernel's session."""
+        self.page.evaluate(
+            "async () => { const app = window.jupyterapp;"
+            " await app?.shell.currentWidget?.sessionContext?.shutdown() }"
+        )
+        self.page.close()
+
     def theme(self, name: str) -> None:
         self.page.evaluate(
             "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name

@@ -1,28 +1,31 @@
 """How long from moving a control to the new picture, and how many pictures a drag shows.
 
     python tests/browser/measure_latency.py [NOTEBOOK ...]
+    python tests/browser/measure_latency.py --peers --write    # all, and tests/browser/LATENCY.md
 
-Without arguments, for a panel of its own: three bands, 500 points, 900 x 450. With notebooks, for
-the first slider of each of their live panels, or else the first menu, which cannot be dragged. The
-event of the slider or the menu starts the clock in the page; the first frame painted after the new
-picture has loaded stops it.
+Without notebooks, for a panel of its own: three bands, 500 points, 900 x 450; with --peers the same
+picture by `interact`, inline and ipympl (`pip install ipympl`). With notebooks, for the first
+slider of each of their live panels, or else the first menu, which cannot be dragged. The event of
+the slider or the menu starts the clock in the page; the first frame painted after the new picture
+has loaded stops it.
 
 The page tells by a promise when it has painted: polling it costs the two cores more than a frame.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median, quantiles
+from typing import NamedTuple
 
-from driver import Control, Notebook, PanelView, jupyterlab, launched, write_notebook
-from playwright.sync_api import sync_playwright
+from driver import ROOT, Control, Notebook, PanelView, jupyterlab, launched, write_notebook
+from playwright.sync_api import Page, sync_playwright
 
-PANEL = """
+DRAW = """
 import numpy as np
-from labkit.panel import panel
 
 X = np.linspace(0, 10, 1000)
 POINTS = np.random.default_rng(0).normal(size=(2, 500))
@@ -34,9 +37,64 @@ def draw(ax, k):
         ax.fill_between(X, y - 0.1, y + 0.1, alpha=0.2)
     ax.scatter(5 + POINTS[0], POINTS[1] * k / 50, s=8)
     ax.set(xlim=(0, 10), ylim=(-2, 2), xlabel="steps", ylabel="accuracy", title=f"Now at {k}")
+"""
+ABOUT = """# From moving a control to the new picture
 
+In JupyterLab and headless Chromium, 40 keys each, by
+`python tests/browser/measure_latency.py --peers --write` on two cores without a GPU.
+"""
+NOTEBOOKS = ROOT / "notebooks"
+PANEL = """
+from labkit.panel import panel
 panel(lambda k: k, draw, lambda k: f"Now at {k}.", title="Synthetic", k=(0, 100))
 """
+INLINE = """
+import matplotlib.pyplot as plt
+from ipywidgets import interact
+
+@interact(k=(0, 100))
+def show(k=50):
+    fig, ax = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    draw(ax, k)
+    plt.show()
+"""
+IPYMPL = """
+%matplotlib widget
+import matplotlib.pyplot as plt
+from ipywidgets import interact
+fig, ax = plt.subplots(figsize=(9, 4.5), layout="constrained")
+
+@interact(k=(0, 100))
+def show(k=50):
+    ax.clear()
+    draw(ax, k)
+    fig.canvas.draw_idle()
+"""
+# A picture is new when a canvas draws an image, or an image element comes and has been decoded.
+WATCH_PEER = """(control) => {
+    window.seen = [];
+    window.frames_shown = 0;
+    let start = 0;
+    const shown = () => requestAnimationFrame(() => {
+        window.frames_shown += 1;
+        if (!start) return;
+        window.seen.push(performance.now() - start);
+        start = 0;
+        window.painted();
+    });
+    for (const event of ['keydown', 'input', 'change']) {
+        control.addEventListener(event, () => { start = performance.now(); }, true);
+    }
+    const draw = CanvasRenderingContext2D.prototype.drawImage;
+    CanvasRenderingContext2D.prototype.drawImage = function (...all) {
+        draw.apply(this, all);
+        shown();
+    };
+    new MutationObserver((changes) => {
+        for (const { addedNodes } of changes) for (const node of addedNodes)
+            node.querySelectorAll?.('img').forEach((image) => image.decode().then(shown));
+    }).observe(document.querySelector('.jp-Notebook'), { childList: true, subtree: true });
+}"""
 WATCH = """(root, control) => {
     window.seen = [];
     window.frames_shown = 0;
@@ -66,25 +124,46 @@ def first_control(view: PanelView) -> Control | None:
     return next((c for kind in ("slider", "menu") for c in controls if c.kind == kind), None)
 
 
-def measure(view: PanelView, control: Control | None, moves: int = 40) -> str:
-    """Latencies of one live panel, moved by one control, as a line of text."""
+class Latency(NamedTuple):
+    """Milliseconds from a key to the picture, and the pictures that 36 places of a drag gave."""
+
+    name: str
+    p50: float
+    p95: float
+    longest: float
+    shown: str
+
+    def row(self) -> str:
+        numbers = " | ".join(f"{x:.0f}" for x in (self.p50, self.p95, self.longest))
+        return f"| {self.name} | {numbers} | {self.shown} |"
+
+
+HEAD = """| panel | p50, ms | p95 | longest | pictures in a drag of 36 |
+|---|---|---|---|---|"""
+
+
+def measure(name: str, view: PanelView, control: Control | None) -> Latency | None:
+    """Latencies of one live panel, moved by one control; None without a slider or a menu."""
     if control is None:
-        return "neither a slider nor a menu"
+        return None
     control.node.scroll_into_view_if_needed()
     view.page.wait_for_timeout(500)  # what comes into view is drawn anew for its size
     if control.kind != "range":  # the explorer has no frames to wait for
         view.settle()
     view.root.evaluate(WATCH, control.node.element_handle())
+    return timed(name, view.page, control)
+
+
+def timed(name: str, page: Page, control: Control, moves: int = 40) -> Latency:
     step = 1
     for _ in range(moves):
-        view.page.evaluate(EXPECT)
+        page.evaluate(EXPECT)
         step = move(control, step)
-        view.page.evaluate(PAINTED)
-        view.page.wait_for_timeout(60)
-    times = view.page.evaluate("window.seen")[2:]
-    p95 = quantiles(times, n=20)[-1]
-    shown = "no slider" if control.kind == "menu" else drag(view, control)
-    return f"{median(times):6.0f} {p95:6.0f} {max(times):6.0f}   {shown:9}"
+        page.evaluate(PAINTED)
+        page.wait_for_timeout(60)
+    times = page.evaluate("window.seen")[2:]
+    shown = "no slider" if control.kind == "menu" else str(drag(page, control))
+    return Latency(name, median(times), quantiles(times, n=20)[-1], max(times), shown)
 
 
 def move(control: Control, step: int) -> int:
@@ -98,38 +177,71 @@ def move(control: Control, step: int) -> int:
     return step
 
 
-def drag(view: PanelView, slider: Control) -> str:
-    view.page.evaluate("window.frames_shown = 0")
+def drag(page: Page, slider: Control) -> int:
+    page.evaluate("window.frames_shown = 0")
     slider.drag([i / 35 for i in range(36)])
-    view.settle() if slider.kind == "slider" else view.page.wait_for_timeout(500)
-    return f"{view.page.evaluate('window.frames_shown'):2} of 36"
+    page.wait_for_timeout(1500)
+    return page.evaluate("window.frames_shown")
 
 
-def measure_notebook(notebook: Notebook, path: Path) -> None:
+def measure_notebook(notebook: Notebook, path: Path) -> Iterator[Latency]:
     notebook.open(path)
     notebook.run_all()
     for number, view in enumerate(notebook.panels(), 1):
+        title = view.root.locator(".labkit-title").text_content()
         if not view.has_button:
-            line = measure(view, first_control(view))
-            print(f"{line}   {path.stem}, panel {number}", flush=True)
+            name = f"{path.stem}, {number}: {title}"
+            if latency := measure(name, view, first_control(view)):
+                yield latency
     for root in notebook.page.locator(".labkit-distorting").all():
         root.locator(".labkit-canvas[data-shown]").wait_for()
         scrub = Control("range", root.get_by_role("slider", name="Training step"), notebook.page)
-        line = measure(PanelView(root, notebook.page), scrub)
-        print(f"{line}   {path.stem}, the explorer", flush=True)
+        latency = measure(f"{path.stem}, the explorer", PanelView(root, notebook.page), scrub)
+        if latency:
+            yield latency
 
 
-def main(names: list[str]) -> None:
+def measure_peer(notebook: Notebook, path: Path) -> Iterator[Latency]:
+    """The same picture by `interact`."""
+    notebook.open(path)
+    notebook.run_all()
+    slider = notebook.page.get_by_role("slider").first
+    slider.wait_for()
+    notebook.page.wait_for_timeout(1000)
+    slider.evaluate(WATCH_PEER)
+    yield timed(path.stem, notebook.page, Control("slider", slider, notebook.page))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*")
+    parser.add_argument("--peers", action="store_true", help="the same picture by `interact` too")
+    parser.add_argument("--write", action="store_true", help="all notebooks; write LATENCY.md")
+    options = parser.parse_args()
+    names = options.notebooks or (sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) if options.write else [])
+    rows = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         with launched(playwright) as browser, jupyterlab(Path(folder)) as server:
-            paths = [server.folder / Path(name).name for name in names]
-            paths = paths or [write_notebook(server.folder / "synthetic.ipynb", PANEL)]
-            print("   p50    p95    max ms, shown in a drag")
-            for path in paths:
+            jobs = [(measure_notebook, server.folder / Path(name).name) for name in names]
+            if options.peers or not names:
+                own = write_notebook(server.folder / "this lab's panel.ipynb", DRAW, PANEL)
+                jobs.append((measure_notebook, own))
+            if options.peers:
+                for name, cell in {"inline": INLINE, "ipympl": IPYMPL}.items():
+                    path = server.folder / f"interact, {name}.ipynb"
+                    jobs.append((measure_peer, write_notebook(path, DRAW, cell)))
+            print(HEAD)
+            for job, path in jobs:
                 page = browser.new_page(viewport={"width": 1280, "height": 1000})
-                measure_notebook(Notebook(page, server), path)
-                page.close()
+                notebook = Notebook(page, server)
+                for latency in job(notebook, path):
+                    rows.append(latency.row())
+                    print(rows[-1], flush=True)
+                notebook.close()
+    if options.write:
+        table = "\n".join([HEAD, *rows])
+        (Path(__file__).parent / "LATENCY.md").write_text(f"{ABOUT}\n{table}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
