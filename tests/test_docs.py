@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")
+TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md", "notebooks/TEACHING.md")
 
 
 def examples() -> list[str]:
