@@ -30,27 +30,28 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("labkit")
 
 
-# What takes longest begins first, so that no worker is left with it at the end.
-FIRST = ("tests/browser/", "notebooks/")
-
-
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Order the tests, and give each to a worker with its group (`--dist loadgroup`).
 
     A group is a file, because the cells of a notebook share a kernel and tests a fixture. In the
-    browser it is a test: one for each notebook, of a minute each.
+    browser it is a test: one for each notebook, of a minute each. Notebooks come first, since they
+    take long; the browser last: Playwright leaves an event loop running, beside which neither
+    nbval nor asyncio.run works.
     """
     for item in items:
         file, _, test = item.nodeid.partition("::")
         group = item.nodeid if test and file.endswith("test_notebooks_browser.py") else file
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(
-        key=lambda item: next(
-            (place for place, folder in enumerate(FIRST) if item.nodeid.startswith(folder)),
-            len(FIRST),
-        )
-    )
+    items.sort(key=place_of)
+
+
+def place_of(item) -> int:
+    if item.nodeid.startswith("notebooks/"):
+        return 0
+    if item.nodeid.startswith("tests/browser/"):
+        return 2 + (not item.path.name.startswith("test_notebooks"))  # the longest first
+    return 1
 
 
 @pytest.hookimpl(wrapper=True)

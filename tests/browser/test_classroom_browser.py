@@ -31,14 +31,14 @@ def url(tmp_path):
         yield url
 
 
-def test_the_theory_panel_follows_the_keyboard_and_shows_no_code(browser, url) -> None:
+def test_a_panel_follows_the_keyboard_and_shows_no_code(browser, url) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(f"{url}/voila/render/06_lp_ft.ipynb", timeout=120_000)
+    page.goto(f"{url}/voila/render/01_motivation.ipynb", timeout=120_000)
     panel = page.locator(".labkit-panel").first
     image = panel.locator(".labkit-image")
     image.wait_for(timeout=120_000)
     before = image.get_attribute("alt")
-    panel.get_by_role("slider").first.press("End")
+    panel.get_by_label("Style").press("ArrowDown")
     page.wait_for_function(
         "(alt) => document.querySelector('.labkit-image').alt !== alt", arg=before
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from driver import Control, Notebook, write_notebook
@@ -18,9 +19,8 @@ explorer
 SHOWN = "() => document.querySelector('.labkit-canvas').dataset.shown"
 
 
-@pytest.fixture
-def opened(notebook: Notebook):
-    """The explorer, open, with nothing wrong before and after the test."""
+def open_explorer(notebook: Notebook) -> Iterator[Notebook]:
+    """The explorer, open, with nothing wrong before and after what is done with it."""
     path = notebook.server.folder / "distortion.ipynb"
     notebook.open(write_notebook(path, CELL))
     notebook.run_all()
@@ -29,6 +29,19 @@ def opened(notebook: Notebook):
     yield notebook
     assert notebook.errors() == [] and notebook.console == []
     assert root(notebook).locator(".labkit-error").text_content() == ""
+
+
+@pytest.fixture
+def opened(notebook: Notebook) -> Iterator[Notebook]:
+    yield from open_explorer(notebook)
+
+
+@pytest.fixture(scope="module")
+def viewed(browser, server) -> Iterator[Notebook]:
+    """One explorer for the tests that only look at what it has trained."""
+    notebook = Notebook(browser.new_page(viewport={"width": 1280, "height": 1400}), server)
+    yield from open_explorer(notebook)
+    notebook.close()
 
 
 def root(notebook: Notebook) -> Locator:
@@ -44,63 +57,63 @@ def wait_shown(notebook: Notebook, shown: str, seconds: float = 90) -> None:
     notebook.page.wait_for_function(condition, timeout=1000 * seconds)
 
 
-def test_scrubbing_follows_every_key_and_ends_at_the_last(opened: Notebook) -> None:
-    slider = root(opened).get_by_role("slider", name="Training step")
-    pictures = {picture(opened)}
+def test_scrubbing_follows_every_key_and_ends_at_the_last(viewed: Notebook) -> None:
+    slider = root(viewed).get_by_role("slider", name="Training step")
+    pictures = {picture(viewed)}
     for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", 2), ("End", 12)):
         slider.press(key)
-        wait_shown(opened, f"1 fine-tuning {frame}", 30)
-        pictures.add(picture(opened))
+        wait_shown(viewed, f"1 fine-tuning {frame}", 30)
+        pictures.add(picture(viewed))
     assert len(pictures) >= 4
     box = slider.bounding_box()
     y = box["y"] + box["height"] / 2
-    opened.page.mouse.move(box["x"] + 2, y)
-    opened.page.mouse.down()
+    viewed.page.mouse.move(box["x"] + 2, y)
+    viewed.page.mouse.down()
     for step in range(40):
-        opened.page.mouse.move(box["x"] + box["width"] * step / 39, y)
-    opened.page.mouse.up()
-    wait_shown(opened, "1 fine-tuning 12", 30)
-    expect(opened.page.get_by_role("img", name=re.compile("step 12 of 12"))).to_be_visible()
+        viewed.page.mouse.move(box["x"] + box["width"] * step / 39, y)
+    viewed.page.mouse.up()
+    wait_shown(viewed, "1 fine-tuning 12", 30)
+    expect(viewed.page.get_by_role("img", name=re.compile("step 12 of 12"))).to_be_visible()
 
 
-def test_every_view_control_changes_the_picture(opened: Notebook) -> None:
-    view = root(opened)
-    for method, frame in (("lp-ft", 12), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 12)):
-        before = picture(opened)
-        view.get_by_label("Method").select_option(method)
-        wait_shown(opened, f"1 {method} {frame}", 30)
-        assert picture(opened) != before
-    before = picture(opened)
-    view.get_by_label("Draw the emoji").check()
-    opened.page.wait_for_timeout(200)
-    assert picture(opened) != before
-    before = picture(opened)
-    view.get_by_label("Follow").select_option(index=3)
-    opened.page.wait_for_timeout(200)
-    assert picture(opened) != before
-    expect(opened.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
-    view.get_by_role("button", name="Play").press("Enter")
-    expect(view.get_by_role("button", name="Pause")).to_be_visible()
-    wait_shown(opened, "1 fine-tuning 12", 20)
-    expect(view.get_by_role("button", name="Play")).to_be_visible()
-
-
-def test_pointing_shows_an_emoji_and_a_click_follows_it(opened: Notebook) -> None:
-    canvas = root(opened).locator(".labkit-canvas")
+def test_pointing_shows_an_emoji_and_a_click_follows_it(viewed: Notebook) -> None:
+    canvas = root(viewed).locator(".labkit-canvas")
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     for x, y in ((x, y) for y in range(80, 360, 12) for x in range(10, 380, 12)):
-        opened.page.mouse.move(box["x"] + x, box["y"] + y)
+        viewed.page.mouse.move(box["x"] + x, box["y"] + y)
         if canvas.evaluate("node => node.style.cursor") == "pointer":
             break
     else:
         raise AssertionError("no point was found under the mouse")
-    before = picture(opened)
-    opened.page.mouse.down()
-    opened.page.mouse.up()
-    expect(opened.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
-    opened.page.wait_for_timeout(100)
-    assert picture(opened) != before
+    before = picture(viewed)
+    viewed.page.mouse.down()
+    viewed.page.mouse.up()
+    expect(viewed.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
+    viewed.page.wait_for_timeout(100)
+    assert picture(viewed) != before
+
+
+def test_every_view_control_changes_the_picture(viewed: Notebook) -> None:
+    view = root(viewed)
+    for method, frame in (("lp-ft", 12), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 12)):
+        before = picture(viewed)
+        view.get_by_label("Method").select_option(method)
+        wait_shown(viewed, f"1 {method} {frame}", 30)
+        assert picture(viewed) != before
+    before = picture(viewed)
+    view.get_by_label("Draw the emoji").check()
+    viewed.page.wait_for_timeout(200)
+    assert picture(viewed) != before
+    before = picture(viewed)
+    view.get_by_label("Follow").select_option(index=3)
+    viewed.page.wait_for_timeout(200)
+    assert picture(viewed) != before
+    expect(viewed.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
+    view.get_by_role("button", name="Play").press("Enter")
+    expect(view.get_by_role("button", name="Pause")).to_be_visible()
+    wait_shown(viewed, "1 fine-tuning 12", 20)
+    expect(view.get_by_role("button", name="Play")).to_be_visible()
 
 
 def test_every_training_control_retrains_and_reset_returns(opened: Notebook) -> None:

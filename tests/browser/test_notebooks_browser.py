@@ -15,35 +15,48 @@ def test_every_control_of_every_panel_moves_its_picture(notebook: Notebook, path
     assert notebook.errors() == []
     for number, view in enumerate(notebook.panels(), 1):
         where = f"{path.name}, panel {number}"
-        for control in view.controls():
-            name = control.name()
-            assert name, f"{where}: a {control.kind} has no accessible name"
-            move_through(view, control, f"{where}, {name!r}")
-            if not view.has_button:
-                view.reset()  # a control may have an effect only beside the others' first values
-        check_reset(view, where)
+        names = [control.name() for control in view.controls()]
+        assert all(names), f"{where}: a control has no accessible name: {names}"
+        check = check_button_panel if view.has_button else check_live_panel
+        check(view, where)
     assert notebook.errors() == []
     assert notebook.console == []
 
 
-def move_through(view: PanelView, control, where: str) -> None:
-    """Visit both ends and the middle; a panel with a button is pressed once, at the first."""
-    if view.has_button and view.picture() is None:
-        view.train()
-    pictures = {view.picture()}
-    for move in control.moves():
-        view.settle()
-        if view.has_button and view.stale and len(pictures) == 1:
-            view.train()
-        assert not view.error(), f"{where} at {move}: {view.error()}"
-        assert view.alt(), f"{where} at {move}: the picture has no alternative text"
-        pictures.add(view.picture())
-    assert len(pictures) >= 2, f"{where}: the picture never changed"
+def check_live_panel(view: PanelView, where: str) -> None:
+    """Every control, from the first values of the others, to both ends and its middle."""
+    for control in view.controls():
+        pictures = {view.picture()}
+        for move in control.moves():
+            settled(view, f"{where}, {control.name()!r} at {move}")
+            pictures.add(view.picture())
+        assert len(pictures) >= 2, f"{where}, {control.name()!r}: the picture never changed"
+        view.reset()
+    settled(view, f"{where}, after Reset")
 
 
-def check_reset(view: PanelView, where: str) -> None:
+def check_button_panel(view: PanelView, where: str) -> None:
+    """Every control makes the picture stale; a press of the button brings the new one."""
+    view.train()
+    settled(view, where)
+    first = view.picture()
+    for control in view.controls():
+        stale = set()
+        for _ in control.moves():
+            view.settle()
+            stale.add(view.stale)
+        assert True in stale, f"{where}, {control.name()!r}: the picture is not told to be stale"
+        assert view.picture() == first, f"{where}, {control.name()!r}: trained without the button"
+    view.train()
+    settled(view, f"{where}, all controls at their ends")
+    assert view.picture() != first and not view.stale
     view.reset()
-    if view.stale:
-        view.train()
-    assert not view.error(), f"{where}, after Reset: {view.error()}"
-    assert view.picture() is not None, f"{where}, after Reset: no picture"
+    view.train()
+    settled(view, f"{where}, after Reset")
+
+
+def settled(view: PanelView, where: str) -> None:
+    view.settle()
+    assert not view.error(), f"{where}: {view.error()}"
+    assert view.alt(), f"{where}: the picture has no alternative text"
+    assert view.picture() is not None, f"{where}: no picture"
