@@ -91,11 +91,11 @@ def start_lab(python, options):
 def run_tests(python, arguments):
     """Run pytest with `arguments`, or on everything: units, notebooks, browser.
 
-    tests/conftest.py says which tests go to one worker together (loadgroup). One thread per
-    worker: two workers with two threads each on two cores mostly wait for one another (fifty tiny
-    training steps took 1.5 s so, and 0.01 s with one thread).
+    tests/conftest.py says which tests go to one worker together. One thread per worker: two with
+    two threads each on two cores mostly wait for one another (fifty tiny training steps took 1.5 s
+    so, and 0.01 s with one thread).
     """
-    everything = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
+    everything = ["-n", str(min(4, os.cpu_count() or 1))]
     command = [python, "-m", "pytest"] + (arguments or everything)
     return hand_over(command, {"OMP_NUM_THREADS": "1"})
 

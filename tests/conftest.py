@@ -30,28 +30,37 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("labkit")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Order the tests, and give each to a worker with its group (`--dist loadgroup`).
+    """Notebooks first, since they take long; the browser last.
 
-    A group is a file, because the cells of a notebook share a kernel and tests a fixture. In the
-    browser it is a test: one for each notebook, of a minute each. Notebooks come first, since they
-    take long; the browser last: Playwright leaves an event loop running, beside which neither
-    nbval nor asyncio.run works.
+    Playwright leaves an event loop running, beside which neither nbval nor asyncio.run works.
     """
-    for item in items:
-        file, _, test = item.nodeid.partition("::")
-        group = item.nodeid if test and file.endswith("test_notebooks_browser.py") else file
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=place_of)
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
-def place_of(item) -> int:
-    if item.nodeid.startswith("notebooks/"):
+def place_of(nodeid: str) -> int:
+    if nodeid.startswith("notebooks/"):
         return 0
-    if item.nodeid.startswith("tests/browser/"):
-        return 2 + (not item.path.name.startswith("test_notebooks"))  # the longest first
+    if nodeid.startswith("tests/browser/"):
+        return 2 + ("test_notebooks_browser" not in nodeid)  # the longest first
     return 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give a file to one worker as a whole: a notebook's cells share a kernel, tests a fixture.
+
+    In the browser each notebook is a group of its own, of a minute each.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return nodeid if file.endswith("test_notebooks_browser.py") else file
+
+    config.option.loadscopereorder = False  # the order above, and not the largest files first
+    return Groups(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -273,7 +273,7 @@ def test_tests_take_arguments_or_run_everything(monkeypatch):
     launcher.run_tests("python", [])
     launcher.run_tests("python", ["-k", "launcher"])
     (everything, env), (chosen, _) = started
-    assert everything[-2:] == ["--dist", "loadgroup"] and env == {"OMP_NUM_THREADS": "1"}
+    assert everything[:-1] == ["python", "-m", "pytest", "-n"] and env == {"OMP_NUM_THREADS": "1"}
     assert chosen == ["python", "-m", "pytest", "-k", "launcher"]
 
 

@@ -86,6 +86,7 @@ def test_a_missing_cluster_package_says_what_to_install(tmp_path, monkeypatch) -
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of dask's own imports
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Couldn't detect a suitable IP address")  # tests have no network
 def test_a_dask_cluster_does_the_same_work(tmp_path) -> None:
     distributed = pytest.importorskip("distributed", reason="needs dask's `distributed`")
     cluster = distributed.LocalCluster(
