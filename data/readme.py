@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from labkit.files import replacing
+
 README = Path(__file__).parent / "README.md"
 
 
@@ -12,6 +14,5 @@ def replace_section(name: str, text: str) -> None:
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, rest = README.read_text(encoding="utf-8").split(begin)
     after = rest.split(end)[1]
-    temporary = README.with_suffix(".tmp")
-    temporary.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
-    temporary.replace(README)
+    with replacing(README) as temporary:
+        temporary.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from labkit.evaluate import Interval, mean_interval, paired_difference
+from labkit.tables import Rows, averaged, by_seed, values_of
 
-Rows = Sequence[dict[str, str]]
 Setting = tuple[str, int]
 
 
 def tasks(rows: Rows) -> list[str]:
     """The tasks of a table, in order of appearance."""
-    return list(dict.fromkeys(row["task"] for row in rows))
+    return values_of(rows, "task")
 
 
 def settings(rows: Rows) -> list[Setting]:
@@ -37,18 +37,11 @@ def scores(
     """
     method, width = setting
     names = [task] if isinstance(task, str) else list(task)
-    found = []
+    cells = {}
     for name in names:
-        wanted = (name, method, str(width), pruned)
-        cell = {
-            int(row["seed"]): float(row[score])
-            for row in rows
-            if (row["task"], row["method"], row["width"], row["pruned"]) == wanted
-        }
-        if not cell or (found and set(cell) != set(found[0])):
-            raise ValueError(f"task, setting: {wanted} has seeds {sorted(cell)}")
-        found.append(cell)
-    return np.array([np.mean([cell[seed] for cell in found]) for seed in sorted(found[0])])
+        where = {"task": name, "method": method, "width": width, "pruned": pruned}
+        cells[f"task, setting: {tuple(where.values())}"] = by_seed(rows, score, **where)
+    return averaged(cells)
 
 
 def lead(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from labkit import data
 from labkit.augment import as_float
+from labkit.files import replacing
 from labkit.text import TextEncoder
 from labkit.torchvision_compat import import_torchvision
 
@@ -216,12 +217,8 @@ def save(model: nn.Module, config: dict, path: Path) -> None:
 def write_tensors(tensors: dict[str, Tensor], config: dict, path: Path) -> None:
     """Write tensors and what they are (`config`) to a safetensors file; all of it or nothing."""
     whole = {name: value.detach().contiguous() for name, value in tensors.items()}
-    temporary = path.with_suffix(".tmp")
-    try:
+    with replacing(path) as temporary:
         save_file(whole, temporary, metadata={"config": json.dumps(config)})
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load(name: str) -> Clip | SimCLR | Supervised:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from labkit.drift import HeadChange, Movement, head_change, linear_cka, movement
+from labkit.tables import Rows, by_seed
 
 if TYPE_CHECKING:  # panels draw intervals, and start faster without torch
     from torch import Tensor
@@ -117,9 +118,7 @@ class ShotsCurve(NamedTuple):
     high: np.ndarray
 
 
-def shots_curves(
-    rows: Sequence[dict[str, str]], score: str, all_labels: float
-) -> dict[str, ShotsCurve]:
+def shots_curves(rows: Rows, score: str, all_labels: float) -> dict[str, ShotsCurve]:
     """Gather a sweep's rows (method, shots, seed, scores) into a curve for each method.
 
     `score` is the column, "id" or "ood"; `all_labels` is where to draw shots="all".
@@ -138,22 +137,19 @@ def shots_curves(
     }
 
 
-def at_shots(rows: Sequence[dict[str, str]], method: str, shots: str, score: str) -> np.ndarray:
+def at_shots(rows: Rows, method: str, shots: str, score: str) -> np.ndarray:
     """One score of one cell of a sweep, ordered by seed, so that methods can be paired."""
-    cell = [row for row in rows if row["method"] == method and row["shots"] == shots]
-    return np.array([float(row[score]) for row in sorted(cell, key=lambda row: int(row["seed"]))])
+    return np.array(list(by_seed(rows, score, method=method, shots=shots).values()))
 
 
-def lead(
-    rows: Sequence[dict[str, str]], one: str, two: str, shots: str, scores: Sequence[str]
-) -> Interval:
+def lead(rows: Rows, one: str, two: str, shots: str, scores: Sequence[str]) -> Interval:
     """How far method `one` is ahead of `two`, averaged over `scores`, paired by seed."""
     gaps = [at_shots(rows, one, shots, s) - at_shots(rows, two, shots, s) for s in scores]
     return mean_interval(np.mean(gaps, axis=0))
 
 
 def by_score(
-    rows: Sequence[dict[str, str]], methods: Sequence[str], shots: str, scores: Sequence[str]
+    rows: Rows, methods: Sequence[str], shots: str, scores: Sequence[str]
 ) -> dict[str, list[Interval]]:
     """Method -> the interval over seeds of each score, say of each style."""
     return {
@@ -171,7 +167,7 @@ class FewShotCell(NamedTuple):
     interval: Interval
 
 
-def few_shot_cells(rows: Sequence[dict[str, str]], methods: Sequence[str]) -> list[FewShotCell]:
+def few_shot_cells(rows: Rows, methods: Sequence[str]) -> list[FewShotCell]:
     """Gather a sweep's rows (setting, shots, episode, an accuracy per method) into intervals."""
     cells = dict.fromkeys((row["setting"], row["shots"]) for row in rows)
     return [
@@ -183,9 +179,7 @@ def few_shot_cells(rows: Sequence[dict[str, str]], methods: Sequence[str]) -> li
     ]
 
 
-def episodes(
-    rows: Sequence[dict[str, str]], method: str, setting: str, shots: int | str
-) -> np.ndarray:
+def episodes(rows: Rows, method: str, setting: str, shots: int | str) -> np.ndarray:
     """One method's accuracies on the episodes of a setting, in order, so methods can be paired."""
     return np.array(
         [

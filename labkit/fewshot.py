@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from torch import Generator, Tensor, nn
 
 from labkit import batched, data, meta, tasks
 from labkit.augment import as_float
+from labkit.encoders import read_config
 
 
 class Setting(NamedTuple):
@@ -101,8 +101,7 @@ def load(name: str) -> nn.Sequential:
     """
     data.check_choice("name", (name,), tuple(WEIGHTS))
     content = data.read_bytes(f"{WEIGHTS[name]}.safetensors")
-    length = int.from_bytes(content[:8], "little")  # the format: length, JSON header, tensors
-    config = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["config"])
+    config = read_config(content)
     model = network(config["width"], config["ways"])
     model.load_state_dict(load_tensors(content))
     return model.eval()

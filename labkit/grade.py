@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.cells import called, needed, nodes, sources
+from labkit.files import replacing
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LIMIT = 180  # seconds for the exercises of one notebook
@@ -134,9 +135,8 @@ def write_json(path: Path, found: dict[str, list[Exercise]]) -> None:
             for name, exercises in found.items()
         },
     }
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from labkit import data, encoders, fewshot, meta
+from labkit.files import replacing
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,8 @@ def main() -> None:
 
 
 def write_curve(path: Path, rows: list[tuple]) -> None:
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([COLUMNS, *rows])
-    temporary.replace(path)
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
 
 
 if __name__ == "__main__":

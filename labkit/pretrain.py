@@ -24,13 +24,22 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as load_tensors
 from torch import Generator, Tensor, nn
 from tqdm import tqdm
 
 from labkit import augment, data
 from labkit.contrastive import clip_loss, nt_xent
-from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
+from labkit.encoders import (
+    ARCHITECTURES,
+    Clip,
+    Supervised,
+    build,
+    read_config,
+    save,
+    write_tensors,
+)
+from labkit.files import replacing
 from labkit.text import make_vocabulary
 
 METHODS = ("clip", "simclr", "supervised")
@@ -107,18 +116,18 @@ def subgroups() -> list[str]:
 
 def batch_loss(model: nn.Module, batch: data.Emoji, config: Config, step: int) -> Tensor:
     """The loss of one batch; under torchrun each process embeds its share, and all compare all."""
-    generator = step_generator(config.seed + 1, step)
+    generator, augmentation = step_generator(config.seed + 1, step), config.make_augmentation()
     if isinstance(model, Supervised):
         own = [model.labels.index(data.concepts()[i].subgroup) for i in batch.concept.tolist()]
-        images = config.make_augmentation()(batch.images, generator)
+        images = augmentation(batch.images, generator)
         return F.cross_entropy(gather(model(share(images))), torch.tensor(own))
     if isinstance(model, Clip):
         captions = [draw_caption(data.concepts()[i], generator) for i in batch.concept.tolist()]
-        images = config.make_augmentation()(batch.images, generator)
+        images = augmentation(batch.images, generator)
         image = gather(model.embed_images(share(images)))  # (n, dim)
         text = gather(model.embed_captions(share(captions)))
         return clip_loss(image, text, model.logit_scale)
-    views = [config.make_augmentation()(batch.images, generator) for _ in range(2)]
+    views = [augmentation(batch.images, generator) for _ in range(2)]
     one, two = (gather(model.embed_images(share(view))) for view in views)
     return nt_xent(one, two, config.temperature)
 
@@ -203,6 +212,23 @@ def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=config.lr, weight_decay=0)
 
 
+def take_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, config: Config, step: int
+) -> float:
+    """Step number `step` of a run; its loss. Raises FloatingPointError when that is not finite."""
+    batch = batches.draw(config.batch, step_generator(config.seed, step))
+    loss = batch_loss(model, batch, config, step)
+    if not torch.isfinite(loss):
+        raise FloatingPointError(f"the loss became {loss.item()} at step {step}: lower --lr")
+    optimizer.zero_grad()
+    loss.backward()
+    average_gradients(model)
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(config, step)
+    optimizer.step()
+    return loss.item()
+
+
 def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Module:
     """Train, write `out` (weights) and its .csv (learning curve); resume from `out`'s checkpoint.
 
@@ -221,19 +247,9 @@ def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Modul
     begun = time.monotonic()
     bar = tqdm(total=config.steps, initial=len(curve), disable=not is_first)
     for step in range(len(curve), config.steps):
-        batch = batches.draw(config.batch, step_generator(config.seed, step))
-        loss = batch_loss(model, batch, config, step)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss became {loss.item()} at step {step}: lower --lr")
-        optimizer.zero_grad()
-        loss.backward()
-        average_gradients(model)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step)
-        optimizer.step()
-        curve.append(loss.item())
+        curve.append(take_step(model, optimizer, batches, config, step))
         bar.update()
-        bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+        bar.set_postfix(loss=f"{curve[-1]:.3f}", refresh=False)
         if is_first and (step + 1) % checkpoint_every == 0:
             remember(checkpoint, model, optimizer, config, curve)
     bar.close()
@@ -246,21 +262,20 @@ def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Modul
 
 def remember(path: Path, model: nn.Module, optimizer, config: Config, curve: list[float]) -> None:
     """Write everything the next step depends on, without pickle; all of it or nothing."""
-    tensors = {f"model/{name}": value.contiguous() for name, value in model.state_dict().items()}
+    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     for i, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{i}/{name}": value.contiguous() for name, value in state.items()}
+        tensors |= {f"optimizer/{i}/{name}": value for name, value in state.items()}
     tensors["curve"] = torch.tensor(curve, dtype=torch.float64)
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata={"config": json.dumps(asdict(config))})
-    temporary.replace(path)
+    write_tensors(tensors, asdict(config), path)
 
 
 def restore(path: Path, model: nn.Module, optimizer, config: Config) -> list[float]:
     """Undo `remember`; return the losses so far."""
-    found = json.loads(read_metadata(path)["config"])
+    content = path.read_bytes()
+    found = read_config(content)
     if found != asdict(config):
         raise ValueError(f"{path} belongs to another run: {found}. Delete it to start afresh.")
-    tensors = load_file(path)
+    tensors = load_tensors(content)
     model.load_state_dict(
         {name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")}
     )
@@ -273,14 +288,9 @@ def restore(path: Path, model: nn.Module, optimizer, config: Config) -> list[flo
     return tensors["curve"].tolist()
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    with open(path, "rb") as file:
-        return json.loads(file.read(int.from_bytes(file.read(8), "little")))["__metadata__"]
-
-
 def write_curve(path: Path, curve: list[float], every: int = 50) -> None:
     """The mean loss of every 50 steps (fewer at the end), as a small table."""
-    with open(path, "w", newline="") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["step", "loss"])
         for begin in range(0, len(curve), every):

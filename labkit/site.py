@@ -24,6 +24,7 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 from tqdm import tqdm
 
+from labkit.files import replacing
 from labkit.grade import chosen
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -125,9 +126,8 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def make(paths: Sequence[Path], folder: Path) -> None:

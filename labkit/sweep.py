@@ -21,6 +21,8 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
+from labkit.files import replacing
+
 Row = dict[str, Any]
 
 
@@ -86,12 +88,10 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Write the table, all of it or nothing, sorted: the order of arrival leaves no trace."""
     lines = [{name: str(value) for name, value in row.items()} for row in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(sorted(lines, key=lambda row: list(row.values())))
-    temporary.replace(path)
 
 
 def command_line(

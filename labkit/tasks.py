@@ -44,12 +44,17 @@ class Task:
     @property
     def chance(self) -> float:
         """The ID test accuracy of always answering the largest class."""
-        return (self.test.labels.bincount() / len(self.test.labels)).max().item()
+        return largest_share(self.test.labels)
 
     def to(self, device: torch.device | str) -> Task:
         """The same task on a GPU; train an encoder that is there too."""
         parts = {name: getattr(self, name).to(device) for name in DOWNSTREAM}
         return replace(self, **parts, ood={name: x.to(device) for name, x in self.ood.items()})
+
+
+def largest_share(labels: Tensor) -> float:
+    """How often always answering the most frequent label (n,) is right."""
+    return (labels.bincount() / len(labels)).max().item()
 
 
 def style_shift(

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.text import Text
+from panels import check_every_control, settings
 from test_adapters import generator, small_encoder, tiny_task
-from test_meta_learning import check_every_control
 
 from labkit import adapter_results as results
 from labkit import adapters, encoders, evaluate, explorers, plots, storage, transfer
@@ -73,8 +73,7 @@ def test_live_training_follows_every_control(monkeypatch) -> None:
     panel.run()
     for name, control in panel.controls.items():
         if name != "seed":
-            values = [v for _, v in getattr(control, "_options_full", ())]
-            for value in values or [control.min, 33, control.max]:
+            for value in settings(control):
                 control.value = value
                 panel.run()
                 assert panel.error is None and panel.png() and panel.alt, f"{name} at {value}"

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import ipywidgets
 import pytest
 import torch
+from panels import settings
 
 from labkit import data, encoders, explorers
 from labkit.panel import Panel
-
-
-def settings(widget) -> list:
-    """The ends and the middle of a control."""
-    if isinstance(widget, ipywidgets.Checkbox):
-        return [False, True]
-    if isinstance(widget, ipywidgets.IntSlider):
-        return [widget.min, (widget.min + widget.max) // 2, widget.max]
-    values = [value for _, value in widget._options_full]
-    return [values[0], values[len(values) // 2], values[-1]]
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-import ipywidgets
 import numpy as np
 import pytest
+from panels import settings
 
 from labkit import explorers, plots
 from labkit.panel import Panel
@@ -17,12 +17,6 @@ START = {"feature_error": 0.0, "head_scale": 0.3, "subspace_dim": 20, "samples":
 @pytest.fixture(scope="module")
 def panel() -> Panel:
     return explorers.theory()
-
-
-def settings(slider) -> list:
-    middle = (slider.min + slider.max) / 2
-    whole = isinstance(slider, ipywidgets.IntSlider)
-    return [slider.min, int(middle) if whole else middle, slider.max]
 
 
 def shown_errors(alt: str) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from test_meta_learning import check_every_control
+from panels import check_every_control
 
 from labkit import corruptions, data, evaluate, explorers, invariance, plots, results, tasks
 from labkit.advice import Situation

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
-from test_meta_learning import check_every_control
+from panels import check_every_control
 from torch import nn
 
 from labkit import data, encoders, evaluate, explorers, fewshot, meta, meta_train, plots

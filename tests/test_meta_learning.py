@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import ipywidgets
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from panels import check_every_control
 
 from labkit import explorers, landscape, meta, plots, sinusoids
-from labkit.panel import Panel
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -132,28 +131,6 @@ def test_a_rate_that_overshoots_is_refused() -> None:
 
 
 # Panels
-
-
-def values_of(widget) -> list:
-    """The ends and the middle of a control."""
-    if isinstance(widget, ipywidgets.Checkbox):
-        return [not widget.value, widget.value]
-    if hasattr(widget, "min"):
-        middle = widget.min + (widget.max - widget.min) // 2
-        return [widget.min, middle, widget.max]
-    return [value for _, value in widget._options_full]
-
-
-def check_every_control(panel: Panel) -> None:
-    """Every setting is a picture, and every control changes it."""
-    for name, control in panel.controls.items():
-        pictures = {panel.png()}
-        for value in values_of(control):
-            control.value = value
-            assert panel.error is None and panel.alt, f"{name} at {value}"
-            pictures.add(panel.png())
-        assert len(pictures) > 1, name
-        panel.reset()
 
 
 @pytest.fixture(scope="module")

@@ -151,7 +151,7 @@ def compute_labels(
     """Fit the head on n random labels, `DRAWS` times."""
     generator = torch.Generator().manual_seed(seed)
     draws = descent.draw_accuracies(embedded, n, strength, DRAWS, generator)
-    chance = (embedded.test_labels.bincount() / len(embedded.test_labels)).max().item()
+    chance = tasks.largest_share(embedded.test_labels)
     return Labels(n, draws, label_counts(embedded), curve, embedded.threshold, chance)
 
 

@@ -13,6 +13,7 @@ from labkit import data, encoders, evaluate, plots
 from labkit.canvas import Place
 from labkit.evaluate import Interval
 from labkit.panel import Panel, panel
+from labkit.tasks import largest_share
 from labkit.text import pieces
 from labkit.zero_shot import UNSEEN, ClipGallery, embed_gallery, hits_of, over_concepts
 
@@ -179,7 +180,7 @@ def compute_zero_shot(gallery: ClipGallery, prompts: Sequence[str], part: str) -
         intervals=[evaluate.share_interval(int(right[m].sum()), int(m.sum())) for m in in_style],
         overall=over_concepts(right, gallery.emoji.concept[rows]),
         default=np.array([bare[m].float().mean().item() for m in in_style]),
-        chance=(labels.bincount() / len(labels)).max().item(),
+        chance=largest_share(labels),
         wrong=gallery.emoji.images[wrong].numpy(),
         mistakes=[
             (data.concepts()[int(gallery.emoji.concept[row])].name, names[row]) for row in wrong

@@ -39,14 +39,7 @@ def train_simclr(
     watched = batches.draw(WATCHED, pretrain.step_generator(config.seed, 0)).images
     losses: list[float] = []
     for step in range(config.steps):
-        batch = batches.draw(config.batch, pretrain.step_generator(config.seed, step))
-        for group in optimizer.param_groups:
-            group["lr"] = pretrain.learning_rate(config, step)
-        loss = pretrain.batch_loss(model.train(), batch, config, step)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+        losses.append(pretrain.take_step(model.train(), optimizer, batches, config, step))
         if (step + 1) % every == 0 or step + 1 == config.steps:
             similarity = view_similarity(model, watched, augment.SIMCLR, config.seed)
             chance = float(np.log(2 * config.batch - 1))

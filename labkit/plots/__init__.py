@@ -95,7 +95,6 @@ from labkit.plots.style import (
     RC,
     Look,
     Picture,
-    draw_chance,
     figure,
     label_end,
     percent_axis,

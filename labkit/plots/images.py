@@ -50,10 +50,7 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
         row = tiles(images, len(images), (0, gap))[:, :-gap]  # (size, width, 4)
         draw_sheet(ax, row, (0, row.shape[1], size, 0))
         frame_first(ax, size)
-        frames = [
-            UNIT_SQUARE * size + [i * (size + gap), 0] for i, own in enumerate(same, 1) if own
-        ]
-        ax.add_collection(PolyCollection(frames, facecolor="none", edgecolor=OWN, linewidth=4))
+        draw_frames(ax, size, [(i * (size + gap), 0) for i, own in enumerate(same, 1) if own])
         ax.set(xlim=(-3, row.shape[1] + 3), ylim=(size + 3, -3), aspect="equal")
         ax.axis("off")
         before = "Before pretraining" if network == "random" else "After pretraining"
@@ -121,10 +118,15 @@ def draw_framed(ax: Axes, images: np.ndarray, columns: int, framed: Sequence[boo
     # "nearest": a third of the PNG's bytes when the pictures are noisy
     draw_sheet(ax, mosaic, (0, width + size // 5, height + size // 5, 0), "nearest")
     corners = [(i % columns * step, i // columns * step) for i, own in enumerate(framed) if own]
-    frames = [UNIT_SQUARE * size + corner for corner in corners]
-    ax.add_collection(PolyCollection(frames, facecolor="none", edgecolor=OWN, linewidth=4))
+    draw_frames(ax, size, corners)
     ax.set(xlim=(-3, width + 3), ylim=(height + 3, -3), aspect="equal")
     ax.axis("off")
+
+
+def draw_frames(ax: Axes, size: int, corners: Sequence[tuple[int, int]]) -> None:
+    """Frame pictures of side `size` by their upper left corners: they belong together."""
+    frames = [UNIT_SQUARE * size + corner for corner in corners]
+    ax.add_collection(PolyCollection(frames, facecolor="none", edgecolor=OWN, linewidth=4))
 
 
 def frame_first(ax: Axes, size: int) -> None:

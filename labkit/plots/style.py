@@ -140,13 +140,5 @@ def percent_axis(ax: Axes, low: float = 0.0, high: float = 1.0) -> None:
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
-@style()
-def draw_chance(ax: Axes, chance: float, x: float) -> None:
-    """A thin line at the accuracy of always guessing the largest class."""
-    ax.axhline(chance, color=INK, linewidth=1, linestyle=":")
-    ax.annotate("always guessing the largest class", (x, chance), xytext=(0, 3),
-                textcoords="offset points", fontsize=12, va="bottom")  # fmt: skip
-
-
 def shorten(text: str, length: int = 15) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"

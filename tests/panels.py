@@ -1,0 +1,37 @@
+"""What the tests of all panels share: the settings of a control, and moving through them."""
+
+from __future__ import annotations
+
+import ipywidgets
+
+from labkit.panel import Panel
+
+ALL = 60  # of a menu's options; a longer one is tried at its ends and its middle
+
+
+def settings(widget) -> list:
+    """The ends and the middle of a control, a menu's options, or a few texts."""
+    if isinstance(widget, ipywidgets.Text):
+        return ["", widget.value + " x", "zorple", "яяя", "{}{}"]
+    if isinstance(widget, ipywidgets.Checkbox):
+        return [not widget.value, widget.value]
+    if isinstance(widget, ipywidgets.FloatLogSlider):
+        return [widget.base**power for power in (widget.min, -1, widget.max)]
+    if isinstance(widget, (ipywidgets.IntSlider, ipywidgets.FloatSlider)):
+        middle = widget.min + round((widget.max - widget.min) / widget.step / 2) * widget.step
+        return [widget.min, middle, widget.max]
+    values = [value for _, value in widget._options_full]
+    return values if len(values) <= ALL else [values[0], values[len(values) // 2], values[-1]]
+
+
+def check_every_control(panel: Panel) -> None:
+    """Every setting is a picture, and every control has a label and changes the picture."""
+    for name, control in panel.controls.items():
+        assert control.description, name
+        pictures = {panel.png()}
+        for value in settings(control):
+            control.value = value
+            assert panel.error is None and panel.alt, f"{name} at {value}"
+            pictures.add(panel.png())
+        assert len(pictures) > 1, name
+        panel.reset()
