@@ -80,10 +80,10 @@ def draw_zero_shot(axes: np.ndarray, result) -> None:
     left.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     unknown = f"; never met: {shorten(', '.join(result.unknown), 18)}" if result.unknown else ""
     left.set_title(f"{result.overall.mean:.0%} over all styles{unknown}", fontsize=15)
-    titles = [f"{shorten(name, 12)}:\n{shorten(guess, 12)}?" for name, guess in result.mistakes]
+    titles = [f"{shorten(name, 11)}:\n{shorten(guess, 11)}?" for name, guess in result.mistakes]
     _draw_tiles(right, result.wrong, titles, columns=3, room=0.5)
-    right.set(xlim=(-0.12, 3.5), ylim=(3, 0))
-    right.set_title(f"It fails on {result.failures:,} of {result.total:,} images", fontsize=15)
+    right.set(xlim=(-0.25, 3.6), ylim=(3, 0))
+    right.set_title(f"Wrong: {result.failures:,} of {result.total:,} images", fontsize=15)
 
 
 def _draw_tiles(ax: Axes, images: np.ndarray, names, columns: int, room: float) -> None:
