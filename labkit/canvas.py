@@ -104,6 +104,9 @@ class Canvas:
         fig.set_dpi(100 * self.scale)
         renderer = self._cleared_renderer(fig)
         self.draw(axes, result)
+        for text in (*fig.texts, *(title for ax in fig.axes for title in _titles(ax))):
+            if "\n" not in text.get_text():
+                text.set_linespacing(1)  # else as high as its letters, and the layout with it
         for ax in fig.axes:
             if ax.get_axisbelow() is True:  # under images too, so that a background can hold it
                 ax.xaxis.set_zorder(-1)
@@ -111,12 +114,12 @@ class Canvas:
         return fig, renderer
 
     def _cleared_renderer(self, fig: Figure) -> TextKeepingRenderer:
-        FigureCanvasAgg(fig)  # texts ask their figure's canvas for a renderer
         width, height = fig.bbox.size
         found = self._renderer
         if found is None or (found.width, found.height, found.dpi) != (width, height, fig.dpi):
             found = self._renderer = TextKeepingRenderer(width, height, fig.dpi)
         found.clear()
+        FigureCanvasAgg(fig).get_renderer = lambda: found  # texts and the layout ask for it
         return found
 
     def _restore_background(self, fig: Figure, renderer: RendererAgg) -> bool:
@@ -235,8 +238,12 @@ def _text_room(text: Text, renderer: RendererAgg) -> Any:
     return _rounded(box.size[text.get_rotation() == 0 :])
 
 
+def _titles(ax) -> list[Text]:
+    return [ax.title, ax._left_title, ax._right_title]  # no public way to the left one
+
+
 def _axes_signature(ax, renderer: RendererAgg) -> Any:
-    titles = [ax.title, ax._left_title, ax._right_title]  # no public way to the left one
+    titles = _titles(ax)
     return (
         (ax.axison, ax.get_frame_on(), ax.get_visible(), ax.patch.get_facecolor()),
         (ax.get_aspect(), ax.get_box_aspect(), ax.get_anchor()),

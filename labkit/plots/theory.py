@@ -58,7 +58,8 @@ def draw_crossover(
     for losses, (name, look) in zip(finals, LOOKS.items(), strict=True):
         curves.append((errors, np.sqrt(losses), look.color, DASHED, 2.5))
         end = getattr(run, name).ood_loss[-1] ** 0.5
-        ax.plot(now, min(end, HIGHEST), look.marker, color=look.color, markersize=11, clip_on=False)
+        (point,) = ax.plot(now, min(end, HIGHEST), look.marker, color=look.color, markersize=11)
+        point.set(clip_on=False, in_layout=False)  # it reaches less far than the tick labels
     _draw_curves(ax, curves)
     ax.text(errors[0], 1.01, " always predicting 0", fontsize=12, va="bottom")
     ax.xaxis.set_major_locator(FixedLocator(np.arange(errors[0], errors[-1] + 0.05, 0.2)))
