@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import pickle
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from isal import isal_zlib
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
@@ -155,17 +155,18 @@ class Canvas:
 
 
 def png(rgba: np.ndarray) -> bytes:
-    """Encode (height, width, 4) uint8 as PNG: unfiltered rows, zlib level 1.
+    """Encode (height, width, 4) uint8 as PNG: unfiltered rows, and ISA-L's zlib at level 1.
 
-    Pillow's level 1 takes 2.5 times as long, nearly all of it choosing row filters.
+    A picture of 900 x 540 takes .8 ms; with Python's zlib 5 ms, and with Pillow, which chooses row
+    filters, 2.5 times that.
     """
     height, width = rgba.shape[:2]
     rows = np.zeros((height, 1 + 4 * width), np.uint8)  # each row begins with filter type 0
     rows[:, 1:] = rgba.reshape(height, -1)
     header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b"")]
+    chunks = [(b"IHDR", header), (b"IDAT", isal_zlib.compress(rows, 1)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", isal_zlib.crc32(kind + data))
         for kind, data in chunks
     )
 

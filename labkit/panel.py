@@ -81,7 +81,7 @@ class Picture(AnyWidget):
     Tried before, in one run (load 3 to 6; trust the order): PNG in an <img> at 1, 1.5, 2 pixels
     109/176, 110/168, 162/265; raw pixels on a canvas at 1, 1.5: 122/206, 169/227 (and 3.6 MB a
     frame, hopeless on a hub); ipywidgets.Image, which has no alternative text: 88/140, 108/260.
-    Other strategies of zlib, and row filters, make no PNG faster than level 1.
+    Row filters and zlib's other strategies make no PNG faster.
     """
 
     _esm = script("panel.js")
