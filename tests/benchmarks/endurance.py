@@ -3,8 +3,10 @@
     python tests/benchmarks/endurance.py --runs 20              # every notebook, 20 times in a row
     python tests/benchmarks/endurance.py 06 --kernels 8         # 8 kernels at once on notebook 06
 
-A run is every cell, in the kernel of the run before. Text results must be the same each time;
-memory is the kernel's (resident, MB) after the first and the last run, and at its highest.
+A run is every cell, in the kernel of the run before. Text results must be the same each time.
+Memory is the kernel's (resident, MB): what it keeps after the first and the last run, once Python
+has collected its garbage and the C library has given back what it only holds for later, and at its
+highest.
 """
 
 from __future__ import annotations
@@ -28,6 +30,14 @@ from labkit.grade import NOTEBOOKS, chosen
 # Times differ from run to run, and so does a progress bar.
 VOLATILE = re.compile(r"\d+(\.\d+)? ?(ms|s|seconds|it/s)\b|\d\d:\d\d|0x[0-9a-f]+")
 
+TIDY = """
+import ctypes, gc, sys
+
+gc.collect()
+if sys.platform == "linux":
+    ctypes.CDLL(None).malloc_trim(0)
+"""
+
 
 class Endurance(NamedTuple):
     """What one kernel did with one notebook, again and again."""
@@ -35,13 +45,14 @@ class Endurance(NamedTuple):
     notebook: str
     seconds: list[float]  # of each run, by the clock
     cpu: float  # seconds of one run, the mean
-    memory: list[float]  # MB after each run
+    memory: list[float]  # MB kept after each run
     peak: float  # MB
     differs: list[int]  # runs whose text is not the first one's
 
 
 def endure(path: Path, runs: int) -> Endurance:
     notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(TIDY))
     client = NotebookClient(notebook, timeout=600, store_widget_state=False)
     client.resources = {"metadata": {"path": str(path.parent)}}
     texts, seconds, memory, peak = [], [], [], [0.0]
@@ -79,8 +90,8 @@ def text_of(notebook: nbformat.NotebookNode) -> list[str]:
 
 
 def table(rows: Sequence[Endurance]) -> str:
-    head = ("notebook", "runs", "seconds: first, median", "CPU seconds", "MB after first, last",
-            "MB at most", "same text")  # fmt: skip
+    head = ("notebook", "runs", "seconds: first, median", "CPU seconds",
+            "MB kept after first, last", "MB at most", "same text")  # fmt: skip
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in rows:
         middle = sorted(row.seconds)[len(row.seconds) // 2]

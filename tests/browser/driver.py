@@ -281,6 +281,11 @@ class PanelView:
         """Return a hash of the picture's bytes, or None if there is no picture yet."""
         return self.image.evaluate(HASH) if self.image.is_visible() else None
 
+    def show(self) -> None:
+        """Scroll to the panel, and wait until it has told the pixels that it has room for."""
+        self.image.scroll_into_view_if_needed()
+        self.page.wait_for_timeout(400)  # panel.js waits 250 ms
+
     def settle(self, seconds: float = 60) -> None:
         """Wait until the kernel has answered every change and the picture stands still."""
         deadline = time.monotonic() + seconds
@@ -291,7 +296,7 @@ class PanelView:
             if now == before and self.page.evaluate(READY):
                 return
             before = now
-            self.page.wait_for_timeout(120)
+            self.page.wait_for_timeout(40)
         raise AssertionError(f"the panel was still busy after {seconds} s: {self.alt()!r}")
 
     def controls(self) -> list[Control]:

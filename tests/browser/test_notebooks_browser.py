@@ -1,11 +1,18 @@
-"""Every notebook in JupyterLab: all cells run, every control of every panel moves its picture."""
+"""Every notebook in JupyterLab: all cells run, every control of every panel moves its picture.
+
+With LABKIT_LONG=1 the solutions too, and every control by mouse as well as by keyboard.
+"""
 
 from __future__ import annotations
 
-import pytest
-from driver import ROOT, Notebook, PanelView
+import os
 
+import pytest
+from driver import ROOT, Control, Notebook, PanelView
+
+LONG = bool(os.environ.get("LABKIT_LONG"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb")) if LONG else []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -23,16 +30,40 @@ def test_every_control_of_every_panel_moves_its_picture(notebook: Notebook, path
     assert notebook.console == []
 
 
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_every_solution_runs(notebook: Notebook, path):
+    notebook.open(notebook.server.folder / "solutions" / path.name)
+    notebook.run_all()
+    assert notebook.errors() == [] and notebook.console == []
+
+
 def check_live_panel(view: PanelView, where: str) -> None:
-    """Every control, from the first values of the others, to both ends and its middle."""
+    """Every control, from the first values of the others, to both ends, its middle and back."""
+    view.show()
+    settled(view, where)
+    first = view.picture()
     for control in view.controls():
-        pictures = {view.picture()}
+        pictures = {first}
         for move in control.moves():
             settled(view, f"{where}, {control.name()!r} at {move}")
             pictures.add(view.picture())
         assert len(pictures) >= 2, f"{where}, {control.name()!r}: the picture never changed"
+        if LONG and control.kind == "slider":
+            check_drag(view, control, f"{where}, {control.name()!r}")
         view.reset()
-    settled(view, f"{where}, after Reset")
+        assert view.picture() == first, f"{where}, {control.name()!r}: Reset gives another picture"
+
+
+def check_drag(view: PanelView, slider: Control, where: str) -> None:
+    """A fast drag by mouse ends with the picture of the value where it ends, and nothing queued."""
+    for key, track in (("End", range(36)), ("Home", range(35, -1, -1))):
+        slider.node.press(key)
+        settled(view, where)
+        there = view.picture()
+        slider.node.press("Home" if key == "End" else "End")
+        slider.drag([place / 35 for place in track])
+        settled(view, f"{where}, dragged")
+        assert view.picture() == there, f"{where}: a drag to its {key} ends with another picture"
 
 
 def check_button_panel(view: PanelView, where: str) -> None:
