@@ -45,9 +45,10 @@ def draw_worth(ax: Axes, known: ShotsCurve, unknown: ShotsCurve, shots: float) -
     end = min(needed, ceiling)
     ax.annotate("", (end, accuracy), (shots, accuracy),
                 arrowprops={"arrowstyle": "->", "color": INK, "lw": 2})  # fmt: skip
+    ax.vlines([shots, end], 0, accuracy, color=INK, lw=1, ls=":")
     text = f"{shots:g} labels = {needed:.0f} without" if needed <= ceiling else "more than all"
-    ax.annotate(text, ((shots * end) ** 0.5, accuracy), xytext=(0, 6), fontsize=13,
-                textcoords="offset points", ha="center")  # fmt: skip
+    ax.annotate(text, ((shots * end) ** 0.5, 0), xytext=(0, 10), fontsize=13,
+                textcoords="offset points", ha="center")  # below all curves  # fmt: skip
 
 
 @style()
@@ -94,6 +95,8 @@ def draw_guesses(ax: Axes, guesses: dict[str, float], shots: float) -> None:
             mew=2.5,
             markersize=16,
         )
+    ax.annotate("your guesses", (shots, max(guesses.values())), xytext=(0, 14), fontsize=13,
+                textcoords="offset points", ha="center")  # fmt: skip
 
 
 def describe_shots(curves: Sequence[ShotsCurve]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from labkit.plots.style import INK, METHODS, Look, percent_axis, style
+from labkit.plots.style import INK, METHODS, Look, label_end, percent_axis, spread, style
 
 # Colour-blind-safe beside each other, and unlike the methods' colours.
 CLASS_LOOKS = (
@@ -15,7 +15,7 @@ CLASS_LOOKS = (
     Look("food and drink", "#e3398f", "^"),
     Look("vehicle", "#6b7f52", "D"),
 )
-SIDE_NAMES = {"id": "In distribution", "ood": "Out of distribution"}
+SIDES = ("id", "ood")
 
 
 @style()
@@ -27,16 +27,16 @@ def draw_distortion(axes: np.ndarray, scene, method: str, frame: int = -1) -> No
     frames = scene.frames[method]
     frame = range(len(frames.at))[frame]
     view = limits(scene)
-    for ax, side in zip(axes[0], SIDE_NAMES, strict=True):
+    for ax, side in zip(axes[0], SIDES, strict=True):
         draw_regions(ax, frames.regions[side][frame], view)
         draw_points(ax, scene, method, side, frame)
-        name = SIDE_NAMES[side], getattr(scene.setting, f"{side}_style")
-        right = frames.accuracy[side][frame]
-        ax.set_title(f"{name[0]}: {name[1]}, {right:.0%} right", fontsize=15)
+        name, right = getattr(scene.setting, f"{side}_style"), frames.accuracy[side][frame]
+        ax.set_title(f"{side.upper()}: {name}, {right:.0%} right", fontsize=15)
         ax.set(xlim=view[0], ylim=view[1], aspect="equal", xticks=[], yticks=[])
     for ax, what in zip(axes[1], ("accuracy", "moved"), strict=True):
         draw_curves(ax, scene, method, frame, what)
     percent_axis(axes[1, 0])
+    name_curves(axes[1, 1], scene, method)
     axes[1, 0].set_title("Accuracy (OOD dashed)", fontsize=15)
     axes[1, 1].set_title("Mean distance that features moved", fontsize=15)
 
@@ -74,10 +74,9 @@ def draw_points(ax: Axes, scene, method: str, side: str, frame: int) -> None:
 
 def draw_curves(ax: Axes, scene, method: str, frame: int, what: str) -> None:
     """All trained methods, the chosen one strong; WiSE-FT alone, its axis being another."""
-    names = ["wise-ft"] if method == "wise-ft" else ["probe", "fine-tuning", "lp-ft"]
-    for name in names:
+    for name in shown_beside(method):
         look, values = METHODS[name], getattr(scene.frames[name], what)
-        for side, dashes in zip(SIDE_NAMES, ("-", "--"), strict=True):
+        for side, dashes in zip(SIDES, ("-", "--"), strict=True):
             y = np.resize(values[side], max(2, len(values[side])))
             alpha = 1 if name == method else 0.4
             ax.plot(np.linspace(0, 1, len(y)), y, dashes, color=look.color, alpha=alpha)
@@ -88,6 +87,18 @@ def draw_curves(ax: Axes, scene, method: str, frame: int, what: str) -> None:
     ax.set_xlabel("share of LP-FT's weights" if method == "wise-ft" else "training")
 
 
+def name_curves(ax: Axes, scene, method: str) -> None:
+    """Say at its end which method a curve of movement is."""
+    names = shown_beside(method)
+    ends = [scene.frames[name].moved["id"][-1] for name in names]
+    for name, end in zip(names, spread(ends, 0.1 * ax.get_ylim()[1]), strict=True):
+        label_end(ax, 1, end, METHODS[name].name, METHODS[name].color)
+
+
+def shown_beside(method: str) -> list[str]:
+    return ["wise-ft"] if method == "wise-ft" else ["probe", "fine-tuning", "lp-ft"]
+
+
 def describe_frame(scene, method: str, frame: int) -> str:
     """One frame in two sentences: the alternative text of the explorer's picture."""
     frames = scene.frames[method]
@@ -96,8 +107,8 @@ def describe_frame(scene, method: str, frame: int) -> str:
     when = f" at learning rate {rate:g}, step {at:.0f} of {end:.0f}" if rate else ""
     if method == "wise-ft":
         when = f", {at:.0%} of LP-FT's weights"
-    accuracy = {side: frames.accuracy[side][frame] for side in SIDE_NAMES}
-    moved = {side: frames.moved[side][frame] for side in SIDE_NAMES}
+    accuracy = {side: frames.accuracy[side][frame] for side in SIDES}
+    moved = {side: frames.moved[side][frame] for side in SIDES}
     return (
         f"{METHODS[method].name}{when}: {accuracy['id']:.0%} right in {scene.setting.id_style}, "
         f"{accuracy['ood']:.0%} in {scene.setting.ood_style}. Features moved {moved['id']:.1f} in "
