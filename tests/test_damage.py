@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import torch
 
-from labkit import data, encoders, fewshot
+from labkit import adapters, data, encoders, fewshot, pretrain, task_weights
+from labkit.weights import parse_tensors, write_tensors
 
 FILES = sorted(data.checksums())
 CACHED = (data.concepts, data.class_names, data.traps, data.checksums)
@@ -128,3 +131,44 @@ def test_no_flipped_bit_of_the_list_goes_unnoticed(copied, line: int) -> None:
         forget()
         with pytest.raises(data.DataError, match="checksums.txt"):
             data.read_bytes(name)
+
+
+# Files that a student or a run makes have no line in that list: their digest is within.
+
+
+def test_no_flipped_bit_of_written_weights_goes_unnoticed(tmp_path) -> None:
+    """Refused, or, in a few bits that mean nothing, read as they were."""
+    path = tmp_path / "w.safetensors"
+    tensors = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(7, dtype=torch.int64)}
+    write_tensors(tensors, {"width": 3}, path)
+    content, harmless = path.read_bytes(), 0
+    for bit in range(8 * len(content)):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        try:
+            config, found = parse_tensors(bytes(damaged))
+        except ValueError:
+            continue
+        harmless += 1
+        assert config == {"width": 3} and found.keys() == tensors.keys()
+        assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+    assert harmless < len(content) // 2
+    for length in range(len(content)):
+        with pytest.raises(ValueError):
+            parse_tensors(content[:length])
+
+
+@pytest.mark.parametrize("damage", [d for d in damages(b"x") if d != "missing"])
+def test_a_damaged_checkpoint_or_task_is_named(tmp_path, monkeypatch, damage: str) -> None:
+    monkeypatch.setattr(data, "load", lambda parts, load=data.load: load("noto", parts=parts))
+    out = tmp_path / "w.safetensors"
+    checkpoint = tmp_path / "w.checkpoint.safetensors"
+    config = pretrain.Config("simclr", options={"width": 2}, batch=2, steps=1)
+    write_tensors({"x": torch.arange(9.0)}, asdict(config), checkpoint)
+    replace(checkpoint, damages(checkpoint.read_bytes())[damage])
+    with pytest.raises(ValueError, match=r"w\.checkpoint\.safetensors is damaged.*Delete it"):
+        pretrain.pretrain(config, out)
+    write_tensors({"head.weight": torch.arange(9.0)}, asdict(adapters.Method()), out)
+    replace(out, damages(out.read_bytes())[damage])
+    with pytest.raises(ValueError, match=r"path: .*w\.safetensors holds no task's weights"):
+        task_weights.read(out)
