@@ -38,7 +38,7 @@ def make_folder(folder: Path) -> None:
     """Make a folder to write to; an OSError names it now, rather than after an hour's work."""
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder.resolve()))
 
 
 def explain_os_error(error: OSError, cure: str) -> str:
