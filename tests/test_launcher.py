@@ -136,8 +136,11 @@ def test_a_read_only_checkout_is_told():
     code = (
         "import os, sys, venv, ensurepip\n"
         "from labkit.__main__ import main\n"
-        "if os.geteuid() == 0: os.seteuid(65534)\n"
-        "sys.exit(main(['setup']))"
+        "root = os.geteuid() == 0\n"
+        "if root: os.seteuid(65534)\n"
+        "status = main(['setup'])\n"
+        "if root: os.seteuid(0)\n"  # coverage has to write what it saw
+        "sys.exit(status)"
     )
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
@@ -269,6 +272,27 @@ def test_tests_take_arguments_or_run_everything(monkeypatch):
     (everything, env), (chosen, _) = started
     assert everything[:-1] == ["python", "-m", "pytest", "-n"] and env == {"OMP_NUM_THREADS": "1"}
     assert chosen == ["python", "-m", "pytest", "-k", "launcher"]
+
+
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [(["check", "01"], "labkit.grade"), (["site", "p"], "labkit.site"), (["classroom"], None)],
+)
+def test_each_command_is_a_module_of_the_environment(monkeypatch, words, module):
+    started = []
+    monkeypatch.setattr(launcher, "hand_over", lambda *call: started.append(call) or 5)
+    monkeypatch.setattr(launcher, "check_here", lambda _: "python")
+    assert launcher.main([words[0], "--here", *words[1:]]) == 5
+    assert started[0][0] == ["python", "-m", module or "labkit." + words[0], *words[1:]]
+
+
+def test_ctrl_c_is_told_without_a_traceback(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher, "run", interrupted)
+    assert launcher.main(["setup"]) == 130
+    assert "The same command takes it up again" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no exec")
