@@ -29,13 +29,7 @@ from tqdm import tqdm
 
 from labkit import augment, data
 from labkit.contrastive import clip_loss, nt_xent
-from labkit.encoders import (
-    ARCHITECTURES,
-    Clip,
-    Supervised,
-    build,
-    save,
-)
+from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
 from labkit.files import make_folder, replacing, told
 from labkit.text import make_vocabulary
 from labkit.weights import parse_tensors, write_tensors
