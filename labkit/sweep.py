@@ -14,8 +14,8 @@ import csv
 import io
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +61,18 @@ def sweep(
     return failed
 
 
-def cluster(scheduler: str | None):
+@contextmanager
+def cluster(scheduler: str | None) -> Iterator[None]:
     """A context in which joblib works on a Dask cluster; for None, one that changes nothing."""
     if scheduler is None:
-        return nullcontext()
+        yield
+        return
     try:
         from distributed import Client
     except ImportError as error:
         raise RuntimeError("scheduler: needs `pip install distributed`") from error
-    client = Client(scheduler)  # joblib's backend asks for the current client
-    return joblib.parallel_config(backend="dask", client=client)
+    with Client(scheduler) as client, joblib.parallel_config(backend="dask", client=client):
+        yield
 
 
 def attempt(run: Callable[..., list[Row]], cell: Row) -> tuple[Row, list[Row], str]:
