@@ -36,7 +36,7 @@ def parse_tensors(content: bytes) -> tuple[dict, dict[str, Tensor]]:
         config, tensors = json.loads(about["config"]), load(content)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"these are no tensors with a configuration: {error}") from error
-    if about.get("sha256") not in (None, digest(tensors, about["config"])):
+    if "sha256" in about and about["sha256"] != digest(tensors, about["config"]):
         raise ValueError("the tensors or their configuration are not those that were written")
     return config, tensors
 
