@@ -11,6 +11,8 @@ from pathlib import Path
 
 from readme import replace_section
 
+from labkit.files import replacing
+
 FOLDER = Path(__file__).parent
 
 
@@ -18,10 +20,14 @@ def main() -> None:
     files = [
         f for name in ("emoji", "weights", "fewshot", "sweeps") for f in (FOLDER / name).iterdir()
     ]
-    names = sorted(f.relative_to(FOLDER).as_posix() for f in files if f.suffix != ".tmp")
+    unfinished = (".tmp", ".checkpoint.safetensors")
+    names = sorted(
+        f.relative_to(FOLDER).as_posix() for f in files if not f.name.endswith(unfinished)
+    )
     digests = {name: hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() for name in names}
     text = "\n".join(f"{digest}  {name}" for name, digest in digests.items())
-    (FOLDER / "checksums.txt").write_text(text + "\n")
+    with replacing(FOLDER / "checksums.txt") as temporary:
+        temporary.write_text(text + "\n")
     replace_section("checksums", f"```\n{text}\n```")
 
 

@@ -32,9 +32,9 @@ from labkit.environment import (
     Problem,
     check_here,
     ensure_environment,
-    explain_os_error,
     say,
 )
+from labkit.files import explain_os_error
 
 FIRST_NOTEBOOK = "notebooks/01_motivation.ipynb"
 COMMANDS = ("lab", "test", "check", "classroom", "site", "setup")
@@ -48,7 +48,8 @@ def main(arguments):
     try:
         return run(arguments)
     except (Problem, OSError) as error:
-        text = str(error) if isinstance(error, Problem) else explain_os_error(error)
+        cure = "install the packages and add --here"
+        text = str(error) if isinstance(error, Problem) else explain_os_error(error, cure)
         say(text, sys.stderr)
         return 1
     except KeyboardInterrupt:

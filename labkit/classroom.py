@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit.cells import called, needed, nodes, sources
+from labkit.files import told
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGE = 1.35  # as large as a panel can be on a projector of 1280 pixels
@@ -82,7 +83,7 @@ def command(folder: Path, options: Sequence[str]) -> list[str]:
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder:
+    with told("TMPDIR"), tempfile.TemporaryDirectory() as folder:
         write_pages(Path(folder))
         env = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}  # this environment's kernel
         try:

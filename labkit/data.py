@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -185,7 +186,9 @@ def read_table(name: str) -> list[dict[str, str]]:
 
 def read_bytes(name: str) -> bytes:
     """Read a file under data/ and verify its SHA-256; DataError names the file and the cure."""
-    cure = f"Restore it with `git checkout -- data/{name}`, or see data/README.md to rebuild it."
+    # Both, since the file and the list disagree, and only git knows which of them is damaged.
+    cure = f"Restore it with `git checkout -- data/{name} data/checksums.txt`"
+    cure += ", or see data/README.md to rebuild it."
     path = DATA / name
     try:
         content = path.read_bytes()
@@ -193,9 +196,12 @@ def read_bytes(name: str) -> bytes:
         raise DataError(f"Cannot read {path}: {error.strerror}. {cure}") from error
     expected = checksums().get(name)
     if expected is None:
-        raise DataError(f"{path} is not listed in data/checksums.txt. {cure}")
+        made = "If you made it, run `python data/checksum.py`."
+        raise DataError(f"{path} is not listed in data/checksums.txt. {cure} {made}")
     if hashlib.sha256(content).hexdigest() != expected:
-        raise DataError(f"{path} is damaged ({len(content)} bytes, wrong SHA-256). {cure}")
+        raise DataError(
+            f"{path} is damaged ({len(content)} bytes, not those of data/checksums.txt). {cure}"
+        )
     return content
 
 
@@ -205,12 +211,12 @@ def checksums() -> dict[str, str]:
     path = DATA / "checksums.txt"
     cure = "Restore it with `git checkout -- data/checksums.txt`."
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+        text = path.read_bytes().decode("ascii", errors="replace")
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror}. {cure}") from error
-    except ValueError as error:  # not text, or a line that is not a digest and a name
-        raise DataError(f"{path} is damaged. {cure}") from error
+    if not re.fullmatch(r"([0-9a-f]{64}  [\w./-]+\r?\n)+", text, re.ASCII):
+        raise DataError(f"{path} is damaged. {cure}")
+    return {name: digest for digest, name in (line.split() for line in text.splitlines())}
 
 
 def check_styles(styles: Sequence[str]) -> None:

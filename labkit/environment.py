@@ -7,7 +7,6 @@ half unpacked look installed and are not, so an environment with a marker is mad
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -211,17 +210,3 @@ def is_installed(package: str) -> bool:
         return bool(importlib.metadata.version(package))
     except importlib.metadata.PackageNotFoundError:
         return False
-
-
-def explain_os_error(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return (
-            f"the disk is full; about {NEEDED_GB} GB are needed.\n"
-            "Free some space and run the same command again."
-        )
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return (
-            f"cannot write to {error.filename or ROOT}.\n"
-            "Copy the folder to a place you may write to, or install the packages and add --here."
-        )
-    return str(error)

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load as load_tensors
 from torch import Generator, Tensor, nn
 
 from labkit import batched, data, meta, tasks
 from labkit.augment import as_float
-from labkit.encoders import read_config
+from labkit.weights import parse_tensors
 
 
 class Setting(NamedTuple):
@@ -100,10 +99,9 @@ def load(name: str) -> nn.Sequential:
     Raises ValueError for an unknown name, DataError for a missing or damaged file.
     """
     data.check_choice("name", (name,), tuple(WEIGHTS))
-    content = data.read_bytes(f"{WEIGHTS[name]}.safetensors")
-    config = read_config(content)
+    config, tensors = parse_tensors(data.read_bytes(f"{WEIGHTS[name]}.safetensors"))
     model = network(config["width"], config["ways"])
-    model.load_state_dict(load_tensors(content))
+    model.load_state_dict(tensors)
     return model.eval()
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager
@@ -16,6 +22,49 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_suffix(".tmp")
     try:
         yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())  # some disks say only now that they are full
         temporary.replace(path)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(temporary)):  # say which it was to be
+            error.filename = str(path)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write to; an OSError names it now, rather than after an hour's work."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder.resolve()))
+
+
+def explain_os_error(error: OSError, cure: str) -> str:
+    """What happened, and what to do. `cure`: the way around a place that cannot be written to."""
+    name = f" ({error.filename})" if error.filename else ""
+    if error.errno in FULL:
+        return f"the disk is full{name}.\nFree some space and run the same command again."
+    if error.errno in UNWRITABLE:
+        return (
+            f"cannot write to {error.filename}.\n"
+            f"Copy the lab to a place you may write to, or {cure}."
+        )
+    return str(error)
+
+
+@contextmanager
+def told(option: str) -> Iterator[None]:
+    """Around a command: say in two lines that a file cannot be written, or that Ctrl-C was pressed.
+
+    option: the argument that says where to write.
+    """
+    try:
+        yield
+    except OSError as error:
+        sys.exit("labkit: " + explain_os_error(error, f"name another with {option}"))
+    except KeyboardInterrupt:
+        text = "labkit: stopped. Nothing is half-written: run the same command again."
+        print(text, file=sys.stderr)
+        sys.exit(130)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.cells import called, needed, nodes, sources
-from labkit.files import replacing
+from labkit.files import make_folder, replacing, told
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LIMIT = 180  # seconds for the exercises of one notebook
@@ -146,20 +146,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=NOTEBOOKS, help="where they are")
     parser.add_argument("--json", type=Path, help="write the result here too")
     options = parser.parse_args(arguments)
-    found = {}
     try:
-        paths = chosen(options.folder.resolve(), options.notebooks)
-        for path in paths:
-            found[path.stem] = report(path)
-            print_report(path.stem, found[path.stem])
+        with told("--json"):
+            report_all(chosen(options.folder.resolve(), options.notebooks), options.json)
     except ValueError as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 2
+    return 0
+
+
+def report_all(notebooks: Sequence[Path], out: Path | None) -> None:
+    """Print what is solved, notebook by notebook; write it to `out`, too, if there is one."""
+    if out:
+        make_folder(out.parent)
+    found = {}
+    for path in notebooks:
+        found[path.stem] = report(path)
+        print_report(path.stem, found[path.stem])
     solved = sum(exercise.passed for exercises in found.values() for exercise in exercises)
     print(f"\n{solved} of {sum(map(len, found.values()))} exercises are solved.")
-    if options.json:
-        write_json(options.json, found)
-    return 0
+    if out:
+        write_json(out, found)
 
 
 def print_report(notebook: str, exercises: Sequence[Exercise]) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from labkit import data, encoders, fewshot, meta
-from labkit.files import replacing
+from labkit.files import make_folder, replacing, told
 
 
 @dataclass(frozen=True)
@@ -96,27 +96,35 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     config = Config(arguments.method, arguments.steps, arguments.tasks)
-    path = arguments.out / f"{config.method}.safetensors"
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    with told("--out"):
+        meta_train(config, arguments.every, arguments.out)
+
+
+def meta_train(config: Config, every: int, folder: Path) -> None:
+    """Run, validate every so often, and write weights and curve at the end, not before.
+
+    An interrupted run leaves what was there, begins anew, and ends in the same weights.
+    """
+    make_folder(folder)
+    path = folder / f"{config.method}.safetensors"
     episodes, rows, losses = validation_episodes(config), [], []
     bar = tqdm(total=config.steps, desc=config.method)
 
     def on_step(model: nn.Module, step: int, loss: float) -> None:
         bar.update()
         losses.append(loss)
-        if step % arguments.every == 0 or step == config.steps:
+        if step % every == 0 or step == config.steps:
             right = fewshot.accuracies(algorithm(model, config), episodes).mean().item()
-            recent = losses[-arguments.every :]
+            recent = losses[-every:]
             rows.append((step, f"{sum(recent) / len(recent):.4f}", f"{right:.4f}"))
             bar.set_postfix(loss=rows[-1][1], validation=rows[-1][2])
-            encoders.save(model, asdict(config), path)
-            write_curve(path.with_suffix(".csv"), rows)
 
-    run(config, on_step)
-
-
-def write_curve(path: Path, rows: list[tuple]) -> None:
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    model = run(config, on_step)
+    encoders.save(model, asdict(config), path)
+    with (
+        replacing(path.with_suffix(".csv")) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
 
 

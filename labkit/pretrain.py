@@ -24,23 +24,15 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from safetensors.torch import load as load_tensors
 from torch import Generator, Tensor, nn
 from tqdm import tqdm
 
 from labkit import augment, data
 from labkit.contrastive import clip_loss, nt_xent
-from labkit.encoders import (
-    ARCHITECTURES,
-    Clip,
-    Supervised,
-    build,
-    read_config,
-    save,
-    write_tensors,
-)
-from labkit.files import replacing
+from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
+from labkit.files import make_folder, replacing, told
 from labkit.text import make_vocabulary
+from labkit.weights import parse_tensors, write_tensors
 
 METHODS = ("clip", "simclr", "supervised")
 
@@ -232,11 +224,12 @@ def take_step(
 def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Module:
     """Train, write `out` (weights) and its .csv (learning curve); resume from `out`'s checkpoint.
 
-    Raises ValueError when the checkpoint was made with another configuration, or when the batch
-    cannot be divided among the processes.
+    Raises ValueError when the checkpoint is damaged or was made with another configuration, or when
+    the batch cannot be divided among the processes; OSError, before any work, for a folder that
+    cannot be written to.
     """
     share_size(config.batch)  # before any work
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     model, stored = make_model(config)
     optimizer = make_optimizer(model, config)
     batches = Batches(data.load(parts="upstream"))
@@ -271,11 +264,12 @@ def remember(path: Path, model: nn.Module, optimizer, config: Config, curve: lis
 
 def restore(path: Path, model: nn.Module, optimizer, config: Config) -> list[float]:
     """Undo `remember`; return the losses so far."""
-    content = path.read_bytes()
-    found = read_config(content)
+    try:
+        found, tensors = parse_tensors(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}). Delete it to start afresh.") from error
     if found != asdict(config):
         raise ValueError(f"{path} belongs to another run: {found}. Delete it to start afresh.")
-    tensors = load_tensors(content)
     model.load_state_dict(
         {name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")}
     )
@@ -321,7 +315,8 @@ def main() -> None:
     config, out = parse_arguments()
     if "RANK" in os.environ:  # started by torchrun
         dist.init_process_group("gloo")
-    pretrain(config, out)
+    with told("--out"):
+        pretrain(config, out)
     if dist.is_initialized():
         dist.destroy_process_group()
 

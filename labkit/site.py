@@ -24,7 +24,7 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 from tqdm import tqdm
 
-from labkit.files import replacing
+from labkit.files import make_folder, replacing, told
 from labkit.grade import chosen
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -132,7 +132,7 @@ def write(path: Path, text: str) -> None:
 
 def make(paths: Sequence[Path], folder: Path) -> None:
     """A page for each notebook, and index.html."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     exporter = HTMLExporter(
         template_name="basic", exclude_anchor_links=True,
         exclude_input_prompt=True, exclude_output_prompt=True,
@@ -154,7 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("notebooks", nargs="*", help="how their names begin: 01 06 (default: all)")
     options = parser.parse_args(arguments)
     try:
-        make(chosen(NOTEBOOKS, options.notebooks), options.folder)
+        with told("`site FOLDER`"):
+            make(chosen(NOTEBOOKS, options.notebooks), options.folder)
     except (ValueError, RuntimeError) as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 2

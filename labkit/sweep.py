@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import joblib
 from tqdm import tqdm
 
-from labkit.files import replacing
+from labkit.files import make_folder, replacing, told
 
 Row = dict[str, Any]
 
@@ -37,9 +38,12 @@ def sweep(
 
     jobs: processes, -1 for one per core. scheduler: the address of a `dask.distributed` scheduler
     ("tcp://host:8786"), whose workers need this package installed; `jobs` then counts for nothing.
+    Raises, before any work, ValueError for a table that is damaged or of another sweep, and OSError
+    for a folder that cannot be written to.
     """
-    rows = read_rows(out)
     keys = list(cells[0])
+    make_folder(out.parent)
+    rows = read_rows(out, keys)
     done = {tuple(row[key] for key in keys) for row in rows}
     missing = [c for c in cells if tuple(str(c[key]) for key in keys) not in done]
     failed = {}
@@ -57,16 +61,18 @@ def sweep(
     return failed
 
 
-def cluster(scheduler: str | None):
+@contextmanager
+def cluster(scheduler: str | None) -> Iterator[None]:
     """A context in which joblib works on a Dask cluster; for None, one that changes nothing."""
     if scheduler is None:
-        return nullcontext()
+        yield
+        return
     try:
         from distributed import Client
     except ImportError as error:
         raise RuntimeError("scheduler: needs `pip install distributed`") from error
-    client = Client(scheduler)  # joblib's backend asks for the current client
-    return joblib.parallel_config(backend="dask", client=client)
+    with Client(scheduler) as client, joblib.parallel_config(backend="dask", client=client):
+        yield
 
 
 def attempt(run: Callable[..., list[Row]], cell: Row) -> tuple[Row, list[Row], str]:
@@ -77,17 +83,29 @@ def attempt(run: Callable[..., list[Row]], cell: Row) -> tuple[Row, list[Row], s
         return cell, [], traceback.format_exc()
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def read_rows(path: Path, keys: Sequence[str] = ()) -> list[dict[str, str]]:
+    """The rows of a table; none if there is no such file yet.
+
+    keys: the names of a cell's values, which come first in each row. With them, a table whose last
+    line was cut off (by a copy that broke off: `write_rows` leaves no such file) loses its last
+    cell, of which rows may be missing. Raises ValueError for other damage, and for other columns.
+    """
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    reader = csv.DictReader(io.StringIO(whole))
+    rows, columns = list(reader), list(reader.fieldnames or [])
+    odd = [i for i, row in enumerate(rows, 2) if None in row or None in row.values()]
+    if odd or (whole and columns[: len(keys)] != list(keys)) or (text != whole and not keys):
+        what = f"line {odd[0]}" if odd else f"columns {columns}" if keys else "its last line"
+        raise ValueError(f"{path} is damaged, or another table: {what}. Restore or delete it.")
+    if text != whole:
+        rows = [row for row in rows if any(row[key] != rows[-1][key] for key in keys)]
+    return rows
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Write the table, all of it or nothing, sorted: the order of arrival leaves no trace."""
     lines = [{name: str(value) for name, value in row.items()} for row in rows]
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         writer.writeheader()
@@ -103,7 +121,8 @@ def command_line(
     parser.add_argument("--scheduler", help="a dask.distributed scheduler, e.g. tcp://host:8786")
     parser.add_argument("--folder", type=Path, default=out.parent, help="for the table")
     options = parser.parse_args()
-    failed = sweep(run, cells, options.folder / out.name, options.jobs, options.scheduler)
+    with told("--folder"):
+        failed = sweep(run, cells, options.folder / out.name, options.jobs, options.scheduler)
     for cell, problem in failed.items():
         print(f"{cell} failed:\n{problem}", file=sys.stderr)
     if failed:

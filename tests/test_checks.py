@@ -99,6 +99,7 @@ def test_the_random_control_tells_pretrained_from_random() -> None:
     assert checks.random_control(control, encoder, task)
     assert_hint(checks.random_control(forgot, encoder, task), "reinitialised")
     assert_hint(checks.random_control(lambda e, t: None, encoder, task), "returns nothing")
+    assert_hint(checks.random_control(lambda e, t: 0.0, encoder, task), "expected about")
     assert len(data.class_names()) == len(task.classes)
 
 

@@ -87,6 +87,8 @@ def diagonal_masked(u, v, tau):
         (naive, "exp overflows"),
         (lambda u, v, t: contrastive.clip_loss(u.detach(), v.detach(), t), "no gradient"),
         (lambda u, v, t: contrastive.clip_loss(u, v.detach(), t), "raised RuntimeError|gradient"),
+        (lambda u, v, t: 2 * contrastive.clip_loss(u, v, t) - contrastive.clip_loss(u, v, t).item(),
+         "the gradient is not"),
     ],
 )  # fmt: skip
 def test_loss_hints_name_the_mistake(wrong, hint: str) -> None:

@@ -23,12 +23,19 @@ def in_place(encoder, task, lr, generator):
     return transfer.fit(transfer.Classifier(encoder, probe.model.head), task, lr, generator)
 
 
+def keeps_head(encoder, task, lr, generator):
+    fit = right_lp_ft(encoder, task, lr, generator)
+    fit.model.head.load_state_dict(transfer.linear_probe(encoder, task).model.head.state_dict())
+    return fit
+
+
 MISTAKES = {
     "returns nothing": lambda *_: None,
     "a Classifier, expected the Fit": lambda e, t, *_: transfer.linear_probe(e, t).model,
     "A random head": lambda e, t, lr, g: transfer.fine_tune(e, t, lr, g, SCHEDULE),
     "that is the probe": lambda e, t, *_: transfer.linear_probe(e, t),
     "changed the encoder": in_place,
+    "encoder but not the head": lambda e, t, lr, g: keeps_head(e, t, lr, g),
     "raised KeyError": lambda *_: {}["x"],
 }
 
@@ -80,6 +87,12 @@ def test_the_rate_that_moves_as_far_as_ft(answer, hint) -> None:
     assert not outcome and hint in outcome.message
 
 
+def test_a_rate_that_is_never_reached_is_infinite() -> None:
+    short = [cell for cell in ROWS if float(cell["moved_id"]) < 3.4]
+    assert checks.rate_that_moves(lambda *_: float("inf"), short, "s")
+    assert "expected inf" in checks.rate_that_moves(lambda *_: 0.001, short, "s").message
+
+
 def right_wise_ft(probe, tuned, task):
     fits = [transfer.wise_ft(probe, tuned, task, alpha) for alpha in np.linspace(0, 1, 11)]
     return max(fits, key=lambda fit: fit.validation)
@@ -98,6 +111,7 @@ def test_wise_ft_notices_a_look_at_ood_images_and_a_missing_choice() -> None:
         return min(fits, key=lambda fit: fit.validation)
 
     assert "OOD test was looked at" in checks.wise_ft(peeks).message
+    assert "OOD test was looked at" in checks.wise_ft(lambda p, t, task: task.ood["shift"]).message
     assert "Try eleven alphas" in checks.wise_ft(worst).message
     assert "expected a Fit" in checks.wise_ft(lambda *_: 0.5).message
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +40,22 @@ def test_every_page_has_its_notebook_s_panels_in_order(tmp_path) -> None:
         shown = ["".join(c["source"]) for c in cells if not c["source"][0].startswith("%%")]
         assert shown == [cell for cell in sources(notebook) if classroom.is_panel(cell)]
         assert all("checks." not in "".join(cell["source"]) for cell in cells)
+
+
+@pytest.mark.parametrize("ends", [3, KeyboardInterrupt], ids=["status", "Ctrl-C"])
+def test_voila_serves_the_pages_until_it_is_stopped(monkeypatch, ends) -> None:
+    served = []
+
+    def run(command, env):
+        served.append((command, env, sorted(path.name for path in Path(command[3]).iterdir())))
+        if ends is KeyboardInterrupt:
+            raise ends
+        return subprocess.CompletedProcess(command, ends)
+
+    monkeypatch.setattr(classroom.subprocess, "run", run)
+    monkeypatch.setattr("sys.argv", ["classroom", "--port", "8899"])
+    assert classroom.main() == (0 if ends is KeyboardInterrupt else ends)
+    [(command, env, pages)] = served
+    assert command[:3] == [sys.executable, "-m", "voila"] and command[-2:] == ["--port", "8899"]
+    assert env["JUPYTER_PREFER_ENV_PATH"] == "1"
+    assert pages == [notebook.name for notebook in NOTEBOOKS] and not Path(command[3]).exists()

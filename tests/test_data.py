@@ -99,43 +99,6 @@ def test_the_split_script_reproduces_the_committed_split(tmp_path, monkeypatch) 
     assert (folder / "splits.csv").read_bytes() == committed
 
 
-@pytest.fixture
-def copied(tmp_path, monkeypatch):
-    """A private copy of the data set that a test may damage."""
-    import shutil
-
-    folder = shutil.copytree(data.DATA, tmp_path / "data", ignore=shutil.ignore_patterns("weights"))
-    monkeypatch.setattr(data, "DATA", folder)
-    caches = (data.concepts, data.class_names, data.traps, data.checksums)
-    for cached in caches:
-        cached.cache_clear()
-    yield folder
-    for cached in caches:
-        cached.cache_clear()
-
-
-@pytest.mark.parametrize("damage", ["missing", "half", "bit"])
-@pytest.mark.parametrize("name", ["emoji/noto.webp", "emoji/captions.csv", "emoji/splits.csv"])
-def test_a_damaged_file_is_named_with_the_cure(copied, name: str, damage: str) -> None:
-    path = copied / name
-    content = bytearray(path.read_bytes())
-    if damage == "missing":
-        path.unlink()
-    elif damage == "half":
-        path.write_bytes(content[: len(content) // 2])
-    else:
-        content[len(content) // 2] ^= 1
-        path.write_bytes(content)
-    with pytest.raises(data.DataError, match=f"{path.name}.*git checkout -- data/{name}"):
-        data.load("noto")
-
-
-def test_a_missing_checksum_list_is_named(copied) -> None:
-    (copied / "checksums.txt").unlink()
-    with pytest.raises(data.DataError, match=r"checksums\.txt.*git checkout"):
-        data.load("noto")
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

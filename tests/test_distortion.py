@@ -208,6 +208,27 @@ def test_a_newer_wish_ends_the_training_it_outdates(explorer, monkeypatch) -> No
     assert begun[-1].ft_lr == 0.001 and explorer.stage.progress == -1
 
 
+def test_an_explorer_that_is_replaced_stops_training_and_forgets(explorer) -> None:
+    async def leave() -> asyncio.Task:
+        explorer.controls["ft_lr"].value = 0.003
+        await asyncio.sleep(0.01)
+        task = explorer._task
+        explorer.let_go()
+        await asyncio.gather(task, return_exceptions=True)
+        return task
+
+    assert asyncio.run(leave()).cancelled()
+    assert explorer.scene is None and explorer.encoder is None and explorer.stage.scene == {}
+    assert explorer.controls == {} and explorer.stage.comm is None
+
+
+def test_the_explorer_opens_on_what_its_setting_gives(encoder, scene, monkeypatch) -> None:
+    monkeypatch.setattr(distortion, "record", lambda *asked: asked)
+    monkeypatch.setattr(distortion, "finish", lambda asked, told: scene if told == "bar" else asked)
+    opened = explorers.feature_distortion(SETTING, encoder, "bar")
+    assert opened.scene is scene and opened.setting == SETTING
+
+
 def test_an_error_is_shown_and_raised(explorer, monkeypatch) -> None:
     def fails(*_):
         raise FloatingPointError("the loss became nan")

@@ -1,6 +1,5 @@
 """`python -m labkit`, run for real in small copies of the checkout, without a network."""
 
-import errno
 import json
 import os
 import re
@@ -31,7 +30,7 @@ OFFLINE = {
 def copy_checkout(folder: Path, requirements: str = "") -> Path:
     """Make a checkout that has the real launcher and needs no (or these) packages."""
     (folder / "labkit").mkdir(parents=True)
-    for name in ("__init__.py", "__main__.py", "environment.py"):
+    for name in ("__init__.py", "__main__.py", "environment.py", "files.py"):
         shutil.copy(ROOT / "labkit" / name, folder / "labkit")
     (folder / "tests").mkdir()
     for name in ("requirements.txt", "tests/requirements.txt", "pyproject.toml"):
@@ -137,8 +136,11 @@ def test_a_read_only_checkout_is_told():
     code = (
         "import os, sys, venv, ensurepip\n"
         "from labkit.__main__ import main\n"
-        "if os.geteuid() == 0: os.seteuid(65534)\n"
-        "sys.exit(main(['setup']))"
+        "root = os.geteuid() == 0\n"
+        "if root: os.seteuid(65534)\n"
+        "status = main(['setup'])\n"
+        "if root: os.seteuid(0)\n"  # coverage has to write what it saw
+        "sys.exit(status)"
     )
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
@@ -147,11 +149,6 @@ def test_a_read_only_checkout_is_told():
         done = launch(checkout, code=code)
         checkout.chmod(0o755)
     assert_told(done, "cannot write to", "--here")
-
-
-def test_a_read_only_file_system_is_told():
-    text = environment.explain_os_error(OSError(errno.EROFS, "Read-only file system", "/x/.venv"))
-    assert "cannot write to /x/.venv" in text
 
 
 def test_here_names_what_is_missing_and_makes_nothing(tmp_path):
@@ -275,6 +272,27 @@ def test_tests_take_arguments_or_run_everything(monkeypatch):
     (everything, env), (chosen, _) = started
     assert everything[:-1] == ["python", "-m", "pytest", "-n"] and env == {"OMP_NUM_THREADS": "1"}
     assert chosen == ["python", "-m", "pytest", "-k", "launcher"]
+
+
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [(["check", "01"], "labkit.grade"), (["site", "p"], "labkit.site"), (["classroom"], None)],
+)
+def test_each_command_is_a_module_of_the_environment(monkeypatch, words, module):
+    started = []
+    monkeypatch.setattr(launcher, "hand_over", lambda *call: started.append(call) or 5)
+    monkeypatch.setattr(launcher, "check_here", lambda _: "python")
+    assert launcher.main([words[0], "--here", *words[1:]]) == 5
+    assert started[0][0] == ["python", "-m", module or "labkit." + words[0], *words[1:]]
+
+
+def test_ctrl_c_is_told_without_a_traceback(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher, "run", interrupted)
+    assert launcher.main(["setup"]) == 130
+    assert "The same command takes it up again" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no exec")

@@ -63,6 +63,7 @@ MISTAKES = [
     (checks.inner_step, lambda *a: maml(*a[:-1], -a[-1]), "theta - lr"),
     (checks.inner_step, first_order, "create_graph"),
     (checks.inner_step, lambda *a: maml(*a).item(), "scalar tensor"),
+    (checks.inner_step, lambda *a: 2 * maml(*a) - maml(*a).detach(), "undetached"),
     (checks.first_order, maml, "second-order term"),
     (checks.ridge, lambda x, y, s: x, "returns Tensor"),
     (checks.ridge, lambda x, y, s: lambda new: None, "your f returns nothing"),
@@ -75,6 +76,11 @@ MISTAKES = [
     ),
     (checks.ridge, lambda x, y, s: ridge(x, y, s * len(x)), "divides"),
     (checks.query_is_support, lambda m, x, y, lr, k: coinciding(m, x, y, lr, 0), "adaptation"),
+    (
+        checks.query_is_support,
+        lambda m, x, y, lr, k: coinciding(m, x, y, lr, k + 1),
+        "with 0 steps",
+    ),
     (
         checks.query_is_support,
         lambda m, x, y, lr, k: meta.maml_loss(m, x, y, x, y, lr, k, F.mse_loss, True),

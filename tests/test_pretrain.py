@@ -18,6 +18,7 @@ from safetensors import safe_open
 
 from labkit import augment, data, pretrain, text
 from labkit.pretrain import Batches, Config
+from labkit.weights import parse_tensors
 
 CONV = Config(options={"width": 4}, steps=6, batch=8)
 # BatchNorm normalises by the statistics of a process's own share, so that two processes cannot
@@ -426,3 +427,21 @@ def test_help_can_be_printed(monkeypatch, capsys) -> None:
 def test_impossible_configurations_are_named(field, message) -> None:
     with pytest.raises(ValueError, match=message):
         Config(**field)
+
+
+def test_the_command_trains_what_it_was_told_to(tmp_path, loaded_once, monkeypatch) -> None:
+    out = tmp_path / "w.safetensors"
+    options = ["--options", '{"width": 4}', "--steps", "1", "--batch", "2", "--out", str(out)]
+    monkeypatch.setattr("sys.argv", ["pretrain", "supervised", *options])
+    pretrain.main()
+    config, _ = parse_tensors(out.read_bytes())
+    assert (config["method"], config["steps"], config["labels"]) == (
+        *("supervised", 1),
+        pretrain.subgroups(),
+    )
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path, loaded_once) -> None:
+    with pytest.raises(FloatingPointError, match="the loss became nan at step [12].*lower --lr"):
+        pretrain.pretrain(replace(CONV, lr=1e30), tmp_path / "w.safetensors")
+    assert not list(tmp_path.iterdir())

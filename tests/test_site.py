@@ -73,3 +73,15 @@ def test_every_formula_of_the_course_becomes_mathml(path) -> None:
 
 def test_dollars_in_code_are_left_alone() -> None:
     assert site.mathml("`$x$` and ```\n$y$\n```") == "`$x$` and ```\n$y$\n```"
+
+
+def test_the_command_says_what_to_open_or_what_was_wrong(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(site, "NOTEBOOKS", tmp_path)
+    nbformat.write(nbformat.v4.new_notebook(cells=[]), tmp_path / "01_empty.ipynb")
+    made = []
+    monkeypatch.setattr(site, "make", lambda paths, folder: made.append((paths, folder)))
+    assert site.main([str(tmp_path / "pages"), "01"]) == 0
+    assert made == [([tmp_path / "01_empty.ipynb"], tmp_path / "pages")]
+    assert f"open {tmp_path / 'pages' / 'index.html'}" in capsys.readouterr().out
+    assert site.main(["pages", "07"]) == 2
+    assert "got 07, accepted: the beginning of 01_empty" in capsys.readouterr().err

@@ -126,3 +126,8 @@ def test_only_the_pieces_of_a_caption_learn_from_it() -> None:
     moved = encoder.embedding.weight.grad.abs().sum(dim=1) > 0
     learned = {piece for piece, m in zip(encoder.vocabulary, moved.tolist(), strict=True) if m}
     assert learned == set(pieces("camel"))
+
+
+def test_a_single_string_is_no_list_of_captions(encoder) -> None:
+    with pytest.raises(ValueError, match="captions: got the string 'cat', accepted: a list"):
+        encoder("cat")

@@ -102,10 +102,7 @@ def rate_that_moves(function: Callable, rows: results.Rows, shift: str) -> Itera
     if yours is None:
         yield "your function returns nothing; return a learning rate."
         return
-    if not far:
-        expected = float("inf")
-    else:
-        expected = min(far)
+    expected = min(far, default=float("inf"))
     if far and np.isclose(yours, max(far)) and len(far) > 1:
         yield f"yours {yours:g} moves far enough, and so does a smaller one: return the smallest."
     if not np.isclose(yours, expected) and not yours == expected:
