@@ -417,8 +417,8 @@ def test_help_can_be_printed(monkeypatch, capsys) -> None:
     [
         ({"method": "byol"}, "method: got .'byol'.*clip, simclr, supervised"),
         ({"architecture": "mlp"}, "architecture: got .'mlp'.*conv, vit"),
-        ({"steps": 0}, "steps must be at least 1"),
-        ({"batch": 1}, "batch at least 2"),
+        ({"steps": 0}, "steps: got 0, accepted: 1 or more"),
+        ({"batch": 1}, "batch: got 1, accepted: 2 or more"),
         ({"augmentation": {"flips": 1}}, "augmentation: got .'flips'"),
         ({"augmentation": {"flip": 2}}, "flip must be a number from 0 to 1"),
     ],
