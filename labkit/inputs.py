@@ -95,4 +95,7 @@ def all_finite(**tensors: Tensor) -> None:
     for name, x in tensors.items():
         lengths = x.detach().norm(dim=-1) if x.is_floating_point() else x
         if not lengths.isfinite().all():
-            raise ValueError(f"{name}: got nan, infinite or too large numbers, accepted: finite")
+            raise ValueError(
+                f"{name}: got nan, infinite or too large numbers, accepted: finite ones (if they "
+                "come from training, lower lr)"
+            )

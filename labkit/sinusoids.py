@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from labkit import meta
-from labkit.inputs import all_finite, whole
+from labkit.inputs import all_finite, check_choice, whole
 
 RANGE = (-5.0, 5.0)  # of x
 AMPLITUDES, PHASES = (0.1, 5.0), (0.0, math.pi)  # what theta is trained on
@@ -69,6 +69,7 @@ def batches(steps: int, tasks: int, shots: int, seed: int) -> Iterator[meta.Task
 
 def loss_of(method: str, model: nn.Module) -> Callable[[meta.TaskBatch], Tensor]:
     """What `method` minimises over theta, as a function of a batch of tasks."""
+    check_choice("method", (method,), METHODS[:-1])
 
     def maml(tasks: meta.TaskBatch) -> Tensor:
         return meta.maml_loss(
@@ -93,8 +94,7 @@ def meta_train(
     on_step: Callable[[int, float], None] | None = None,
 ) -> nn.Sequential:
     """theta^ by `method` (of METHODS), from the seed's theta_0, which is "random" itself."""
-    if method not in METHODS:
-        raise ValueError(f"method: got {method!r}, accepted: {', '.join(METHODS)}")
+    check_choice("method", (method,), METHODS)
     model = network(seed)
     if method != "random":
         tasks = batches(steps, 25, 10, seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from labkit.inputs import whole
+from labkit.inputs import check_choice, whole
 
 METHODS = ("probe", "norms", "bitfit", "lora", "adapters", "fine-tuning")
 MEGABYTE = 1e6
@@ -33,8 +33,7 @@ def numbers(method: str, backbone: Backbone, width: int) -> int:
     methods do not depend on it. Biases are those of six linear layers a block, of the layer norms
     and of the embedding. Raises ValueError for an unknown method or a width below 1.
     """
-    if method not in METHODS:
-        raise ValueError(f"method: got {method!r}, accepted: {', '.join(METHODS)}")
+    check_choice("method", (method,), METHODS)
     whole("width", width, 1)
     d, depth = backbone.dim, backbone.depth
     norms = depth * 4 * d + 2 * d  # two a block and one at the end, each a scale and a shift

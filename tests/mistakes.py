@@ -106,7 +106,7 @@ def as_array(mistake: Mistake) -> Mistake:
 def numbers_in(result: Any) -> list[np.ndarray]:
     """All numbers of a result: of tensors, arrays, and what holds them."""
     if isinstance(result, Tensor):
-        return [result.detach().double().numpy()]
+        return [] if result.is_meta else [result.detach().double().numpy()]
     if isinstance(result, torch.nn.Module):
         return numbers_in(list(result.state_dict().values()))
     if isinstance(result, dict):

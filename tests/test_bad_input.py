@@ -33,6 +33,7 @@ from labkit import (
     fewshot,
     geometry,
     heads,
+    invariance,
     landscape,
     layers,
     meta,
@@ -67,7 +68,6 @@ HEAD, HEAD2 = X[:3], X2[:3]
 Y = torch.tensor([0, 1, 2, 0, 1, 2])
 IMAGES = torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8, generator=generator())
 FLOATS = IMAGES.float() / 255
-AMOUNTS = torch.linspace(0.5, 1, 6)
 TX, TQ = torch.randn(2, 2, 6, 4, generator=generator())  # (tasks, n, dim)
 TY = torch.stack([Y, Y])
 SINES = sinusoids.sample(2, 5, 5, generator())
@@ -323,6 +323,17 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
     ),
     "sinusoids.network": (sinusoids.network, {"seed": 0, "width": 4}),
     "meta_train": (sinusoids.meta_train, {"method": "maml", "steps": 1, "seed": 0}),
+    "meta.train": (
+        lambda lr, decay_steps: meta.train(
+            net := sinusoids.network(0, 4), sinusoids.loss_of("maml", net), [SINES] * 3, lr,
+            decay_steps=decay_steps,
+        ),
+        {"lr": 0.01, "decay_steps": 3},
+    ),
+    "loss_of": (
+        lambda method: sinusoids.loss_of(method, sinusoids.network(0, 4))(SINES),
+        {"method": "joint"},
+    ),
     "largest_share": (tasks.largest_share, {"labels": Y}),
     "few_shot": (
         with_task(lambda task, shots: tasks.few_shot(task, shots, generator())),
@@ -414,6 +425,20 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
         lambda probe, scratch: advice.first_try({"probe": probe, "scratch": scratch}),
         {"probe": [0.5, 0.6, 0.7], "scratch": [0.4, 0.3, 0.9]},
     ),
+    "trap_task": (invariance.trap_task, {"question": "colour", "seed": 1}),
+    "trap_answers": (invariance.trap_answers, {"question": "shape"}),
+    "style_shift": (
+        tasks.style_shift,
+        {"id_styles": ("noto",), "ood_styles": ("blob",), "classes": ("plant",), "size": 32},
+    ),
+    "subpopulation_shift": (
+        tasks.subpopulation_shift, {"styles": ("noto",), "classes": ("animal", "plant")},
+    ),
+    "data.load": (data.load, {"styles": ("noto",), "parts": ("test",), "size": 32}),
+    "of": (lambda positions: EMOJI.of(positions), {"positions": [3, 5]}),
+    "drawn_in": (lambda styles: EMOJI.drawn_in(*styles), {"styles": ["noto"]}),
+    "encoders.load": (encoders.load, {"name": "clip-vit"}),
+    "fewshot.load": (fewshot.load, {"name": "maml"}),
     "TextEncoder": (lambda captions: TEXT(captions), {"captions": ["a cat", "zorple"]}),
     "unknown": (TEXT.unknown, {"caption": "a dog"}),
     "Config": (
@@ -508,6 +533,7 @@ ALSO: dict[str, list[str]] = {
     "lp_ft": ["task", "images"],
     "early_stopped": ["images"],
     "in_distribution": ["images"],
+    "style_shift": ["styles"],
     "few_shot": ["task"],
     "l2_sp": ["loss", "diverged"],
 }

@@ -12,7 +12,8 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing
-from hypothesis import given, settings
+from cases import cases
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 
@@ -51,7 +52,7 @@ def loaded_once(upstream, monkeypatch) -> list:
 
 
 @given(seed=st.integers(0, 1000), size=st.integers(2, 64))
-@settings(max_examples=25)
+@cases(25)
 def test_a_batch_has_distinct_concepts_of_the_upstream_part(upstream, seed, size) -> None:
     batches = all_batches(upstream)
     batch = batches.draw(size, generator(seed))
@@ -426,3 +427,15 @@ def test_help_can_be_printed(monkeypatch, capsys) -> None:
 def test_impossible_configurations_are_named(field, message) -> None:
     with pytest.raises(ValueError, match=message):
         Config(**field)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("method", pretrain.METHODS)
+def test_a_rate_that_diverges_is_named_and_leaves_no_weights(
+    method, steps, loaded_once, tmp_path
+) -> None:
+    """Even when it is the last step that leaves the numbers."""
+    config = replace(CONV, method=method, steps=steps, lr=1e30, warmup=0.0)
+    with pytest.raises((FloatingPointError, ValueError), match="lower (--)?lr"):
+        pretrain.pretrain(config, tmp_path / "w.safetensors")
+    assert not list(tmp_path.glob("*.safetensors"))
