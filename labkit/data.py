@@ -177,7 +177,8 @@ def cifar10_to_stl10(root: str | Path, **options):
 def labels_of(positions: Tensor) -> Tensor:
     """Concept positions (n,) -> class indices (n,) int64, -1 for concepts of no class."""
     if positions.numel() and not 0 <= positions.min() <= positions.max() < len(concepts()):
-        raise ValueError(f"positions: accepted: 0 to {len(concepts()) - 1}, as in concepts()")
+        low, high = positions.min(), positions.max()
+        raise ValueError(f"positions: got {low} to {high}, accepted: 0 to {len(concepts()) - 1}")
     index = {name: i for i, name in enumerate(class_names())}
     table = torch.tensor([index.get(concept.label, -1) for concept in concepts()])
     return table[positions]
