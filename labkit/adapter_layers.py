@@ -9,10 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-
-def check_count(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name}: got {value}, accepted: 1 or more")
+from labkit.inputs import finite, whole
 
 
 class Bottleneck(nn.Module):
@@ -28,7 +25,8 @@ class Bottleneck(nn.Module):
         self, dim: int, width: int, approximate: str = "none", generator: Generator | None = None
     ) -> None:
         super().__init__()
-        check_count("width", width)
+        whole("dim", dim, 1)
+        whole("width", width, 1)
         self.approximate = approximate
         self.down, self.up = nn.Linear(dim, width), nn.Linear(width, dim)
         for linear in (self.down, self.up):
@@ -70,8 +68,8 @@ class LoRALinear(nn.Module):
         self, linear: nn.Linear, rank: int, alpha: float, generator: Generator | None = None
     ) -> None:
         super().__init__()
-        check_count("rank", rank)
-        self.linear, self.scale = linear.requires_grad_(False), alpha / rank
+        whole("rank", rank, 1)
+        self.linear, self.scale = linear.requires_grad_(False), finite("alpha", alpha) / rank
         start = torch.empty(rank, linear.in_features)  # drawn where the generator is
         nn.init.kaiming_uniform_(start, a=math.sqrt(5), generator=generator)
         self.A = nn.Parameter(start.to(linear.weight))

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from labkit.adapter_layers import Adapted, Bottleneck, LoRALinear, check_count
+from labkit.adapter_layers import Adapted, Bottleneck, LoRALinear
 from labkit.data import check_choice
 from labkit.encoders import VisionTransformer
+from labkit.inputs import finite, whole
 
 PLACES = ("attention", "feed_forward")  # the two halves of a transformer block
 
@@ -36,7 +37,8 @@ class Method:
         check_choice("form", (self.form,), ("serial", "parallel", "lora", "none"))
         check_choice("places", self.places, PLACES)
         check_choice("trains", (self.trains,), ("nothing", "norms", "biases", "all"))
-        check_count("width", self.width)
+        whole("width", self.width, 1)
+        finite("alpha", self.alpha)
 
 
 METHODS = {
@@ -71,8 +73,8 @@ def insert(encoder: VisionTransformer, method: Method, generator: Generator) -> 
         raise ValueError("encoder: something is inserted already; `remove` it first")
     everything = tuple(range(len(encoder.blocks)))
     blocks = everything if method.blocks is None else method.blocks
-    if set(blocks) - set(everything):
-        raise ValueError(f"method.blocks: got {blocks}, accepted: 0 to {everything[-1]}")
+    if set(blocks) - set(everything) or len(set(blocks)) < len(blocks):
+        raise ValueError(f"method.blocks: got {blocks}, accepted: 0 to {everything[-1]}, each once")
     own = dict(encoder.named_parameters())
     flags = {name: parameter.requires_grad for name, parameter in own.items()}
     values = {n: own[n].detach().clone() for n in _trained_names(encoder, method.trains)}

@@ -176,7 +176,7 @@ def blur(images: Tensor, sigmas: Tensor, radius: int) -> Tensor:
     A blur along a row is a matrix product, and so is one along a column.
     """
     offsets = torch.arange(-radius, radius + 1, device=images.device)
-    kernels = (-0.5 * (offsets / sigmas[:, None]) ** 2).exp()  # (n, 2 radius + 1)
+    kernels = (-0.5 * (offsets / sigmas.clamp(min=1e-6)[:, None]) ** 2).exp()  # (n, 2 radius + 1)
     kernels = kernels / kernels.sum(dim=1, keepdim=True)
     rows, columns = (_blur_matrices(kernels, side)[:, None] for side in images.shape[2:])
     return (rows @ images @ columns.mT).clamp_(0, 1)
@@ -265,7 +265,8 @@ def grayscale(images: Tensor, generator: Generator, probability: float = 0.2) ->
 
 def as_float(images: Tensor, check_range: bool = False) -> Tensor:
     """Return images (n, 3, h, w), uint8 in [0, 255] or floating in [0, 1], as float32 in [0, 1]."""
-    if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] != 3:
+    fits = isinstance(images, Tensor) and images.dim() == 4 and images.shape[1] == 3
+    if not fits or 0 in images.shape[2:]:
         got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
         raise ValueError(f"images must be a tensor of shape (n, 3, height, width), got {got}")
     if images.dtype == torch.uint8:

@@ -12,6 +12,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from labkit.inputs import above_0, whole
+
 if TYPE_CHECKING:  # panels calibrate, and start faster without torch
     from torch import Tensor
 
@@ -32,9 +34,7 @@ def answers(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Answers
     that do not fit, logits that are not finite, or a temperature that is not above 0.
     """
     logits, labels = _checked(logits, labels)
-    if not temperature > 0:
-        raise ValueError(f"temperature: got {temperature}, accepted: a number above 0")
-    probabilities = softmax(logits / temperature, axis=1)
+    probabilities = softmax(logits / above_0("temperature", temperature), axis=1)
     return Answers(probabilities.max(axis=1), logits.argmax(axis=1) == labels)
 
 
@@ -49,8 +49,8 @@ class Reliability(NamedTuple):
 
 def reliability(given: Answers, bins: int = 10) -> Reliability:
     """Group answers by confidence (DeGroot & Fienberg 1983; Guo et al. 2017, equation 1)."""
-    if bins < 1:
-        raise ValueError(f"bins: got {bins}, accepted: 1 or more")
+    bins = whole("bins", bins, 1)
+    check_answers(given)
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, given.confidence, side="left") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
@@ -75,6 +75,7 @@ def calibration_error(given: Answers, bins: int = 10) -> float:
 def negative_log_likelihood(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> float:
     """The mean cross-entropy of logits (n, classes) divided by `temperature`."""
     logits, labels = _checked(logits, labels)
+    temperature = above_0("temperature", temperature)
     return float(-log_softmax(logits / temperature, axis=1)[np.arange(len(labels)), labels].mean())
 
 
@@ -92,6 +93,21 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         options={"xatol": 1e-6},
     )
     return float(np.exp(found.x))
+
+
+def check_answers(given: Answers) -> None:
+    """Raise ValueError for answers whose two halves do not fit, or with no such confidence."""
+    shape = shares("confidence", given.confidence).shape
+    if np.shape(given.right) != shape or np.asarray(given.right).dtype != bool:
+        raise ValueError(f"right: got shape {np.shape(given.right)}, accepted: {shape}, bool")
+
+
+def shares(name: str, values: np.ndarray) -> np.ndarray:
+    """One or more numbers from 0 to 1, (n,) float; a ValueError names what is none."""
+    x = np.asarray(values, dtype=float)
+    if x.ndim != 1 or not len(x) or not ((x >= 0) & (x <= 1)).all():
+        raise ValueError(f"{name}: got shape {x.shape}, accepted: (n,), from 0 to 1")
+    return x
 
 
 def _checked(logits: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:

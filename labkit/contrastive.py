@@ -21,6 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from labkit.inputs import all_finite
+
 
 def info_nce(queries: Tensor, keys: Tensor, temperature: float | Tensor) -> Tensor:
     """Pick each query's own key among all keys: one direction, N candidates.
@@ -33,7 +35,7 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float | Tensor) -> Tens
     _check_features(queries=queries, keys=keys)
     _check_number("temperature", temperature, above=0)
     logits = cosine_similarities(queries, keys) / temperature  # (n, n)
-    return F.cross_entropy(logits, _diagonal(logits))
+    return _finite(F.cross_entropy(logits, _diagonal(logits)), temperature=temperature)
 
 
 def nt_xent(view1: Tensor, view2: Tensor, temperature: float | Tensor) -> Tensor:
@@ -50,7 +52,8 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float | Tensor) -> Tensor
     views = torch.cat([view1, view2])  # (2n, dim)
     logits = cosine_similarities(views, views) / temperature  # (2n, 2n)
     logits.fill_diagonal_(-math.inf)  # a view is no candidate for itself
-    return F.cross_entropy(logits, _diagonal(logits).roll(len(view1)))
+    loss = F.cross_entropy(logits, _diagonal(logits).roll(len(view1)))
+    return _finite(loss, temperature=temperature)
 
 
 def clip_loss(image: Tensor, text: Tensor, logit_scale: float | Tensor) -> Tensor:
@@ -66,7 +69,8 @@ def clip_loss(image: Tensor, text: Tensor, logit_scale: float | Tensor) -> Tenso
     _check_number("logit_scale", logit_scale, at_least=0)
     logits = logit_scale * cosine_similarities(image, text)  # (n images, n texts)
     own = _diagonal(logits)
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    loss = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    return _finite(loss, logit_scale=logit_scale)
 
 
 def siglip_loss(
@@ -86,7 +90,8 @@ def siglip_loss(
     _check_number("logit_bias", logit_bias)
     logits = logit_scale * cosine_similarities(image, text) + logit_bias  # (n images, n texts)
     sign = 2 * torch.eye(len(logits), dtype=logits.dtype, device=logits.device) - 1  # +1 if a pair
-    return -F.logsigmoid(sign * logits).sum() / len(logits)
+    loss = -F.logsigmoid(sign * logits).sum() / len(logits)
+    return _finite(loss, logit_scale=logit_scale, logit_bias=logit_bias)
 
 
 def cosine_similarities(a: Tensor, b: Tensor) -> Tensor:
@@ -100,7 +105,7 @@ def _diagonal(logits: Tensor) -> Tensor:
 
 
 def _check_features(**features: Tensor) -> None:
-    """Refuse anything but two floating tensors of one shape (n >= 1, dim >= 1), type and device."""
+    """Refuse anything but two finite floating tensors of one shape (n, dim), type and device."""
     for name, x in features.items():
         if not isinstance(x, Tensor):
             raise ValueError(f"{name} must be a torch.Tensor (n, dim), got {type(x).__name__}")
@@ -118,6 +123,15 @@ def _check_features(**features: Tensor) -> None:
                 f"{name1} and {name2} must have the same {what}, row i of one matching row i of the"
                 f" other; got {name1} {_plain(one)} and {name2} {_plain(two)}"
             )
+    all_finite(**features)
+
+
+def _finite(loss: Tensor, **numbers: float | Tensor) -> Tensor:
+    """The loss, unless the numbers take the logits out of what their type can hold."""
+    if not loss.isfinite():
+        given = " and ".join(f"{name} {float(x):.3g}" for name, x in numbers.items())
+        raise ValueError(f"the loss became {loss.item()} in {loss.dtype}: {given} is too extreme")
+    return loss
 
 
 def _check_number(

@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labkit.inputs import check_choice
+
 DATA = Path(__file__).resolve().parents[1] / "data"
 TILE, COLUMNS = 64, 41  # pixels of a tile, tiles in a row of a sheet
 
@@ -175,6 +177,9 @@ def cifar10_to_stl10(root: str | Path, **options):
 
 def labels_of(positions: Tensor) -> Tensor:
     """Concept positions (n,) -> class indices (n,) int64, -1 for concepts of no class."""
+    if positions.numel() and not 0 <= positions.min() <= positions.max() < len(concepts()):
+        low, high = positions.min(), positions.max()
+        raise ValueError(f"positions: got {low} to {high}, accepted: 0 to {len(concepts()) - 1}")
     index = {name: i for i, name in enumerate(class_names())}
     table = torch.tensor([index.get(concept.label, -1) for concept in concepts()])
     return table[positions]
@@ -221,12 +226,3 @@ def checksums() -> dict[str, str]:
 
 def check_styles(styles: Sequence[str]) -> None:
     check_choice("styles", styles, STYLES)
-
-
-def check_choice(argument: str, given: Sequence, accepted: Sequence) -> None:
-    """Raise a ValueError that names the argument, what was given, and what is accepted."""
-    unknown = [value for value in given if value not in accepted]
-    if unknown or not given:
-        raise ValueError(
-            f"{argument}: got {unknown or 'nothing'}, accepted: {', '.join(map(str, accepted))}"
-        )

@@ -51,6 +51,8 @@ def draw_accuracies(
 
     Raises ValueError when n is not between 1 and the number of training images, or draws < 1.
     """
+    if len(data.train_labels) != len(data.train):
+        raise ValueError(f"data: {len(data.train_labels)} labels for {len(data.train)} images")
     if not 1 <= n <= len(data.train) or draws < 1:
         raise ValueError(
             f"n, draws: got {n} and {draws}, accepted: n from 1 to {len(data.train)}, draws >= 1"

@@ -17,6 +17,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from labkit import data, tasks, transfer
+from labkit.inputs import above_0, at_least_0, matrices, whole
 
 CLASSES = ("face", "animal", "food and drink", "vehicle")  # four can be told apart at ten metres
 HEADS = ("random", "zero", "linear probe")
@@ -42,11 +43,11 @@ class Setting:
         data.check_choice("id_style", (self.id_style,), data.STYLES)
         data.check_choice("ood_style", (self.ood_style,), data.STYLES)
         data.check_choice("head", (self.head,), HEADS)
-        for name in ("ft_lr", "lp_ft_lr", "shots", "steps"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: got {getattr(self, name)}, accepted: above 0")
-        if not self.head_scale >= 0:
-            raise ValueError(f"head_scale: got {self.head_scale}, accepted: 0 or more")
+        for name in ("ft_lr", "lp_ft_lr"):
+            above_0(name, getattr(self, name))
+        for name in ("shots", "steps"):
+            whole(name, getattr(self, name), 1)
+        at_least_0("head_scale", self.head_scale)
 
 
 class Plane(NamedTuple):
@@ -252,6 +253,9 @@ def class_plane(features: np.ndarray, labels: np.ndarray) -> Plane:
 
     Principal directions of the means: of all planes, it shows most of the variance between classes.
     """
+    matrices(features=features)  # or a ValueError
+    if len(np.unique(labels)) < 2:
+        raise ValueError("labels: got one class, accepted: two or more")
     means = np.stack([features[labels == c].mean(axis=0) for c in np.unique(labels)])
     origin = means.mean(axis=0)
     _, _, directions = np.linalg.svd(means - origin, full_matrices=False)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from labkit.inputs import matrices
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,7 +24,7 @@ def movement(before: Tensor, after: Tensor) -> Movement:
 
     Raises ValueError for different shapes, no rows, or features that are all zero before.
     """
-    x, y = _matrices(before=before, after=after)
+    x, y = matrices(before=before, after=after)
     if x.shape != y.shape:
         raise ValueError(f"after: got shape {y.shape}, accepted: {x.shape}, as before")
     norm = np.linalg.norm(x, axis=1).mean()
@@ -46,7 +48,7 @@ def head_change(before: Tensor, after: Tensor) -> HeadChange:
     A constant added to all classes changes no prediction, so the mean over classes is taken out
     first. Raises ValueError for different shapes or a head without differences between classes.
     """
-    v, w = _matrices(before=before, after=after)
+    v, w = matrices(before=before, after=after)
     if v.shape != w.shape:
         raise ValueError(f"after: got shape {w.shape}, accepted: {v.shape}, as before")
     v, w = v - v.mean(axis=0), w - w.mean(axis=0)
@@ -66,7 +68,7 @@ def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     computed from (dim, dim) products, never from the (n, n) kernels. Raises ValueError for
     different numbers of rows, fewer than 4 (biased: 2), or features that are all the same.
     """
-    x, y = _matrices(x=x, y=y)
+    x, y = matrices(x=x, y=y)
     least = 4 if unbiased else 2
     if len(x) != len(y) or len(x) < least:
         raise ValueError(
@@ -91,17 +93,3 @@ def _unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
     rows_x, rows_y = x @ x.sum(axis=0) - kernel_x, y @ y.sum(axis=0) - kernel_y  # row sums (n,)
     both = np.square(x.T @ y).sum() - kernel_x @ kernel_y
     return both + rows_x.sum() * rows_y.sum() / (n - 1) / (n - 2) - 2 * rows_x @ rows_y / (n - 2)
-
-
-def _matrices(**features: Tensor) -> list[np.ndarray]:
-    """Features as float64 matrices; a ValueError names one that is none, or is not finite."""
-    found = []
-    for name, values in features.items():
-        values = values.detach().cpu() if hasattr(values, "detach") else values
-        matrix = np.asarray(values, dtype=float)
-        if matrix.ndim != 2 or 0 in matrix.shape or not np.isfinite(matrix).all():
-            raise ValueError(
-                f"{name}: got shape {matrix.shape}, accepted: (n, dim), both 1 or more, finite"
-            )
-        found.append(matrix)
-    return found

@@ -203,11 +203,17 @@ def build(config: dict) -> Clip | SimCLR | Supervised:
 
 
 def save(model: nn.Module, config: dict, path: Path) -> None:
-    """Write weights in half precision and `config` to a safetensors file; all of it or nothing."""
+    """Write weights in half precision and `config` to a safetensors file; all of it or nothing.
+
+    Raises FloatingPointError for weights that half precision cannot hold.
+    """
     halves = {
         name: value.half() if value.is_floating_point() else value
         for name, value in model.state_dict().items()
     }
+    lost = [name for name, value in halves.items() if not value.isfinite().all()]
+    if lost:
+        raise FloatingPointError(f"{lost[0]} is not finite in half precision: lower lr")
     write_tensors(halves, config, path)
 
 

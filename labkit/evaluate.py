@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from labkit.drift import HeadChange, Movement, head_change, linear_cka, movement
+from labkit.inputs import all_finite, check_choice, whole
 from labkit.tables import Rows, by_seed
 
 if TYPE_CHECKING:  # panels draw intervals, and start faster without torch
@@ -32,10 +34,14 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or len(x) < 2 or not np.isfinite(x).all():
         raise ValueError(f"values: got {values}, accepted: two or more finite numbers")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence: got {confidence}, accepted: above 0 and below 1")
+    _check_confidence(confidence)
     half = stats.t.ppf((1 + confidence) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     return Interval(x.mean(), x.mean() - half, x.mean() + half)
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence: got {confidence}, accepted: above 0 and below 1")
 
 
 def bootstrap_interval(
@@ -46,7 +52,8 @@ def bootstrap_interval(
     Assumes no normal distribution; with few values it is a little too narrow (`mean_interval` is
     not). Raises ValueError as `mean_interval` does.
     """
-    mean, *_ = mean_interval(values, confidence)  # checks the arguments
+    mean, *_ = mean_interval(values, confidence)  # checks these two
+    seed, resamples = whole("seed", seed, 0), whole("resamples", resamples, 1)
     x, rng = np.asarray(values, dtype=float), np.random.default_rng(seed)
     means = x[rng.integers(len(x), size=(resamples, len(x)))].mean(axis=1)
     tail = (1 - confidence) / 2
@@ -69,8 +76,9 @@ def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
 
     right: how many trials succeeded. Raises ValueError when it is not between 0 and n, or n < 1.
     """
-    if n < 1 or not 0 <= right <= n:
+    if not 0 <= right <= n < math.inf or n < 1:
         raise ValueError(f"right and n: got {right} of {n}, accepted: 0 to n, with n >= 1")
+    _check_confidence(confidence)
     p, z = right / n, stats.norm.ppf((1 + confidence) / 2)
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / (1 + z**2 / n)
@@ -80,8 +88,14 @@ def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
 def nearest(queries: Tensor, gallery: Tensor, count: int) -> Tensor:
     """Rows of `gallery` (m, dim) with the largest cosine to each query (n, dim), as (n, count).
 
-    Raises ValueError when `count` is not between 1 and m.
+    Raises ValueError when `count` is not between 1 and m, or for other shapes.
     """
+    if queries.ndim != 2 or gallery.ndim != 2 or queries.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"queries, gallery: got shapes {tuple(queries.shape)} and {tuple(gallery.shape)}, "
+            "accepted: (n, dim) and (m, dim)"
+        )
+    all_finite(queries=queries, gallery=gallery)
     if not 1 <= count <= len(gallery):
         raise ValueError(f"count: got {count}, accepted: 1 to {len(gallery)}")
     queries, gallery = (
@@ -95,9 +109,18 @@ def labels_needed(shots: Sequence[float], accuracies: Sequence[float], target: f
     """How many labels per class reach `target`, reading a learning curve horizontally.
 
     Interpolates in log(shots) between the first two neighbours that enclose the target; infinite
-    when the curve never gets there, the first value of `shots` when it starts above.
+    when the curve never gets there, the first value of `shots` when it starts above. Raises
+    ValueError for shots that do not rise from above 0, or accuracies that do not belong to them.
     """
     shots, accuracies = np.asarray(shots, dtype=float), np.asarray(accuracies, dtype=float)
+    rising = shots.ndim == 1 and len(shots) and shots[0] > 0 and (np.diff(shots) > 0).all()
+    if not rising or accuracies.shape != shots.shape or not np.isfinite([shots, accuracies]).all():
+        raise ValueError(
+            f"shots, accuracies: got {shots} and {accuracies}, accepted: rising numbers above 0, "
+            "and as many accuracies"
+        )
+    if math.isnan(target):
+        raise ValueError(f"target: got {target}, accepted: a number")
     if accuracies[0] >= target:
         return float(shots[0])
     reached = np.flatnonzero(accuracies >= target)
@@ -123,6 +146,8 @@ def shots_curves(rows: Rows, score: str, all_labels: float) -> dict[str, ShotsCu
 
     `score` is the column, "id" or "ood"; `all_labels` is where to draw shots="all".
     """
+    if rows:
+        check_choice("score", (score,), tuple(rows[0]))
     values: dict[str, dict[float, list[float]]] = {}
     for row in rows:
         shots = all_labels if row["shots"] == "all" else float(row["shots"])

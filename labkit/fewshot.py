@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 
 from labkit import batched, data, meta, tasks
 from labkit.augment import as_float
+from labkit.inputs import whole
 from labkit.weights import parse_tensors
 
 
@@ -39,10 +40,14 @@ def network(width: int = 32, ways: int = 5) -> nn.Sequential:
     Stride-2 convolutions instead of max-pooling and GroupNorm instead of BatchNorm, so that each
     task can have its own weights. The first layer takes each picture's mean and scale away.
     """
+    groups = 4
+    if whole("width", width, 1) % groups:
+        raise ValueError(f"width: got {width}, accepted: a multiple of {groups}")
+    whole("ways", ways, 1)
     layers: list[nn.Module] = [nn.GroupNorm(3, 3, affine=False)]
     for channels in (3, width, width, width):
         convolution = nn.Conv2d(channels, width, 3, stride=2, padding=1)
-        layers += [convolution, nn.GroupNorm(4, width), nn.ReLU()]
+        layers += [convolution, nn.GroupNorm(groups, width), nn.ReLU()]
     body = nn.Sequential(*layers, nn.Flatten())  # (n, 3, 32, 32) -> (n, 4 * width)
     return nn.Sequential(OrderedDict(body=body, head=nn.Linear(4 * width, ways)))
 
@@ -75,7 +80,8 @@ def sample(
 ) -> meta.TaskBatch:
     """Draw `count` episodes (`labkit.tasks.sample_episode`) and stack them."""
     drawn = [
-        tasks.sample_episode(emoji, ways, shots, queries, generator, *setting) for _ in range(count)
+        tasks.sample_episode(emoji, ways, shots, queries, generator, *setting)
+        for _ in range(whole("count", count, 1))
     ]
     return stack(drawn)
 
@@ -89,6 +95,7 @@ def maml(model: nn.Module, steps: int = STEPS, only: str = "") -> meta.GradientD
 
 def accuracies(algorithm: meta.Algorithm, episodes: meta.TaskBatch) -> Tensor:
     """The share of right answers in each episode, (tasks,), after A has seen its support set."""
+    meta.check_tasks(episodes)
     logits = algorithm(episodes.support_x, episodes.support_y)(episodes.query_x)
     return (logits.argmax(dim=2) == episodes.query_y).float().mean(dim=1)
 
@@ -110,6 +117,7 @@ def accuracies_by_step(
     model: nn.Module, episodes: meta.TaskBatch, steps: int, only: str = "", lr: float = INNER_LR
 ) -> list[float]:
     """Mean query accuracy after 0, 1, ..., `steps` steps of gradient descent on the support set."""
+    meta.check_tasks(episodes)
     descent = meta.GradientDescent(model, lr, steps, F.cross_entropy, True, only)
     right = [
         batched.forward(model, weights, episodes.query_x).argmax(dim=2) == episodes.query_y

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
+
+from labkit.inputs import above_0
 
 Function = Callable[[Tensor], Tensor]  # f_i of every task: x (tasks, m, ...) -> (tasks, m, ...)
 
@@ -54,26 +58,38 @@ class LogisticHead:
     strength: float = 1.0
 
     def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        strength = above_0("strength", self.strength)
+        if support_y.shape != support_x.shape[:2]:
+            raise ValueError(f"support_y: got shape {tuple(support_y.shape)}, accepted: (tasks, n)")
         support = embed(self.encoder, support_x).detach()  # (tasks, n, dim)
         scale = support.square().mean().sqrt().clamp(min=1e-12)
         regressions = [
-            LogisticRegression(C=self.strength, max_iter=1000).fit(x.numpy(), y.numpy())
+            LogisticRegression(C=strength, max_iter=1000).fit(x.numpy(), y.numpy())
             for x, y in zip(support / scale, support_y, strict=True)
         ]
 
         def predict(x: Tensor) -> Tensor:
             queries = embed(self.encoder, x).detach() / scale
             logits = [
-                r.predict_log_proba(q.numpy()) for r, q in zip(regressions, queries, strict=True)
+                log_probabilities(r, q.numpy()) for r, q in zip(regressions, queries, strict=True)
             ]
             return torch.stack([torch.from_numpy(row) for row in logits]).to(queries.dtype)
 
         return predict
 
 
+def log_probabilities(regression: LogisticRegression, x: np.ndarray) -> np.ndarray:
+    """x (m, dim) -> (m, classes), finite where scikit-learn's own takes the logarithm of 0."""
+    scores = regression.decision_function(x)
+    if scores.ndim == 1:  # two classes: the second's score, the first's being 0
+        scores = np.stack([np.zeros_like(scores), scores], axis=1)
+    return log_softmax(scores, axis=1)
+
+
 def embed(encoder: nn.Module, x: Tensor) -> Tensor:
     """(tasks, n, ...) -> features (tasks, n, dim), by the same weights for every task."""
-    return encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+    features = encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+    return _finite(features, "support or query: the encoder's features")
 
 
 def with_one(features: Tensor) -> Tensor:
@@ -84,14 +100,15 @@ def with_one(features: Tensor) -> Tensor:
 def ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:
     """argmin_w |x w - y|^2 + strength |w|^2 for x (..., n, dim), y (..., n, k) -> (..., dim, k).
 
-    Solved in the smaller of the two spaces: with few examples that is (n, n).
+    Solved in the smaller of the two spaces: with few examples that is (n, n). Raises ValueError
+    for a strength that is not positive, FloatingPointError when the weights are not finite.
     """
-    if not strength > 0:
-        raise ValueError(f"strength: got {strength}, accepted: a number above 0")
+    strength = above_0("strength", strength)
     n, dim = x.shape[-2:]
     gram = x @ x.mT if n <= dim else x.mT @ x
     gram = gram + strength * torch.eye(min(n, dim), dtype=x.dtype)
-    return x.mT @ torch.linalg.solve(gram, y) if n <= dim else torch.linalg.solve(gram, x.mT @ y)
+    w = x.mT @ torch.linalg.solve(gram, y) if n <= dim else torch.linalg.solve(gram, x.mT @ y)
+    return _finite(w, "x, y, strength: the weights")
 
 
 def prototypical_logits(support: Tensor, support_labels: Tensor, query: Tensor) -> Tensor:
@@ -99,7 +116,7 @@ def prototypical_logits(support: Tensor, support_labels: Tensor, query: Tensor) 
 
     support (..., n, dim), support_labels (..., n), query (..., m, dim) -> (..., m, classes), where
     classes are the distinct labels in rising order. Raises ValueError for shapes that do not fit,
-    or when a task lacks a class that another one has.
+    or when a task lacks a class that another one has, FloatingPointError for features not finite.
     """
     fits = support.shape[:-1] == support_labels.shape and support.shape[-1] == query.shape[-1]
     if not fits or support.shape[:-2] != query.shape[:-2] or not support_labels.numel():
@@ -113,4 +130,11 @@ def prototypical_logits(support: Tensor, support_labels: Tensor, query: Tensor) 
     if not count.all():
         raise ValueError("support_labels: every task needs an example of every class")
     means = member.mT @ support / count  # (..., classes, dim)
-    return -(query[..., :, None, :] - means[..., None, :, :]).square().sum(dim=-1)
+    logits = -(query[..., :, None, :] - means[..., None, :, :]).square().sum(dim=-1)
+    return _finite(logits, "support, query: the distances")
+
+
+def _finite(values: Tensor, what: str) -> Tensor:
+    if not values.isfinite().all():
+        raise FloatingPointError(f"{what} are not finite; give finite features, not too large")
+    return values

@@ -6,9 +6,12 @@ gradient descent, the objective sum_i L(D_i, A(D_i, theta)) and its minimiser th
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+
+from labkit.inputs import matrices, real, whole
 
 # Three tasks, centred, so that intercept and slope do not mix. The wider a task's points lie, the
 # steeper its loss in the slope, and the faster gradient descent learns that slope.
@@ -36,8 +39,14 @@ def hessians() -> np.ndarray:
     return phi.transpose(0, 2, 1) @ phi / INPUTS.shape[1]
 
 
+@cache
+def _steepest() -> float:
+    return float(np.linalg.eigvalsh(hessians()).max())
+
+
 def contraction(steps: int, lr: float) -> np.ndarray:
     """(tasks, 2, 2): what `steps` steps do to theta - theta_i, which is (I - lr H_i)^steps."""
+    steps, lr = whole("steps", steps, 0), real("lr", lr, 2 / _steepest())
     return np.linalg.matrix_power(np.eye(2) - lr * hessians(), steps)
 
 
@@ -55,6 +64,7 @@ def minimiser(steps: int, lr: float) -> np.ndarray:
 
 def values(theta: np.ndarray, steps: int, lr: float) -> np.ndarray:
     """L(D_i, A(D_i, theta)) for theta (..., 2) -> (..., tasks): half the mean squared error."""
+    matrices(theta=np.reshape(theta, (-1, 2)))
     away = theta[..., None, :] - OPTIMA  # (..., tasks, 2)
     return 0.5 * np.einsum("...ti,tij,...tj->...t", away, curvature(steps, lr), away)
 
@@ -64,10 +74,11 @@ def landscape(theta: np.ndarray, steps: int, lr: float, points: int = 41) -> Lan
 
     Raises ValueError when a step would overshoot for ever (lr above 2 / largest curvature).
     """
-    limit = 2 / np.linalg.eigvalsh(hessians()).max()
+    limit, points = 2 / _steepest(), whole("points", points, 1)
     if not 0 < lr < limit:
         raise ValueError(f"lr: got {lr}, accepted: above 0 and below {limit:.2f}")
-    theta = np.asarray(theta, dtype=float)
+    steps = whole("steps", steps, 0)
+    (theta,) = matrices(theta=np.reshape(theta, (1, 2)))[0]
     away = [(contraction(k, lr) @ (theta - OPTIMA)[:, :, None])[:, :, 0] for k in range(steps + 1)]
     grid = np.linspace(-LIMIT, LIMIT, points)
     plane = np.stack(np.meshgrid(grid, grid), axis=2)  # (points, points, 2)

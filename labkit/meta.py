@@ -28,6 +28,7 @@ from labkit.heads import (  # noqa: F401  (the other algorithms A, offered here 
     ridge,
     with_one,
 )
+from labkit.inputs import above_0
 
 
 class TaskBatch(NamedTuple):
@@ -45,7 +46,7 @@ Algorithm = Callable[[Tensor, Tensor], Function]  # A(., theta): support x and y
 
 def objective(algorithm: Algorithm, tasks: TaskBatch, loss_fn: Loss) -> Tensor:
     """The mean over tasks of L(query_i, A(support_i, theta)): differentiable in theta."""
-    _check_tasks(tasks)
+    check_tasks(tasks)
     functions = algorithm(tasks.support_x, tasks.support_y)  # f_i = A(D_i, theta)
     return total_loss(loss_fn, functions(tasks.query_x), tasks.query_y) / len(tasks.query_x)
 
@@ -57,6 +58,11 @@ MEANS = (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, F.binary_cross_e
 def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor) -> Tensor:
     """The sum over tasks of loss_fn(predictions[i], targets[i])."""
     tasks = len(predictions)
+    if loss_fn in MEANS and predictions.shape != targets.shape:
+        raise ValueError(
+            f"targets (y): got shape {tuple(targets.shape)}, accepted: {tuple(predictions.shape)}, "
+            "as predicted"
+        )
     # A label of -100 is left out of cross_entropy's mean, which then differs between tasks.
     whole = loss_fn is F.cross_entropy and not targets.is_floating_point() and targets.min() >= 0
     if whole or loss_fn in MEANS:
@@ -115,8 +121,9 @@ class GradientDescent:
             loss, [weights[name] for name in moving], create_graph=not self.first_order,
             materialize_grads=True,
         )  # fmt: skip
+        rate = min(self.lr, torch.finfo(loss.dtype).max)  # torch takes no larger alpha
         moved = {
-            name: torch.sub(weights[name], gradient, alpha=self.lr)
+            name: torch.sub(weights[name], gradient, alpha=rate)
             for name, gradient in zip(moving, gradients, strict=True)
         }
         return {**weights, **moved}
@@ -156,7 +163,8 @@ def maml_loss(
     loss = objective(algorithm, TaskBatch(support_x, support_y, query_x, query_y), loss_fn)
     if not torch.isfinite(loss):
         raise FloatingPointError(
-            f"the query loss became {loss.item()}: lower inner_lr ({inner_lr})"
+            f"the query loss became {loss.item()}: lower inner_lr ({inner_lr}), if all inputs are "
+            "finite"
         )
     return loss
 
@@ -167,13 +175,18 @@ def reptile_loss(
     """A loss whose gradient is Reptile's direction, theta - mean_i theta_i (Nichol et al. 2018).
 
     theta_i are the weights after `inner_steps` steps on x, y (tasks, n, ...), taken as constants.
+    Raises ValueError and FloatingPointError as `maml_loss` does.
     """
+    check_tasks(TaskBatch(x, y, x, y))
     adapted = GradientDescent(model, inner_lr, inner_steps, loss_fn, first_order=True).path(x, y)
     squares = [
         (parameter - adapted[-1][name].detach()).square().sum()
         for name, parameter in model.named_parameters()
     ]
-    return torch.stack(squares).sum() / (2 * len(x))
+    loss = torch.stack(squares).sum() / (2 * len(x))
+    if not torch.isfinite(loss):
+        raise FloatingPointError(f"the inner steps diverged: lower inner_lr ({inner_lr})")
+    return loss
 
 
 def train(
@@ -187,8 +200,10 @@ def train(
     """The outer loop: Adam on theta, a batch of tasks at a time. Returns the losses.
 
     `decay_steps` lowers the rate to zero along a cosine of so many steps. `on_step(step, loss)` is
-    called after each step. Raises FloatingPointError when the loss leaves the numbers.
+    called after each step. Raises ValueError for a rate that is not positive, FloatingPointError
+    when the loss leaves the numbers.
     """
+    above_0("lr", lr)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     decay = decay_steps and torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, decay_steps)
     losses = []
@@ -207,7 +222,8 @@ def train(
     return losses
 
 
-def _check_tasks(tasks: TaskBatch) -> None:
+def check_tasks(tasks: TaskBatch) -> None:
+    """Raise ValueError for tensors that do not count the same tasks and examples."""
     counts = {name: len(x) if x.dim() else 0 for name, x in tasks._asdict().items()}
     if len(set(counts.values())) > 1 or not counts["support_x"]:
         raise ValueError(f"first axes must count the same tasks, one or more; got {counts}")

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from labkit.augment import Augmentation, as_float
+from labkit.inputs import at_least_0, whole
 
 SIZES = (16, 24, 32, 48, 64)
 STRENGTHS = (0.0, 1.0, 2.0, 4.0)
@@ -16,6 +17,7 @@ def strength(amount: float) -> Augmentation:
 
     Raises ValueError when a field leaves its range.
     """
+    amount = at_least_0("amount", amount)
     return Augmentation(
         rotate=10 * amount, zoom=0.2 * amount, shift=0.1 * amount,
         color=min(0.2 * amount, 1.0), exact_color=False,
@@ -27,9 +29,7 @@ def resize(images: Tensor, size: int) -> Tensor:
 
     Raises ValueError when `size` is less than 1.
     """
-    if size < 1:
-        raise ValueError(f"size: got {size}, accepted: 1 or more")
-    images = as_float(images)
+    size, images = whole("size", size, 1), as_float(images, check_range=True)
     if size == images.shape[2] == images.shape[3]:
         return images
     smaller = size < images.shape[2]

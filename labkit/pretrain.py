@@ -31,6 +31,7 @@ from labkit import augment, data
 from labkit.contrastive import clip_loss, nt_xent
 from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
 from labkit.files import make_folder, replacing, told
+from labkit.inputs import above_0, at_least_0, real, whole
 from labkit.text import make_vocabulary
 from labkit.weights import parse_tensors, write_tensors
 
@@ -56,10 +57,12 @@ class Config:
     def __post_init__(self) -> None:
         data.check_choice("method", (self.method,), METHODS)
         data.check_choice("architecture", (self.architecture,), tuple(ARCHITECTURES))
-        if self.steps < 1 or self.batch < 2:
-            raise ValueError(
-                f"steps must be at least 1 and batch at least 2, got {self.steps} and {self.batch}"
-            )
+        whole("steps", self.steps, 1)
+        whole("batch", self.batch, 2)
+        above_0("lr", self.lr)
+        above_0("temperature", self.temperature)
+        at_least_0("weight_decay", self.weight_decay)
+        real("warmup", self.warmup, 1)
         unknown = sorted(set(self.augmentation) - {f.name for f in fields(augment.Augmentation)})
         if unknown:
             raise ValueError(f"augmentation: got {unknown}, accepted: fields of Augmentation")
@@ -174,11 +177,12 @@ def step_generator(seed: int, step: int) -> Generator:
 
 
 def learning_rate(config: Config, step: int) -> float:
-    """Linear warm-up, then half a cosine down to zero."""
+    """Linear warm-up, then half a cosine down to zero at config.steps."""
+    real("step", step, config.steps)
     warmup = max(1, round(config.warmup * config.steps))
     if step < warmup:
         return config.lr * (step + 1) / warmup
-    return config.lr * (1 + math.cos(math.pi * (step - warmup) / (config.steps - warmup))) / 2
+    return config.lr * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup))) / 2
 
 
 def make_model(config: Config) -> tuple[nn.Module, dict]:

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
+from labkit.inputs import above_0
 from labkit.tasks import Task
 from labkit.training import Classifier, Fit, check_task, features
 
@@ -27,6 +28,7 @@ def linear_probe(
     shifted and scaled by one scalar each, which is folded back into the head.
     """
     check_task(task)
+    strengths = [above_0("strengths", strength) for strength in strengths]
     train, validation = (
         features(encoder, part.images).cpu() for part in (task.train, task.validation)
     )

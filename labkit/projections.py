@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from labkit import data
 from labkit.encoders import Clip
+from labkit.inputs import above_0, all_finite, whole
 from labkit.transfer import features
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # (n, dim) images, (n, dim) their texts -> a scalar
@@ -53,17 +54,22 @@ def project(
     """
     if not 2 <= batch <= len(pairs.image):
         raise ValueError(f"batch: got {batch}, accepted: 2 to {len(pairs.image)}, the pairs")
+    shapes = [tuple(x.shape) for x in pairs[:2]]
+    if any(len(s) != 2 or 0 in s for s in shapes) or shapes[0][0] != shapes[1][0]:
+        raise ValueError(f"image, text: got shapes {shapes}, accepted: (n, dim), the same n")
+    all_finite(image=pairs.image, text=pairs.text)
+    steps, dim, lr = whole("steps", steps, 0), whole("dim", dim, 1), above_0("lr", lr)
     generator = torch.Generator().manual_seed(seed)
     sides = [_linear(x.shape[1], dim, generator) for x in (pairs.image, pairs.text)]
     optimizer = torch.optim.Adam([p for side in sides for p in side.parameters()], lr=lr)
     for step in range(steps):
         rows = torch.randperm(len(pairs.image), generator=generator)[:batch]
         value = loss(sides[0](pairs.image[rows]), sides[1](pairs.text[rows]))
-        if not torch.isfinite(value):
-            raise FloatingPointError(f"the loss became {value.item()} at step {step}: lower lr")
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
+        if not torch.isfinite(value) or not _are_moderate(sides):
+            raise FloatingPointError(f"training diverged at step {step}: lower lr ({lr})")
     with torch.no_grad():
         image, text = (
             F.normalize(side(x), dim=1) for side, x in zip(sides, pairs[:2], strict=True)
@@ -74,6 +80,11 @@ def project(
 def attraction_only(image: Tensor, text: Tensor) -> Tensor:
     """The numerator of the contrastive loss without its denominator: nothing is pushed apart."""
     return -F.cosine_similarity(image, text).mean()
+
+
+def _are_moderate(sides: list[nn.Linear]) -> bool:
+    """Whether features of these projections are numbers whose squares float32 can hold."""
+    return all(bool(side.weight.detach().abs().max() < 1e12) for side in sides)
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from labkit.calibration import Answers
+from labkit.calibration import Answers, check_answers, shares
 
 
 def difference_of_confidences(known: Answers, confidence: np.ndarray) -> float:
@@ -20,7 +20,8 @@ def difference_of_confidences(known: Answers, confidence: np.ndarray) -> float:
     known: answers in distribution, with their verdicts; confidence (n,): elsewhere. The guess is
     kept between 0 and 1.
     """
-    drop = known.confidence.mean() - _checked(confidence).mean()
+    check_answers(known)
+    drop = known.confidence.mean() - shares("confidence", confidence).mean()
     return float(np.clip(known.right.mean() - drop, 0, 1))
 
 
@@ -29,14 +30,15 @@ def threshold_of(known: Answers) -> float:
 
     (Garg et al. 2022, equation 2.) Only with ties can the two shares differ.
     """
+    check_answers(known)
     wrong = int((~known.right).sum())
-    order = np.sort(_checked(known.confidence))
+    order = np.sort(known.confidence)
     return -np.inf if wrong == 0 else float(order[wrong - 1])
 
 
 def average_thresholded_confidence(known: Answers, confidence: np.ndarray) -> float:
     """ATC (Garg et al. 2022, equation 3): the share of answers above the ID threshold."""
-    return float((_checked(confidence) > threshold_of(known)).mean())
+    return float((shares("confidence", confidence) > threshold_of(known)).mean())
 
 
 class Line(NamedTuple):
@@ -55,13 +57,19 @@ def accuracy_line(known: np.ndarray, elsewhere: np.ndarray) -> Line:
     """Accuracy on the line (Miller et al. 2021): fit ID and OOD accuracies of many classifiers.
 
     known, elsewhere: (models,), one entry per classifier. Raises ValueError for fewer than three,
-    other shapes, or ID accuracies that are all the same.
+    other shapes, values that are not finite, or ID accuracies that are all the same.
     """
     x, y = (_probit(values) for values in (known, elsewhere))
-    if x.shape != y.shape or x.ndim != 1 or len(x) < 3 or np.ptp(x) == 0:
+    if (
+        not (np.isfinite(x).all() and np.isfinite(y).all())
+        or x.shape != y.shape
+        or x.ndim != 1
+        or len(x) < 3
+        or np.ptp(x) == 0
+    ):
         raise ValueError(
             f"known, elsewhere: got shapes {x.shape} and {y.shape}, accepted: three or more pairs "
-            "whose first values differ"
+            "of finite numbers, whose first differ"
         )
     slope, intercept = np.polyfit(x, y, 1)
     flat = np.ptp(y) == 0
@@ -70,10 +78,3 @@ def accuracy_line(known: np.ndarray, elsewhere: np.ndarray) -> Line:
 
 def _probit(accuracies: np.ndarray) -> np.ndarray:
     return norm.ppf(np.clip(np.asarray(accuracies, dtype=float), 1e-3, 1 - 1e-3))
-
-
-def _checked(confidence: np.ndarray) -> np.ndarray:
-    x = np.asarray(confidence, dtype=float)
-    if x.ndim != 1 or not len(x) or not ((x >= 0) & (x <= 1)).all():
-        raise ValueError(f"confidence: got shape {x.shape}, accepted: (n,), from 0 to 1")
-    return x

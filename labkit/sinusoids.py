@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from labkit import meta
+from labkit.inputs import all_finite, check_choice, whole
 
 RANGE = (-5.0, 5.0)  # of x
 AMPLITUDES, PHASES = (0.1, 5.0), (0.0, math.pi)  # what theta is trained on
@@ -35,6 +36,7 @@ TRAINED = Sines()
 
 def network(seed: int, width: int = 40) -> nn.Sequential:
     """1 -> width -> width -> 1 with ReLU, as in the paper; the same seed gives the same theta_0."""
+    whole("width", width, 1)
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # torch's layers draw from the global generator only
         return nn.Sequential(
@@ -46,6 +48,8 @@ def sample(
     tasks: int, shots: int, queries: int, generator: Generator, sines: Sines = TRAINED
 ) -> meta.TaskBatch:
     """Draw `tasks` sinusoids with `shots` points to learn from and `queries` to be tested on."""
+    for name, count in (("tasks", tasks), ("shots", shots), ("queries", queries)):
+        whole(name, count, 1)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return low + (high - low) * torch.rand(shape, generator=generator)
@@ -65,6 +69,7 @@ def batches(steps: int, tasks: int, shots: int, seed: int) -> Iterator[meta.Task
 
 def loss_of(method: str, model: nn.Module) -> Callable[[meta.TaskBatch], Tensor]:
     """What `method` minimises over theta, as a function of a batch of tasks."""
+    check_choice("method", (method,), METHODS[:-1])
 
     def maml(tasks: meta.TaskBatch) -> Tensor:
         return meta.maml_loss(
@@ -89,8 +94,7 @@ def meta_train(
     on_step: Callable[[int, float], None] | None = None,
 ) -> nn.Sequential:
     """theta^ by `method` (of METHODS), from the seed's theta_0, which is "random" itself."""
-    if method not in METHODS:
-        raise ValueError(f"method: got {method!r}, accepted: {', '.join(METHODS)}")
+    check_choice("method", (method,), METHODS)
     model = network(seed)
     if method != "random":
         tasks = batches(steps, 25, 10, seed)
@@ -105,8 +109,12 @@ def errors_after(
 
     A diverging task has an infinite error.
     """
+    meta.check_tasks(tasks)
+    all_finite(**tasks._asdict())
     path = meta.GradientDescent(model, lr, steps, F.mse_loss, first_order=True).path(*tasks[:2])
     with torch.no_grad():
         predictions = [meta.batched.forward(model, weights, tasks.query_x) for weights in path]
+    if predictions[0].shape != tasks.query_y.shape:
+        raise ValueError(f"query_y: got shape {tuple(tasks.query_y.shape)}, accepted: query_x's")
     errors = torch.stack([(p - tasks.query_y).square().mean(dim=(1, 2)) for p in predictions])
     return errors.nan_to_num(nan=math.inf, posinf=math.inf)

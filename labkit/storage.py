@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from labkit.inputs import check_choice, whole
+
 METHODS = ("probe", "norms", "bitfit", "lora", "adapters", "fine-tuning")
 MEGABYTE = 1e6
 
@@ -31,10 +33,8 @@ def numbers(method: str, backbone: Backbone, width: int) -> int:
     methods do not depend on it. Biases are those of six linear layers a block, of the layer norms
     and of the embedding. Raises ValueError for an unknown method or a width below 1.
     """
-    if method not in METHODS:
-        raise ValueError(f"method: got {method!r}, accepted: {', '.join(METHODS)}")
-    if width < 1:
-        raise ValueError(f"width: got {width}, accepted: 1 or more")
+    check_choice("method", (method,), METHODS)
+    whole("width", width, 1)
     d, depth = backbone.dim, backbone.depth
     norms = depth * 4 * d + 2 * d  # two a block and one at the end, each a scale and a shift
     new = {
@@ -53,7 +53,6 @@ def megabytes(method: str, backbone: Backbone, width: int, tasks: int, precision
 
     Full tuning keeps no shared backbone: every task has its own.
     """
-    if tasks < 1 or precision < 1:
-        raise ValueError(f"tasks, precision: got {tasks}, {precision}, accepted: 1 or more")
+    tasks, precision = whole("tasks", tasks, 1), whole("precision", precision, 1)
     shared = 0 if method == "fine-tuning" else backbone.parameters
     return precision * (shared + tasks * numbers(method, backbone, width)) / MEGABYTE

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from labkit.inputs import check_choice
+
 Rows = Sequence[dict[str, str]]
 
 
@@ -17,8 +19,11 @@ def values_of(rows: Rows, name: str) -> list[str]:
 def by_seed(rows: Rows, score: str, **where: object) -> dict[int, float]:
     """Seed -> one score of the rows in which every named column has the given value, by seed.
 
-    Raises ValueError for two rows of one seed: `where` then leaves something open.
+    Raises ValueError for two rows of one seed: `where` then leaves something open, or for columns
+    that the table does not have.
     """
+    if rows:
+        check_choice("score, where", (score, *where), tuple(rows[0]))
     wanted = {name: str(value) for name, value in where.items()}
     found = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
     found.sort(key=lambda row: int(row["seed"]))

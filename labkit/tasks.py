@@ -52,6 +52,16 @@ class Task:
         return replace(self, **parts, ood={name: x.to(device) for name, x in self.ood.items()})
 
 
+def check_examples(name: str, examples: Examples) -> None:
+    """Raise ValueError for no examples, or labels that do not belong to them one by one."""
+    images, labels = examples
+    if labels.shape != images.shape[:1] or not len(labels):
+        raise ValueError(
+            f"{name}: got images {tuple(images.shape)} and labels {tuple(labels.shape)}, accepted: "
+            "(n, 3, h, w) and (n,), n above 0"
+        )
+
+
 def largest_share(labels: Tensor) -> float:
     """How often always answering the most frequent label (n,) is right."""
     return (labels.bincount() / len(labels)).max().item()
@@ -143,6 +153,7 @@ def few_shot(task: Task, shots: int | None, generator: Generator) -> Task:
         return task
     if shots < 1:
         raise ValueError(f"shots: got {shots}, accepted: 1 or more, or None for all")
+    check_examples("task.train", task.train)
     order = torch.randperm(len(task.train.labels), generator=generator)
     labels = task.train.labels[order]
     rank = torch.stack([(labels == c).cumsum(0) for c in range(len(task.classes))])  # (classes, n)

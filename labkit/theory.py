@@ -23,8 +23,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from labkit.inputs import whole
 from labkit.theory_bound import lower_bound
-from labkit.theory_model import Problem, Span, draw_problem, span_of, whole
+from labkit.theory_model import Problem, Span, draw_problem, span_of
 
 
 class Trajectory(NamedTuple):
@@ -200,5 +201,6 @@ def measure(
 
 def recorded(steps: int, points: int = 100) -> np.ndarray:
     """About `points` whole numbers from 0 to `steps`, evenly spaced in their logarithm."""
+    steps, points = whole("steps", steps, 1), whole("points", points, 1)
     spaced = np.rint(np.geomspace(1, steps, points)).astype(np.int64)
     return np.unique([0, *spaced[:-1], steps])

@@ -31,9 +31,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from labkit.inputs import matrices, real, whole
+
+TINY, LARGEST = 1e-12, 1e12  # below is rounding, and no bound; above, squares would overflow
+
 
 def cosine_outside(B0: np.ndarray, span: np.ndarray) -> float:
     """cos(theta_k) between rowspace(B0), B0 (k, d), and the complement of `span`, (r, d) rows."""
+    B0, span = matrices(B0=B0, span=span)
     k, d = B0.shape
     if d - len(span) < k:
         return 0.0
@@ -43,6 +48,7 @@ def cosine_outside(B0: np.ndarray, span: np.ndarray) -> float:
 
 def misalignment(v0: np.ndarray, v_star: np.ndarray) -> float:
     """phi, how far the initial head is from the best one (and from its negative)."""
+    v0, v_star = (x[0] for x in matrices(v0=v0[None], v_star=v_star[None]))
     return float(np.sqrt(abs((v0 @ v_star) ** 2 - (v_star @ v_star) ** 2)))
 
 
@@ -51,6 +57,10 @@ def stated(k: int, cosine: float, phi: float, norm: float, error: float) -> floa
 
     k: rank; cosine: cos(theta_k); phi: misalignment of the head; norm: |w*|; error: eps.
     """
+    whole("k", k, 1)
+    _check(cosine=cosine, phi=phi, norm=norm, error=error)
+    if norm == 0:
+        return -error
     return cosine / np.sqrt(k) * min(phi, phi**2 / norm) / (1 + norm) ** 2 - error
 
 
@@ -70,6 +80,7 @@ def provable(cosine: float, phi: float, norm: float, error: float, imbalance: fl
     Gradient descent keeps the balance only up to a matrix of norm `imbalance` (labkit.theory
     measures it): the left side may then be smaller by imbalance |w*|^2, and |B|^2 larger by it.
     """
+    _check(cosine=cosine, phi=phi, norm=norm, error=error, imbalance=imbalance)
 
     def reach(root: float) -> float:
         head = (root + error * norm) / cosine
@@ -77,13 +88,18 @@ def provable(cosine: float, phi: float, norm: float, error: float, imbalance: fl
         return norm**2 * head * (2 * norm + head) + rest * (2 * norm + rest)
 
     needed = phi**2 - imbalance * norm**2
-    if cosine == 0 or reach(0.0) >= needed:
+    if cosine < TINY or reach(0.0) >= needed:
         return 0.0
     low, high = 0.0, phi  # reach(phi) > phi**2, as the last term alone is
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if reach(middle) < needed else (low, middle)
     return low
+
+
+def _check(**sizes: float) -> None:
+    for name, size in sizes.items():
+        real(name, size, 1 if name == "cosine" else LARGEST)
 
 
 def lower_bound(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from typing import NamedTuple
 
 import numpy as np
+
+from labkit.inputs import matrices, real, whole
 
 
 class Problem(NamedTuple):
@@ -67,28 +68,8 @@ def turned(frame: np.ndarray, rank: int, error: float) -> np.ndarray:
 
 
 def span_of(X: np.ndarray) -> Span:
-    """The span of the rows of X (n, d); its dimension r is at most min(n, m)."""
+    """The span of the rows of X (n, d), finite; its dimension r is at most min(n, m)."""
+    (X,) = matrices(X=X)
     _, singular, axes = np.linalg.svd(X, full_matrices=False)
     rank = int((singular > 1e-12 * singular[0]).sum())  # the svd also lists directions without data
     return Span(axes[:rank], singular[:rank] ** 2 / len(X))
-
-
-def whole(name: str, value: int, low: int, high: int | None = None, high_name: str = "") -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: got {value!r}, accepted: a whole number") from None
-    if isinstance(value, bool) or number < low or (high is not None and number > high):
-        upper = f" to {high_name} = {high}" if high is not None else " or more"
-        raise ValueError(f"{name}: got {value!r}, accepted: {low}{upper}")
-    return number
-
-
-def real(name: str, value: float, high: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: got {value!r}, accepted: a number from 0 to {high:g}") from None
-    if not 0 <= number <= high + 1e-12:
-        raise ValueError(f"{name}: got {value!r}, accepted: a number from 0 to {high:g}")
-    return min(number, high)

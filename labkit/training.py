@@ -17,8 +17,8 @@ from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
 
 from labkit.augment import Augmentation
-from labkit.data import check_choice
-from labkit.tasks import Examples, Task
+from labkit.inputs import above_0, check_choice, whole
+from labkit.tasks import Examples, Task, check_examples
 
 NO_AUGMENTATION = Augmentation()
 
@@ -54,7 +54,7 @@ class Fit:
 
 def new_classifier(encoder: nn.Module, classes: int, generator: Generator) -> Classifier:
     """A copy of `encoder` with a fresh head, drawn like nn.Linear's: U(-1/sqrt(d), 1/sqrt(d))."""
-    head = nn.Linear(encoder.dim, classes)
+    head = nn.Linear(encoder.dim, whole("classes", classes, 1))
     bound = encoder.dim**-0.5
     with torch.no_grad():
         for parameter in head.parameters():
@@ -64,21 +64,42 @@ def new_classifier(encoder: nn.Module, classes: int, generator: Generator) -> Cl
 
 @torch.no_grad()
 def features(encoder: nn.Module, images: Tensor, batch: int = 512) -> Tensor:
-    """Features (n, dim) of images (n, 3, h, w), by the encoder in evaluation mode, no gradients."""
+    """Features (n, dim) of images (n, 3, h, w), by the encoder in evaluation mode, no gradients.
+
+    Raises FloatingPointError for features that are not finite.
+    """
     modes = [(module, module.training) for module in encoder.modules()]
     encoder.eval()
     found = torch.cat([encoder(part) for part in images.split(batch)])
     for module, training in modes:
         module.training = training
+    if not found.isfinite().all():
+        raise FloatingPointError(
+            f"the {type(encoder).__name__}'s outputs for these images are not finite: there is nan "
+            "in the images or the weights, or training diverged (lower lr)"
+        )
     return found
 
 
 def accuracy(model: nn.Module, examples: Examples) -> float:
-    """The share of examples that the model's largest logit gets right."""
+    """The share of examples that the model's largest logit gets right.
+
+    Raises ValueError for no examples, FloatingPointError as `features` does.
+    """
+    check_examples("examples", examples)
     return (features(model, examples.images).argmax(dim=1) == examples.labels).float().mean().item()
 
 
 def check_task(task: Task) -> None:
+    """Raise ValueError for examples or labels that nothing could be learned from."""
+    for part in ("train", "validation"):
+        check_examples(f"task.{part}", getattr(task, part))
+        labels = getattr(task, part).labels
+        if labels.min() < 0 or labels.max() >= len(task.classes):
+            raise ValueError(
+                f"task.{part}: got labels {labels.min()} to {labels.max()}, accepted: 0 to "
+                f"{len(task.classes) - 1}, as in task.classes"
+            )
     if len(task.train.labels.unique()) < 2:
         raise ValueError("task: training examples of one class only; two or more are needed")
 
@@ -102,12 +123,14 @@ class Schedule:
     record_every: int = 10  # steps between two records of the accuracies; 0 for none
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch < 1 or self.record_every < 0:
+        if not (self.steps >= 1 and self.batch >= 1 and self.record_every >= 0):
             raise ValueError(
                 "schedule: steps and batch must be at least 1 and record_every at least 0, got "
                 f"{self.steps}, {self.batch} and {self.record_every}"
             )
         check_choice("optimizer", (self.optimizer,), ("sgd", "adam"))
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum: got {self.momentum}, accepted: from 0 to below 1")
 
 
 def train(
@@ -121,11 +144,10 @@ def train(
     """Train `model` in place by minibatch SGD, yielding the number of steps done: 0, 1, 2, ...
 
     Between two steps the caller may look, draw, or give up. `penalty(model)` is added to the loss.
-    Raises ValueError for a learning rate that is not positive, FloatingPointError when the loss
-    leaves the numbers.
+    Raises ValueError for a learning rate that is not positive, FloatingPointError when loss or
+    weights leave the numbers.
     """
-    if not lr > 0:
-        raise ValueError(f"lr: got {lr}, accepted: a number above 0")
+    lr = above_0("lr", lr)
     check_task(task)
     trained = [p for p in model.parameters() if p.requires_grad]
     if schedule.optimizer == "adam":
@@ -150,6 +172,8 @@ def train(
         loss.backward()
         optimizer.step()
         cosine.step()
+    if not all(parameter.isfinite().all() for parameter in trained):
+        raise FloatingPointError(f"the weights are not finite after the last step: lower lr ({lr})")
     model.eval()
     yield schedule.steps
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Generator, Tensor, nn
 
+from labkit.inputs import at_least_0
 from labkit.layers import freeze_bottom, stages, train_only
 from labkit.probe import PROBE_STRENGTHS, linear_probe
 from labkit.tasks import Task
@@ -173,8 +174,7 @@ def l2_sp(encoder: nn.Module, strength: float) -> Callable[[Classifier], Tensor]
     """A penalty for `fit`: strength / 2 times the squared distance of the encoder's weights from
     where they start (L2-SP, Li et al. 2018, equation 3, whose term for the head is left out).
     """
-    if not strength >= 0:
-        raise ValueError(f"strength: got {strength}, accepted: 0 or more")
+    strength = at_least_0("strength", strength)
     start = [parameter.detach().clone() for parameter in encoder.parameters()]
 
     def penalty(model: Classifier) -> Tensor:

@@ -23,11 +23,12 @@ if OFFLINE not in os.environ.get("PYTHONPATH", ""):
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 
 # No deadline: the first example of a property often pays for an import. In CI the same examples
-# every time, so that a failure belongs to the change under test.
+# every time, so that a failure belongs to the change under test. LABKIT_LONG=1: 10,000 new ones.
 hypothesis.settings.register_profile(
     "labkit", deadline=None, derandomize="CI" in os.environ, print_blob=True
 )
-hypothesis.settings.load_profile("labkit")
+hypothesis.settings.register_profile("long", deadline=None, max_examples=10_000, print_blob=True)
+hypothesis.settings.load_profile("long" if os.environ.get("LABKIT_LONG") else "labkit")
 
 
 def pytest_collection_modifyitems(items):

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from cases import cases
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -19,7 +20,7 @@ from labkit.encoders import ConvEncoder, VisionTransformer
 
 FIXTURE = np.load(Path(__file__).parent / "fixtures/adapters.npz")
 every_method = pytest.mark.parametrize("name", METHODS)
-few = settings(max_examples=20)
+few = cases(20)
 
 
 def oracle(run: int, case: str) -> dict[str, torch.Tensor]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from cases import cases
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -32,7 +33,7 @@ def test_the_cheapest_wins_unless_it_is_clearly_beaten() -> None:
 
 
 @given(st.integers(0, 2**31), st.permutations(advice.BY_COST[:4]))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_advice_does_not_depend_on_the_order_and_is_never_clearly_beaten(seed, order) -> None:
     rng = np.random.default_rng(seed)
     found = {m: rng.normal(0.5, 0.1, SEEDS) for m in advice.BY_COST[:4]}
@@ -54,7 +55,7 @@ def test_methods_without_a_cost_are_named() -> None:
 
 
 @given(st.floats(-2, 2), st.floats(-1, 1), st.integers(0, 100))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_a_line_on_the_probit_scale_is_recovered(slope: float, intercept: float, seed: int) -> None:
     x = np.random.default_rng(seed).uniform(-1, 1, 20)
     line = proxies.accuracy_line(norm.cdf(x), norm.cdf(np.clip(intercept + slope * x, -3, 3)))

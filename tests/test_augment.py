@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from cases import cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit import color
@@ -27,7 +28,7 @@ from labkit.augment import (
 )
 from labkit.torchvision_compat import import_torchvision
 
-few = settings(max_examples=20)
+few = cases(20)
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from cases import cases
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
@@ -35,7 +36,7 @@ def test_answers_are_softmax_and_argmax() -> None:
 
 
 @given(st.integers(0, 2**31), st.floats(0.05, 20))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_temperature_changes_confidence_only(seed: int, temperature: float) -> None:
     logits, labels = random_logits(seed, 50)
     plain = calibration.answers(logits, labels)
@@ -67,7 +68,7 @@ def test_an_error_that_can_be_written_down() -> None:
 
 
 @given(st.integers(0, 2**31), st.integers(1, 30))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_the_error_is_between_the_overall_gap_and_one(seed: int, bins: int) -> None:
     """Merging bins lets gaps of opposite sign cancel, so one bin has the least error."""
     given_ = random_answers(seed)
@@ -86,7 +87,7 @@ def test_the_fitted_temperature_finds_a_known_one() -> None:
 
 
 @given(st.integers(0, 2**31))
-@settings(max_examples=20, deadline=None)
+@cases(20)
 def test_at_the_fitted_temperature_the_loss_is_stationary(seed: int) -> None:
     """dL/d(1/T) = E[expected logit - own logit] = 0 (Guo et al. 2017): by autograd."""
     logits, labels = (torch.from_numpy(x) for x in random_logits(seed, 300))
@@ -127,7 +128,7 @@ def test_bad_settings_are_named() -> None:
 
 
 @given(st.integers(0, 2**31))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_without_a_shift_both_guesses_are_exact(seed: int) -> None:
     known = random_answers(seed)
     expected = pytest.approx(known.right.mean())
@@ -147,7 +148,7 @@ def test_guesses_by_hand() -> None:
 
 
 @given(st.integers(0, 2**31), st.floats(0, 0.5))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_less_confidence_never_promises_more(seed: int, loss: float) -> None:
     known = random_answers(seed)
     lower = known.confidence * (1 - loss)

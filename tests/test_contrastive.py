@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from cases import cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.contrastive import clip_loss, info_nce, nt_xent, siglip_loss
@@ -19,7 +20,7 @@ LOSSES = {
     "siglip_loss": lambda a, b: siglip_loss(a, b, 10.0, -10.0),
 }
 SOFTMAX_LOSSES = [name for name in LOSSES if name != "siglip_loss"]
-few = settings(max_examples=20)  # random shapes and features; more examples find nothing new
+few = cases(20)
 every_loss = pytest.mark.parametrize("name", LOSSES)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit import (
@@ -65,7 +65,6 @@ def test_thumbnails_are_the_mean_of_their_places() -> None:
 
 
 @given(size=st.sampled_from(mismatch.SIZES), grey=st.integers(0, 255))
-@settings(deadline=None)
 def test_resizing_keeps_a_plain_picture_plain(size: int, grey: int) -> None:
     found = mismatch.resize(torch.full((1, 3, 64, 64), grey, dtype=torch.uint8), size)
     assert found.shape == (1, 3, size, size) and found == pytest.approx(grey / 255, abs=1e-6)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from cases import cases
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from labkit import batched, meta
 
 FIXTURE = Path(__file__).parent / "fixtures/meta.npz"
-few = settings(max_examples=20)
+few = cases(20)
 
 
 def generator(seed: int = 0) -> torch.Generator:

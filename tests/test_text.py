@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from cases import cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.text import TextEncoder, make_vocabulary, pieces, words
@@ -87,7 +88,7 @@ ANY_CAPTION = st.sampled_from((*CAPTIONS, "", "qqq", "zz 99 !", "cat", "a cat's 
 
 
 @given(st.lists(ANY_CAPTION, max_size=6))
-@settings(max_examples=25)
+@cases(25)
 @torch.no_grad()
 def test_every_caption_is_read_as_if_alone(encoder, captions) -> None:
     features = encoder(captions)

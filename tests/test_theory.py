@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from cases import cases
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from labkit import theory, theory_bound
@@ -152,7 +153,7 @@ def test_fine_tuning_never_goes_below_the_bound(arguments: dict) -> None:
 
 
 @given(instances(rank=1), st.floats(-1.5, 1.5))
-@settings(max_examples=300)
+@cases(300)
 def test_the_bound_holds_for_heads_along_the_truth_too(arguments: dict, along: float) -> None:
     """The hard cases: little feature error, and a head that differs along v* only."""
     problem = simulate(**arguments | {"feature_error": 0.0}).problem
@@ -190,7 +191,7 @@ def test_an_instance_is_what_its_arguments_say(arguments: dict) -> None:
 
 
 @given(instances())
-@settings(max_examples=20)
+@cases(20)
 def test_the_same_arguments_give_the_same_bits(arguments: dict) -> None:
     one, two = simulate(**arguments), simulate(**arguments)
     for method in METHODS:

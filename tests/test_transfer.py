@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from cases import cases
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from torch import nn
@@ -137,7 +138,7 @@ def test_a_class_without_examples_is_never_predicted(encoder, absent) -> None:
 
 
 @given(shots=st.integers(1, 4), seed=st.integers(0, 20))
-@settings(max_examples=15)
+@cases(15)
 def test_a_weak_penalty_fits_a_few_shots_without_error(shots, seed) -> None:
     """At most 12 points in 16 dimensions can be separated, whatever the features."""
     few = few_shot(TASK, shots, generator(seed))
@@ -281,7 +282,7 @@ def test_frozen_weights_stay_as_they_are(encoder) -> None:
 
 
 @given(count=st.integers(1, 40), batch=st.integers(1, 12), seed=st.integers(0, 9))
-@settings(max_examples=40)
+@cases(40)
 def test_every_row_is_seen_once_before_any_comes_again(count, batch, seed) -> None:
     schedule = Schedule(batch=batch)
     batches = list(itertools.islice(training._batches(count, schedule, generator(seed)), 2 * count))

@@ -1,0 +1,101 @@
+"""Checks that public functions share: each names the argument, what was given, what is accepted."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:  # much of the package starts faster without torch
+    from torch import Tensor
+
+LARGEST, SMALLEST = 1e38, 1e-37  # about what float32 holds; 1 / SMALLEST is finite too
+
+
+def check_choice(argument: str, given: Sequence, accepted: Sequence) -> None:
+    """Raise a ValueError that names the argument, what was given, and what is accepted."""
+    unknown = [value for value in given if value not in accepted]
+    if unknown or not given:
+        raise ValueError(
+            f"{argument}: got {unknown or 'nothing'}, accepted: {', '.join(map(str, accepted))}"
+        )
+
+
+def whole(name: str, value: int, low: int, high: int | None = None, high_name: str = "") -> int:
+    """`value` as an int. Raises TypeError for what is no whole number, ValueError out of range."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: got {value!r}, accepted: a whole number") from None
+    if isinstance(value, bool) or number < low or (high is not None and number > high):
+        upper = f" to {high_name} = {high}" if high is not None else " or more"
+        raise ValueError(f"{name}: got {value!r}, accepted: {low}{upper}")
+    return number
+
+
+def real(name: str, value: float, high: float) -> float:
+    """`value` as a float from 0 to `high`. Raises TypeError for no number, or else ValueError."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: got {value!r}, accepted: a number from 0 to {high:g}") from None
+    if not 0 <= number <= high + 1e-12:
+        raise ValueError(f"{name}: got {value!r}, accepted: a number from 0 to {high:g}")
+    return min(number, high)
+
+
+def at_least_0(name: str, value: float) -> float:
+    """`value` as a float. Raises ValueError unless it is a number from 0 that float32 can hold."""
+    return _number(name, value, 0.0, "a number of at least 0")
+
+
+def above_0(name: str, value: float) -> float:
+    """`value` as a float. Raises ValueError unless it is a number above 0 that float32 can hold."""
+    return _number(name, value, SMALLEST, "a number above 0")
+
+
+def finite(name: str, value: float) -> float:
+    """`value` as a float. Raises ValueError for nan, and for numbers that float32 cannot hold."""
+    return _number(name, value, -LARGEST, "a finite number")
+
+
+def _number(name: str, value: float, low: float, accepted: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"{name}: got {value!r}, accepted: {accepted}") from None
+    if not low <= number <= LARGEST:
+        raise ValueError(f"{name}: got {value}, accepted: {accepted} (float32 must hold it)")
+    return number
+
+
+def matrices(**features: Tensor | np.ndarray) -> list[np.ndarray]:
+    """Features as float64 matrices; a ValueError names one that is none, or is not finite.
+
+    Finite squares are asked for too. (NumPy's decompositions may never return from an infinity.)
+    """
+    found = []
+    for name, values in features.items():
+        values = values.detach().cpu() if hasattr(values, "detach") else values
+        matrix = np.asarray(values, dtype=float)
+        largest = np.abs(matrix).max(initial=0)
+        if matrix.ndim != 2 or 0 in matrix.shape or not largest < 1e100:
+            raise ValueError(
+                f"{name}: got shape {matrix.shape}, largest {largest:.3g}, accepted: (n, dim), both"
+                " 1 or more, finite"
+            )
+        found.append(matrix)
+    return found
+
+
+def all_finite(**tensors: Tensor) -> None:
+    """Raise a ValueError that names a tensor with numbers, or lengths of rows, not finite."""
+    for name, x in tensors.items():
+        lengths = x.detach().norm(dim=-1) if x.is_floating_point() else x
+        if not lengths.isfinite().all():
+            raise ValueError(
+                f"{name}: got nan, infinite or too large numbers, accepted: finite ones (if they "
+                "come from training, lower lr)"
+            )
