@@ -17,9 +17,10 @@ from labkit.files import replacing
 def write_tensors(tensors: dict[str, Tensor], config: dict, path: Path) -> None:
     """Write tensors and their `config` to a safetensors file; all of it or nothing."""
     whole = {name: value.detach().contiguous() for name, value in tensors.items()}
-    text = json.dumps(config)
-    # Not safetensors' own save_file, whose error for a full disk is no OSError.
-    content = save(whole, metadata={"config": text, "sha256": digest(whole, text)})
+    # One entry only: safetensors writes several in any order, and the same run the same bytes.
+    text = json.dumps([config, digest(whole, config)])
+    # Not its own save_file, whose error for a full disk is no OSError.
+    content = save(whole, metadata={"config": text})
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
@@ -33,17 +34,18 @@ def parse_tensors(content: bytes) -> tuple[dict, dict[str, Tensor]]:
     try:
         length = int.from_bytes(content[:8], "little")  # the format: length, JSON header, tensors
         about = json.loads(content[8 : 8 + length])["__metadata__"]
-        config, tensors = json.loads(about["config"]), load(content)
+        found, tensors = json.loads(about["config"]), load(content)
+        config, expected = found if isinstance(found, list) else (found, None)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"these are no tensors with a configuration: {error}") from error
-    if "sha256" in about and about["sha256"] != digest(tensors, about["config"]):
+    if isinstance(found, list) and expected != digest(tensors, config):
         raise ValueError("the tensors or their configuration are not those that were written")
     return config, tensors
 
 
-def digest(tensors: dict[str, Tensor], config: str) -> str:
+def digest(tensors: dict[str, Tensor], config: dict) -> str:
     """SHA-256 of the configuration and of every name, type, shape and number."""
-    found = hashlib.sha256(config.encode())
+    found = hashlib.sha256(json.dumps(config).encode())
     for name, tensor in sorted(tensors.items()):
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy())

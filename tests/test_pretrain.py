@@ -347,7 +347,7 @@ def two(tmp_path_factory) -> list[dict]:
     """What each of two processes found, talking through gloo on this machine."""
     folder = tmp_path_factory.mktemp("gloo")
     torch.multiprocessing.spawn(work, (str(folder), METHODS), nprocs=2)
-    return [torch.load(folder / f"found-{rank}.pt") for rank in range(2)]
+    return [torch.load(folder / f"found-{rank}.pt", weights_only=True) for rank in range(2)]
 
 
 @pytest.mark.parametrize("method", METHODS)
