@@ -8,6 +8,7 @@ in a sentence or two: the picture's alternative text. All three are pure: no glo
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gc
 import html
@@ -28,6 +29,7 @@ from labkit.lifetime import replace_earlier
 
 STALE = "Settings changed: press {} to update the picture."
 EMPTY = "Press {} to see the result."
+SENT = 0.03  # seconds, by which a frame has left the kernel
 COARSEST, SHARPEST = 0.5, 1.5  # 2 would take half as long again, for little to see
 
 
@@ -310,8 +312,9 @@ class Panel(ipywidgets.VBox):
 def _garbage_later() -> Iterator[None]:
     """No cyclic garbage collection while a reader waits for a frame.
 
-    With torch loaded a full one takes 200 ms, and every fortieth frame had one. Afterwards the
-    figure just drawn is young garbage, which goes in a few ms.
+    The figures of a dozen frames take 10 to 70 ms to collect. That waits until the frame has been
+    sent, by another thread, which collecting would keep from it. (Old objects are passed over:
+    `labkit.lifetime`.)
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -319,7 +322,14 @@ def _garbage_later() -> Iterator[None]:
         yield
     finally:
         if enabled:
-            gc.enable()
+            _after_sending(gc.enable)
+
+
+def _after_sending(function: Callable[[], None]) -> None:
+    try:
+        asyncio.get_running_loop().call_later(SENT, function)
+    except RuntimeError:  # no loop is running: nothing is sent
+        function()
 
 
 def _check_names(compute: Callable, controls: dict) -> None:
