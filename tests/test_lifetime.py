@@ -28,7 +28,28 @@ def make(large: Large) -> Panel:
 def cell(monkeypatch):
     """Says which cell is running, and in which run."""
     monkeypatch.setattr(lifetime, "_latest", {})
-    return lambda name, run: monkeypatch.setattr(lifetime, "running_cell", lambda: (name, run))
+    yield lambda name, run: monkeypatch.setattr(lifetime, "running_cell", lambda: (name, run))
+    gc.unfreeze()
+
+
+class Cyclic:
+    """Garbage that only the collector finds."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_lived_when_a_panel_was_made_is_collected_when_the_next_one_is(cell) -> None:
+    cyclic = Cyclic()
+    gone = weakref.ref(cyclic)
+    cell("one", 1)
+    make(Large())
+    cyclic = None
+    gc.collect()
+    assert gone() is not None, "collections pass over it, and are quick"
+    cell("two", 1)
+    make(Large())
+    assert gone() is None
 
 
 def test_a_cell_that_runs_again_lets_its_panels_go(cell) -> None:

@@ -5,6 +5,7 @@ The browser's side is tested in tests/browser.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gc
 import io
@@ -22,7 +23,7 @@ from matplotlib.transforms import Bbox
 
 from labkit.canvas import Canvas, png
 from labkit.controls import widget_for
-from labkit.panel import panel
+from labkit.panel import SENT, panel
 from labkit.renderer import TextKeepingRenderer
 
 
@@ -224,6 +225,19 @@ def test_garbage_is_collected_between_frames_and_during_training(run, during):
     with pytest.raises(ZeroDivisionError):
         p.run()
     assert gc.isenabled()
+
+
+def test_in_a_kernel_garbage_waits_until_the_frame_has_been_sent():
+    p = sum_panel()
+
+    async def move() -> list[bool]:
+        p.controls["a"].value += 1
+        at_once = gc.isenabled()
+        p.controls["a"].value += 1  # the next one comes before
+        await asyncio.sleep(3 * SENT)
+        return [at_once, gc.isenabled()]
+
+    assert asyncio.run(move()) == [False, True]
 
 
 # Button panels
