@@ -293,10 +293,11 @@ class PanelView:
         while time.monotonic() < deadline:
             self.page.evaluate(ANSWERED, seconds)
             now = (self.image.get_attribute("data-frame"), self.alt())
-            if now == before and self.page.evaluate(READY):
+            loaded = self.image.evaluate("image => image.complete")
+            if now == before and loaded and self.page.evaluate(READY):
                 return
             before = now
-            self.page.wait_for_timeout(40)
+            self.page.wait_for_timeout(80)
         raise AssertionError(f"the panel was still busy after {seconds} s: {self.alt()!r}")
 
     def controls(self) -> list[Control]:
