@@ -110,7 +110,8 @@ def temperature(clip: encoders.Clip | None = None, simclr: encoders.SimCLR | Non
             description="Encoder",
         ),
         temperature=ipywidgets.FloatLogSlider(
-            0.05, base=10, min=-2, max=0, step=0.05, description="Temperature",
+            10**-1.3,  # .05, on the slider's grid: the browser would move it there
+            base=10, min=-2, max=0, step=0.05, description="Temperature",
             readout_format=".3f",
         ),
         anchor=ipywidgets.IntSlider(0, 0, CROWD - 1, description="Row in detail"),
