@@ -15,9 +15,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from labkit.adapter_layers import Adapted, Bottleneck, LoRALinear
-from labkit.data import check_choice
 from labkit.encoders import VisionTransformer
-from labkit.inputs import finite, whole
+from labkit.inputs import check_choice, finite, whole
 
 PLACES = ("attention", "feed_forward")  # the two halves of a transformer block
 

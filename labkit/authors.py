@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from labkit import data
+from labkit.inputs import check_choice
 from labkit.tasks import DOWNSTREAM, Examples, Task, downstream_parts
 
 
@@ -29,8 +30,8 @@ def who_drew_it(
     names = data.class_names()
     seen = tuple(names[:6]) if classes is None else tuple(classes)
     other = tuple(n for n in names if n not in seen) if ood_classes is None else tuple(ood_classes)
-    data.check_choice("classes", seen, names)
-    data.check_choice("ood_classes", other, names)
+    check_choice("classes", seen, names)
+    check_choice("ood_classes", other, names)
     if set(seen) & set(other):
         raise ValueError(f"ood_classes: {sorted(set(seen) & set(other))} are in classes too")
     emoji, parts = data.load(parts=DOWNSTREAM), downstream_parts(split)

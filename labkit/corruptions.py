@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from labkit.augment import affine_box, as_float, blur, warp
-from labkit.data import check_choice
+from labkit.inputs import check_choice
 from labkit.tasks import Examples, Task
 
 # corruption -> its amount at severities 1 to 5

@@ -17,7 +17,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from labkit import data, tasks, transfer
-from labkit.inputs import above_0, at_least_0, matrices, whole
+from labkit.inputs import above_0, at_least_0, check_choice, matrices, whole
 
 CLASSES = ("face", "animal", "food and drink", "vehicle")  # four can be told apart at ten metres
 HEADS = ("random", "zero", "linear probe")
@@ -40,9 +40,9 @@ class Setting:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        data.check_choice("id_style", (self.id_style,), data.STYLES)
-        data.check_choice("ood_style", (self.ood_style,), data.STYLES)
-        data.check_choice("head", (self.head,), HEADS)
+        check_choice("id_style", (self.id_style,), data.STYLES)
+        check_choice("ood_style", (self.ood_style,), data.STYLES)
+        check_choice("head", (self.head,), HEADS)
         for name in ("ft_lr", "lp_ft_lr"):
             above_0(name, getattr(self, name))
         for name in ("shots", "steps"):

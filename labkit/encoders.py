@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from labkit import data
 from labkit.augment import as_float
+from labkit.inputs import check_choice
 from labkit.text import TextEncoder
 from labkit.torchvision_compat import import_torchvision
 from labkit.weights import parse_tensors, write_tensors
@@ -225,7 +226,7 @@ def load(name: str) -> Clip | SimCLR | Supervised:
     """
     path = f"weights/{name}.safetensors"
     if not (data.DATA / path).exists():  # else, if unknown, it is the list of files that is short
-        data.check_choice("name", (name,), available())
+        check_choice("name", (name,), available())
     config, tensors = parse_tensors(data.read_bytes(path))
     model = build(config)
     model.load_state_dict(tensors)
@@ -255,7 +256,7 @@ class TorchvisionEncoder(nn.Module):
     def __init__(self, name: str, weights: str | None = None) -> None:
         super().__init__()
         models = import_torchvision().models
-        data.check_choice("name", (name,), models.list_models(module=models))  # classifiers only
+        check_choice("name", (name,), models.list_models(module=models))  # classifiers only
         self.backbone = models.get_model(name, weights=weights)
         linear = [(n, m) for n, m in self.backbone.named_modules() if isinstance(m, nn.Linear)]
         if not linear:

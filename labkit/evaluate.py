@@ -11,7 +11,7 @@ from scipy import stats
 
 from labkit.drift import HeadChange, Movement, head_change, linear_cka, movement
 from labkit.inputs import all_finite, check_choice, whole
-from labkit.tables import Rows, by_seed
+from labkit.tables import Rows, column
 
 if TYPE_CHECKING:  # panels draw intervals, and start faster without torch
     from torch import Tensor
@@ -164,7 +164,7 @@ def shots_curves(rows: Rows, score: str, all_labels: float) -> dict[str, ShotsCu
 
 def at_shots(rows: Rows, method: str, shots: str, score: str) -> np.ndarray:
     """One score of one cell of a sweep, ordered by seed, so that methods can be paired."""
-    return np.array(list(by_seed(rows, score, method=method, shots=shots).values()))
+    return column(rows, score, method=method, shots=shots)
 
 
 def lead(rows: Rows, one: str, two: str, shots: str, scores: Sequence[str]) -> Interval:

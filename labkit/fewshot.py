@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from labkit import batched, data, meta, tasks
 from labkit.augment import as_float
-from labkit.inputs import whole
+from labkit.inputs import check_choice, whole
 from labkit.weights import parse_tensors
 
 
@@ -105,7 +105,7 @@ def load(name: str) -> nn.Sequential:
 
     Raises ValueError for an unknown name, DataError for a missing or damaged file.
     """
-    data.check_choice("name", (name,), tuple(WEIGHTS))
+    check_choice("name", (name,), tuple(WEIGHTS))
     config, tensors = parse_tensors(data.read_bytes(f"{WEIGHTS[name]}.safetensors"))
     model = network(config["width"], config["ways"])
     model.load_state_dict(tensors)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary.exists():
             temporary.unlink()
+
+
+def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
+    """Write a table, all of it or nothing; the first of `rows` names its columns."""
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def make_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # much of the package starts faster without torch
     from torch import Tensor
 
 LARGEST, SMALLEST = 1e38, 1e-37  # about what float32 holds; 1 / SMALLEST is finite too
+HELD = "(float32 must hold it)"
 
 
 def check_choice(argument: str, given: Sequence, accepted: Sequence) -> None:
@@ -37,37 +38,33 @@ def whole(name: str, value: int, low: int, high: int | None = None, high_name: s
 
 def real(name: str, value: float, high: float) -> float:
     """`value` as a float from 0 to `high`. Raises TypeError for no number, or else ValueError."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: got {value!r}, accepted: a number from 0 to {high:g}") from None
-    if not 0 <= number <= high + 1e-12:
-        raise ValueError(f"{name}: got {value!r}, accepted: a number from 0 to {high:g}")
-    return min(number, high)
+    return min(_number(name, value, f"a number from 0 to {high:g}", 0.0, high + 1e-12), high)
 
 
 def at_least_0(name: str, value: float) -> float:
     """`value` as a float. Raises ValueError unless it is a number from 0 that float32 can hold."""
-    return _number(name, value, 0.0, "a number of at least 0")
+    return _number(name, value, f"a number of at least 0 {HELD}", 0.0)
 
 
 def above_0(name: str, value: float) -> float:
     """`value` as a float. Raises ValueError unless it is a number above 0 that float32 can hold."""
-    return _number(name, value, SMALLEST, "a number above 0")
+    return _number(name, value, f"a number above 0 {HELD}", SMALLEST)
 
 
 def finite(name: str, value: float) -> float:
     """`value` as a float. Raises ValueError for nan, and for numbers that float32 cannot hold."""
-    return _number(name, value, -LARGEST, "a finite number")
+    return _number(name, value, f"a finite number {HELD}")
 
 
-def _number(name: str, value: float, low: float, accepted: str) -> float:
+def _number(
+    name: str, value: float, accepted: str, low: float = -LARGEST, high: float = LARGEST
+) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"{name}: got {value!r}, accepted: {accepted}") from None
-    if not low <= number <= LARGEST:
-        raise ValueError(f"{name}: got {value}, accepted: {accepted} (float32 must hold it)")
+    if not low <= number <= high:
+        raise ValueError(f"{name}: got {value}, accepted: {accepted}")
     return number
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from labkit import data
+from labkit.inputs import check_choice
 from labkit.tasks import Examples, Task
 
 QUESTIONS = ("shape", "colour", "direction")
@@ -30,7 +31,7 @@ def trap_answers(question: str) -> dict[int, str]:
 
     Raises ValueError for a question that is not one of QUESTIONS.
     """
-    data.check_choice("question", (question,), QUESTIONS)
+    check_choice("question", (question,), QUESTIONS)
     kind = "direction" if question == "direction" else "colour"
     found = {place: trap for place, trap in data.traps().items() if trap.kind == kind}
     return {place: getattr(trap, question) for place, trap in found.items()}

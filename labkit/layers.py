@@ -7,7 +7,7 @@ import re
 import torch
 from torch import Tensor, nn
 
-from labkit.data import check_choice
+from labkit.inputs import check_choice
 from labkit.training import Classifier, features
 
 

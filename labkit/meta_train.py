@@ -9,7 +9,6 @@ are its paper's, and Adam's rate was not searched.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +19,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from labkit import data, encoders, fewshot, meta
-from labkit.files import make_folder, replacing, told
+from labkit.files import make_folder, told, write_csv
+from labkit.inputs import check_choice
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def run(config: Config, on_step: Callable[[nn.Module, int, float], None]) -> nn.
 
     `on_step(model, step, loss)` is called after each step. Raises ValueError for an unknown method.
     """
-    data.check_choice("method", (config.method,), METHODS)
+    check_choice("method", (config.method,), METHODS)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)  # torch's layers draw from the global generator only
         model = fewshot.network(config.width, config.ways)
@@ -121,11 +121,7 @@ def meta_train(config: Config, every: int, folder: Path) -> None:
 
     model = run(config, on_step)
     encoders.save(model, asdict(config), path)
-    with (
-        replacing(path.with_suffix(".csv")) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    write_csv(path.with_suffix(".csv"), [COLUMNS, *rows])
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from labkit.data import DataError
+from labkit.inputs import real
 from labkit.tasks import Examples, Task
 from labkit.torchvision_compat import import_torchvision
 
@@ -69,8 +70,7 @@ def cifar10_to_stl10(
 
 def stratified(labels: Tensor, share: float, generator: Generator) -> Tensor:
     """Draw `share` of each class: labels (n,) -> a mask (n,), True for those drawn."""
-    if not 0 <= share <= 1:
-        raise ValueError(f"share: got {share}, accepted: 0 to 1")
+    share = real("share", share, 1)
     drawn = torch.zeros(len(labels), dtype=torch.bool)
     for label in labels.unique():
         members = (labels == label).nonzero()[:, 0]

@@ -13,11 +13,11 @@ differently from one; the transformer's LayerNorm looks at one image only, and i
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -30,8 +30,8 @@ from tqdm import tqdm
 from labkit import augment, data
 from labkit.contrastive import clip_loss, nt_xent
 from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
-from labkit.files import make_folder, replacing, told
-from labkit.inputs import above_0, at_least_0, real, whole
+from labkit.files import make_folder, told, write_csv
+from labkit.inputs import above_0, at_least_0, check_choice, real, whole
 from labkit.text import make_vocabulary
 from labkit.weights import parse_tensors, write_tensors
 
@@ -55,8 +55,8 @@ class Config:
     augmentation: dict = field(default_factory=dict)  # changes to the preset, e.g. {"flip": 0}
 
     def __post_init__(self) -> None:
-        data.check_choice("method", (self.method,), METHODS)
-        data.check_choice("architecture", (self.architecture,), tuple(ARCHITECTURES))
+        check_choice("method", (self.method,), METHODS)
+        check_choice("architecture", (self.architecture,), tuple(ARCHITECTURES))
         whole("steps", self.steps, 1)
         whole("batch", self.batch, 2)
         above_0("lr", self.lr)
@@ -288,12 +288,11 @@ def restore(path: Path, model: nn.Module, optimizer, config: Config) -> list[flo
 
 def write_curve(path: Path, curve: list[float], every: int = 50) -> None:
     """The mean loss of every 50 steps (fewer at the end), as a small table."""
-    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["step", "loss"])
-        for begin in range(0, len(curve), every):
-            losses = curve[begin : begin + every]
-            writer.writerow([begin + len(losses), f"{sum(losses) / len(losses):.4f}"])
+    rows: list[Sequence] = [("step", "loss")]
+    for begin in range(0, len(curve), every):
+        losses = curve[begin : begin + every]
+        rows.append((begin + len(losses), f"{sum(losses) / len(losses):.4f}"))
+    write_csv(path, rows)
 
 
 def parse_arguments() -> tuple[Config, Path]:

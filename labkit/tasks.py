@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from labkit import data
+from labkit.inputs import check_choice
 
 DOWNSTREAM = ("train", "validation", "test")
 
@@ -239,5 +240,5 @@ def _has_both_populations(name: str) -> bool:
 
 def _checked_classes(classes: Sequence[str] | None) -> tuple[str, ...]:
     names = data.class_names() if classes is None else tuple(classes)
-    data.check_choice("classes", names, data.class_names())
+    check_choice("classes", names, data.class_names())
     return names

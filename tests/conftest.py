@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from cases import LONG
 
 try:
     import fcntl
@@ -28,7 +29,7 @@ hypothesis.settings.register_profile(
     "labkit", deadline=None, derandomize="CI" in os.environ, print_blob=True
 )
 hypothesis.settings.register_profile("long", deadline=None, max_examples=10_000, print_blob=True)
-hypothesis.settings.load_profile("long" if os.environ.get("LABKIT_LONG") else "labkit")
+hypothesis.settings.load_profile("long" if LONG else "labkit")
 
 
 def pytest_collection_modifyitems(items):

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cases import LONG
 
 from labkit import data, pretrain
 from labkit.sweep import read_rows, sweep
@@ -100,7 +101,7 @@ def assert_same_weights(one: Path, two: Path) -> None:
     assert {p.name for p in one.parent.glob(f"{one.stem}.*")} == {one.name, f"{one.stem}.csv"}
 
 
-@pytest.mark.skipif("LABKIT_LONG" not in os.environ, reason="takes two minutes: LABKIT_LONG=1")
+@pytest.mark.skipif(not LONG, reason="takes two minutes: LABKIT_LONG=1")
 def test_the_command_killed_at_any_time_ends_in_the_same_weights(tmp_path) -> None:
     """As typed, with all styles and a checkpoint every 200 steps."""
 

@@ -5,12 +5,10 @@ With LABKIT_LONG=1 the solutions too, and every control by mouse as well as by k
 
 from __future__ import annotations
 
-import os
-
 import pytest
+from cases import LONG
 from driver import ROOT, Control, Notebook, PanelView
 
-LONG = bool(os.environ.get("LABKIT_LONG"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 
