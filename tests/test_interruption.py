@@ -41,6 +41,14 @@ os.fsync = lambda fd: (calls.append(fd), die("{how}") if len(calls) == {when} el
 """
 
 
+@pytest.fixture(autouse=True)
+def listening():
+    """Let Ctrl-C reach the processes started here: in a shell's background they would ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def assert_killed(how: str, code: str, *arguments: object) -> None:
     """Run `code`, which kills itself: at once, or by Ctrl-C, told in place of a traceback."""
     command = [sys.executable, "-c", KILL + code, *map(str, arguments)]
