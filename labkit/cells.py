@@ -48,19 +48,40 @@ def names(source: str) -> tuple[set[str], set[str], set[str]]:
             later |= loads - own_names(statement)
             made.add(statement.name)
             continue
-        read |= loads - made
-        made |= {name.id for name in used if isinstance(name.ctx, ast.Store)}
+        inner, outer = targets(statement)
+        read |= loads - made - inner - outer
+        made |= stored(statement) - (inner - outer)
         aliases = (node for node in ast.walk(statement) if isinstance(node, ast.alias))
         made |= {(alias.asname or alias.name).split(".")[0] for alias in aliases}
     return read, later, made
+
+
+def targets(statement: ast.AST) -> tuple[set[str], set[str]]:
+    """What `for` in a comprehension, and what `for` and `with`, bind before the statement reads it.
+
+    The first are gone after it, the second stay.
+    """
+    inner, outer = set(), set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.comprehension):
+            inner |= stored(node.target)
+        elif isinstance(node, ast.For):
+            outer |= stored(node.target)
+        elif isinstance(node, ast.withitem) and node.optional_vars:
+            outer |= stored(node.optional_vars)
+    return inner, outer
+
+
+def stored(target: ast.AST) -> set[str]:
+    names = (node for node in ast.walk(target) if isinstance(node, ast.Name))
+    return {name.id for name in names if isinstance(name.ctx, ast.Store)}
 
 
 def own_names(function: ast.AST) -> set[str]:
     """The arguments and variables of a function."""
     inside = list(ast.walk(function))
     arguments = {node.arg for node in inside if isinstance(node, ast.arg)}
-    stores = (n for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    return arguments | {name.id for name in stores}
+    return arguments | stored(function)
 
 
 def nodes(source: str) -> list[ast.AST]:

@@ -47,13 +47,17 @@ def is_panel(source: str) -> bool:
     return bool(called(shown, "explorers"))
 
 
-def panels_only(notebook: Path) -> dict:
-    """The notebook as Voila gets it: the panels, and the cells they need, whose outputs go."""
+def panel_cells(notebook: Path) -> list[str]:
+    """The panels of a notebook, and the cells they need, whose outputs go."""
     cells = sources(notebook)
     kept = [cells[place] for place in needed(cells, is_panel)]
-    code = [cell if is_panel(cell) else f"%%capture\n{cell}" for cell in kept]
+    return [cell if is_panel(cell) else f"%%capture\n{cell}" for cell in kept]
+
+
+def panels_only(notebook: Path) -> dict:
+    """The notebook as Voila gets it."""
     return {
-        "cells": [code_cell(STYLE.strip()), *map(code_cell, code)],
+        "cells": [code_cell(STYLE.strip()), *map(code_cell, panel_cells(notebook))],
         "metadata": json.loads(notebook.read_text(encoding="utf-8"))["metadata"],
         "nbformat": 4,
         "nbformat_minor": 4,

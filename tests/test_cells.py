@@ -26,3 +26,9 @@ def test_names_are_read_or_made_or_read_later() -> None:
     source = "import numpy as np\nx, y = f(z)\nx = x + 1\ndef g(a):\n    b = a\n    return b + c"
     assert names(source) == ({"f", "z"}, {"c"}, {"np", "x", "y", "g"})
     assert names("def broken(:") == (set(), set(), set())
+
+
+def test_what_for_and_with_bind_is_not_read_from_an_earlier_cell() -> None:
+    assert names("y = [f(x) for x in xs]") == ({"f", "xs"}, set(), {"y"})
+    assert names("for x in xs:\n    g(x)\nh(x)") == ({"xs", "g", "h"}, set(), {"x"})
+    assert names("with f(a) as bar:\n    y = g(bar)") == ({"f", "a", "g"}, set(), {"bar", "y"})

@@ -19,29 +19,24 @@ explorer
 SHOWN = "() => document.querySelector('.labkit-canvas').dataset.shown"
 
 
-def open_explorer(notebook: Notebook) -> Iterator[Notebook]:
-    """The explorer, open, with nothing wrong before and after what is done with it."""
-    path = notebook.server.folder / "distortion.ipynb"
-    notebook.open(write_notebook(path, CELL))
+@pytest.fixture(scope="module")
+def trained(browser, server) -> Iterator[Notebook]:
+    """The explorer, open; the tests move it one after the other."""
+    notebook = Notebook(browser.new_page(viewport={"width": 1280, "height": 1400}), server)
+    notebook.open(write_notebook(server.folder / "distortion.ipynb", CELL))
     notebook.run_all()
-    assert notebook.errors() == []
     notebook.page.wait_for_selector(".labkit-canvas[data-shown]", timeout=60_000)
     yield notebook
-    assert notebook.errors() == [] and notebook.console == []
-    assert root(notebook).locator(".labkit-error").text_content() == ""
+    notebook.close()
 
 
 @pytest.fixture
-def opened(notebook: Notebook) -> Iterator[Notebook]:
-    yield from open_explorer(notebook)
-
-
-@pytest.fixture(scope="module")
-def viewed(browser, server) -> Iterator[Notebook]:
-    """One explorer for the tests that only look at what it has trained."""
-    notebook = Notebook(browser.new_page(viewport={"width": 1280, "height": 1400}), server)
-    yield from open_explorer(notebook)
-    notebook.close()
+def explorer(trained: Notebook) -> Iterator[Notebook]:
+    """The explorer, with nothing wrong before and after what is done with it."""
+    assert trained.errors() == trained.console == []
+    yield trained
+    assert trained.errors() == trained.console == []
+    assert root(trained).locator(".labkit-error").text_content() == ""
 
 
 def root(notebook: Notebook) -> Locator:
@@ -52,105 +47,113 @@ def picture(notebook: Notebook) -> str:
     return notebook.page.evaluate("document.querySelector('.labkit-canvas').toDataURL()")
 
 
+def scene_number(notebook: Notebook) -> int:
+    """Which training is shown, from 1."""
+    return int(notebook.page.evaluate(SHOWN).split()[0])
+
+
 def wait_shown(notebook: Notebook, shown: str, seconds: float = 90) -> None:
     condition = f"({SHOWN})() === {shown!r}"
     notebook.page.wait_for_function(condition, timeout=1000 * seconds)
 
 
-def test_scrubbing_follows_every_key_and_ends_at_the_last(viewed: Notebook) -> None:
-    slider = root(viewed).get_by_role("slider", name="Training step")
-    pictures = {picture(viewed)}
-    for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", 2), ("End", 12)):
-        slider.press(key)
-        wait_shown(viewed, f"1 fine-tuning {frame}", 30)
-        pictures.add(picture(viewed))
-    assert len(pictures) >= 4
-    box = slider.bounding_box()
-    y = box["y"] + box["height"] / 2
-    viewed.page.mouse.move(box["x"] + 2, y)
-    viewed.page.mouse.down()
-    for step in range(40):
-        viewed.page.mouse.move(box["x"] + box["width"] * step / 39, y)
-    viewed.page.mouse.up()
-    wait_shown(viewed, "1 fine-tuning 12", 30)
-    expect(viewed.page.get_by_role("img", name=re.compile("step 12 of 12"))).to_be_visible()
-
-
-def test_pointing_shows_an_emoji_and_a_click_follows_it(viewed: Notebook) -> None:
-    canvas = root(viewed).locator(".labkit-canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    for x, y in ((x, y) for y in range(80, 360, 12) for x in range(10, 380, 12)):
-        viewed.page.mouse.move(box["x"] + x, box["y"] + y)
-        if canvas.evaluate("node => node.style.cursor") == "pointer":
-            break
-    else:
-        raise AssertionError("no point was found under the mouse")
-    before = picture(viewed)
-    viewed.page.mouse.down()
-    viewed.page.mouse.up()
-    expect(viewed.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
-    viewed.page.wait_for_timeout(100)
-    assert picture(viewed) != before
-
-
-def test_every_view_control_changes_the_picture(viewed: Notebook) -> None:
-    view = root(viewed)
-    for method, frame in (("lp-ft", 12), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 12)):
-        before = picture(viewed)
-        view.get_by_label("Method").select_option(method)
-        wait_shown(viewed, f"1 {method} {frame}", 30)
-        assert picture(viewed) != before
-    before = picture(viewed)
-    view.get_by_label("Draw the emoji").check()
-    viewed.page.wait_for_timeout(200)
-    assert picture(viewed) != before
-    before = picture(viewed)
-    view.locator(".labkit-view select").nth(1).select_option(index=3)
-    viewed.page.wait_for_timeout(200)
-    assert picture(viewed) != before
-    expect(viewed.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
-    view.get_by_role("button", name="Play").press("Enter")
-    expect(view.get_by_role("button", name="Pause")).to_be_visible()
-    wait_shown(viewed, "1 fine-tuning 12", 20)
-    expect(view.get_by_role("button", name="Play")).to_be_visible()
-
-
-def test_every_training_control_retrains_and_reset_returns(opened: Notebook) -> None:
-    view = root(opened)
+def test_every_training_control_retrains_and_reset_returns(explorer: Notebook) -> None:
+    view = root(explorer)
     area = view.locator(".labkit-controls")
-    first = picture(opened)
+    first, number = picture(explorer), scene_number(explorer)
     kinds = {"slider": area.get_by_role("slider"), "menu": area.locator("select")}
     controls = [
-        Control(kind, found.nth(i), opened.page)
+        Control(kind, found.nth(i), explorer.page)
         for kind, found in kinds.items()
         for i in range(found.count())
     ]
     assert len(controls) == 7
-    version = 1
     for control in controls:
         assert control.name(), f"a {control.kind} has no accessible name"
         if control.kind == "slider":
             control.node.press("Home")
         else:
             control.node.select_option(index=1)
-        version += 1
-        wait_shown(opened, f"{version} fine-tuning 12")
+        number += 1
+        wait_shown(explorer, f"{number} fine-tuning 12")
         expect(view.locator(".labkit-progress")).to_be_hidden()
-    assert picture(opened) != first
+    assert picture(explorer) != first
     view.get_by_role("button", name="Reset").press("Enter")
-    wait_shown(opened, f"{version + 1} fine-tuning 12")
-    assert picture(opened) == first
+    wait_shown(explorer, f"{number + 1} fine-tuning 12")
+    assert picture(explorer) == first
 
 
-def test_moving_again_gives_up_and_the_last_setting_is_shown(opened: Notebook) -> None:
-    view = root(opened)
+def test_scrubbing_follows_every_key_and_ends_at_the_last(explorer: Notebook) -> None:
+    number = scene_number(explorer)
+    slider = root(explorer).get_by_role("slider", name="Training step")
+    pictures = {picture(explorer)}
+    for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", 2), ("End", 12)):
+        slider.press(key)
+        wait_shown(explorer, f"{number} fine-tuning {frame}", 30)
+        pictures.add(picture(explorer))
+    assert len(pictures) >= 4
+    box = slider.bounding_box()
+    y = box["y"] + box["height"] / 2
+    explorer.page.mouse.move(box["x"] + 2, y)
+    explorer.page.mouse.down()
+    for step in range(40):
+        explorer.page.mouse.move(box["x"] + box["width"] * step / 39, y)
+    explorer.page.mouse.up()
+    wait_shown(explorer, f"{number} fine-tuning 12", 30)
+    expect(explorer.page.get_by_role("img", name=re.compile("step 12 of 12"))).to_be_visible()
+
+
+def test_pointing_shows_an_emoji_and_a_click_follows_it(explorer: Notebook) -> None:
+    canvas = root(explorer).locator(".labkit-canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    for x, y in ((x, y) for y in range(80, 360, 12) for x in range(10, 380, 12)):
+        explorer.page.mouse.move(box["x"] + x, box["y"] + y)
+        if canvas.evaluate("node => node.style.cursor") == "pointer":
+            break
+    else:
+        raise AssertionError("no point was found under the mouse")
+    before = picture(explorer)
+    explorer.page.mouse.down()
+    explorer.page.mouse.up()
+    expect(explorer.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
+    explorer.page.wait_for_timeout(100)
+    assert picture(explorer) != before
+
+
+def test_every_view_control_changes_the_picture(explorer: Notebook) -> None:
+    view, number = root(explorer), scene_number(explorer)
+    for method, frame in (("lp-ft", 12), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 12)):
+        before = picture(explorer)
+        view.get_by_label("Method").select_option(method)
+        wait_shown(explorer, f"{number} {method} {frame}", 30)
+        assert picture(explorer) != before
+    before = picture(explorer)
+    view.get_by_label("Draw the emoji").check()
+    explorer.page.wait_for_timeout(200)
+    assert picture(explorer) != before
+    before = picture(explorer)
+    view.locator(".labkit-view select").nth(1).select_option(index=3)
+    explorer.page.wait_for_timeout(200)
+    assert picture(explorer) != before
+    expect(explorer.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
+    view.get_by_role("button", name="Play").press("Enter")
+    expect(view.get_by_role("button", name="Pause")).to_be_visible()
+    wait_shown(explorer, f"{number} fine-tuning 12", 20)
+    expect(view.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_moving_again_gives_up_and_the_last_setting_is_shown(explorer: Notebook) -> None:
+    view = root(explorer)
+    number = scene_number(explorer)
     slider = view.get_by_role("slider", name="FT learning rate").first
     slider.press("End")
     expect(view.locator(".labkit-progress")).to_be_visible()
     view.get_by_role("slider", name="Training step").press("Home")  # scrubbing goes on meanwhile
-    wait_shown(opened, "1 fine-tuning 0", 30)
+    wait_shown(explorer, f"{number} fine-tuning 0", 30)
     slider.press("Home")
     expect(view.locator(".labkit-progress")).to_be_hidden(timeout=90_000)
-    wait_shown(opened, "2 fine-tuning 0")
-    expect(opened.page.get_by_role("img", name=re.compile("learning rate 0.0001"))).to_be_visible()
+    wait_shown(explorer, f"{number + 1} fine-tuning 0")
+    expect(
+        explorer.page.get_by_role("img", name=re.compile("learning rate 0.0001"))
+    ).to_be_visible()

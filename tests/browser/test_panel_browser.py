@@ -51,19 +51,30 @@ def fails(a):
 
 panel(fails, draw, describe, title="It fails", a=(0, 6, 1, 2))
 """
+SCREEN = {"width": 1280, "height": 1400}
 
 
-@pytest.fixture
-def opened(notebook):
-    """The notebook above, run, with nothing wrong before and after the test."""
-    path = notebook.server.folder / "panels.ipynb"
-    notebook.open(write_notebook(path, LIVE, BUTTON, FAILING))
+@pytest.fixture(scope="module")
+def panels(browser, server):
+    """The notebook above, run once for all tests."""
+    notebook = Notebook(browser.new_page(viewport=SCREEN), server)
+    notebook.open(write_notebook(server.folder / "panels.ipynb", LIVE, BUTTON, FAILING))
     notebook.run_all()
-    assert notebook.errors() == []
     for view in notebook.panels():
         view.settle()  # the first picture is drawn anew, with the pixels that the screen shows
     yield notebook
-    assert notebook.errors() == []
+    notebook.close()
+
+
+@pytest.fixture
+def opened(panels):
+    """The notebook with its first values, and nothing wrong before and after the test."""
+    panels.page.set_viewport_size(SCREEN)
+    panels.panels()[0].show()
+    panels.panels()[0].reset()
+    assert panels.errors() == panels.console == []
+    yield panels
+    assert panels.errors() == panels.console == []
 
 
 def test_every_control_has_a_name_and_moves_the_picture_by_keyboard(opened: Notebook):
@@ -87,7 +98,6 @@ def test_every_control_has_a_name_and_moves_the_picture_by_keyboard(opened: Note
         assert len(pictures) >= 2, f"{name} never changed the picture"
         live.reset()
         assert (live.picture(), live.alt()) == (first, first_alt), f"reset after {name}"
-    assert opened.console == []
 
 
 def test_a_fast_drag_ends_at_the_newest_value(opened: Notebook):
@@ -98,7 +108,6 @@ def test_a_fast_drag_ends_at_the_newest_value(opened: Notebook):
     live.settle()
     assert "shots is 50," in live.alt()
     assert live.picture() != before
-    assert opened.console == []
 
 
 def test_a_screen_reader_finds_groups_words_and_pictures(opened: Notebook):
@@ -128,7 +137,6 @@ def test_a_button_panel_trains_once_per_press_and_tells_when_stale(opened: Noteb
     view.train()
     assert "shots is 1," in view.alt()
     assert view.picture() != picture
-    assert opened.console == []
 
 
 def test_an_exception_is_shown_and_goes_away(opened: Notebook):
