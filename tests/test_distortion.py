@@ -182,8 +182,10 @@ def test_every_training_control_gives_a_picture(explorer) -> None:
         else:
             control.value = control.max
         assert explorer.error is None and explorer.scene.setting == explorer.setting, name
+    trained = explorer.stage.version
     explorer.stage.reset_request += 1
     assert explorer.scene.setting == SETTING
+    assert explorer.stage.version == trained + 1, "Reset trains once, not once for each control"
 
 
 def test_a_newer_wish_ends_the_training_it_outdates(explorer, monkeypatch) -> None:

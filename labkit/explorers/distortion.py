@@ -136,8 +136,11 @@ class DistortionExplorer(ipywidgets.VBox):
         with self.stage.hold_sync():
             self.stage.method, self.stage.frame = "fine-tuning", 10_000
             self.stage.follow, self.stage.emoji = -1, False
-        for name, value in self._first.items():
-            self.controls[name].value = value
+        for name, control in self.controls.items():
+            control.unobserve(self._changed, "value")  # one training for all of them, below
+            control.value = self._first[name]
+            control.observe(self._changed, "value")
+        self._changed()
 
     def _show(self, scene: Scene) -> None:
         self.scene = scene

@@ -297,7 +297,7 @@ class PanelView:
             if now == before and loaded and self.page.evaluate(READY):
                 return
             before = now
-            self.page.wait_for_timeout(80)
+            self.page.wait_for_timeout(30)
         raise AssertionError(f"the panel was still busy after {seconds} s: {self.alt()!r}")
 
     def controls(self) -> list[Control]:

@@ -13,7 +13,7 @@ CELL = """
 from labkit import explorers
 from labkit.distortion import Setting
 
-explorer = explorers.feature_distortion(Setting(shots=4, steps=12))
+explorer = explorers.feature_distortion(Setting(shots=4, steps=6))
 explorer
 """
 SHOWN = "() => document.querySelector('.labkit-canvas').dataset.shown"
@@ -75,11 +75,11 @@ def test_every_training_control_retrains_and_reset_returns(explorer: Notebook) -
         else:
             control.node.select_option(index=1)
         number += 1
-        wait_shown(explorer, f"{number} fine-tuning 12")
+        wait_shown(explorer, f"{number} fine-tuning 6")
         expect(view.locator(".labkit-progress")).to_be_hidden()
     assert picture(explorer) != first
     view.get_by_role("button", name="Reset").press("Enter")
-    wait_shown(explorer, f"{number + 1} fine-tuning 12")
+    wait_shown(explorer, f"{number + 1} fine-tuning 6")
     assert picture(explorer) == first
 
 
@@ -87,7 +87,7 @@ def test_scrubbing_follows_every_key_and_ends_at_the_last(explorer: Notebook) ->
     number = scene_number(explorer)
     slider = root(explorer).get_by_role("slider", name="Training step")
     pictures = {picture(explorer)}
-    for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", 2), ("End", 12)):
+    for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", 2), ("End", 6)):
         slider.press(key)
         wait_shown(explorer, f"{number} fine-tuning {frame}", 30)
         pictures.add(picture(explorer))
@@ -99,8 +99,8 @@ def test_scrubbing_follows_every_key_and_ends_at_the_last(explorer: Notebook) ->
     for step in range(40):
         explorer.page.mouse.move(box["x"] + box["width"] * step / 39, y)
     explorer.page.mouse.up()
-    wait_shown(explorer, f"{number} fine-tuning 12", 30)
-    expect(explorer.page.get_by_role("img", name=re.compile("step 12 of 12"))).to_be_visible()
+    wait_shown(explorer, f"{number} fine-tuning 6", 30)
+    expect(explorer.page.get_by_role("img", name=re.compile("step 6 of 6"))).to_be_visible()
 
 
 def test_pointing_shows_an_emoji_and_a_click_follows_it(explorer: Notebook) -> None:
@@ -123,7 +123,7 @@ def test_pointing_shows_an_emoji_and_a_click_follows_it(explorer: Notebook) -> N
 
 def test_every_view_control_changes_the_picture(explorer: Notebook) -> None:
     view, number = root(explorer), scene_number(explorer)
-    for method, frame in (("lp-ft", 12), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 12)):
+    for method, frame in (("lp-ft", 6), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 6)):
         before = picture(explorer)
         view.get_by_label("Method").select_option(method)
         wait_shown(explorer, f"{number} {method} {frame}", 30)
@@ -139,7 +139,7 @@ def test_every_view_control_changes_the_picture(explorer: Notebook) -> None:
     expect(explorer.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
     view.get_by_role("button", name="Play").press("Enter")
     expect(view.get_by_role("button", name="Pause")).to_be_visible()
-    wait_shown(explorer, f"{number} fine-tuning 12", 20)
+    wait_shown(explorer, f"{number} fine-tuning 6", 20)
     expect(view.get_by_role("button", name="Play")).to_be_visible()
 
 
