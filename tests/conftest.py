@@ -1,21 +1,15 @@
-"""What every test shares: hypothesis settings, and the machine for tests that measure time."""
+"""What every test shares: hypothesis settings, no network, and which worker gets which tests."""
 
 import os
 
 # Before torch is imported: many tiny steps are up to ten times slower on two threads than on one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
 import pytest
 from cases import LONG
-
-try:
-    import fcntl
-except ImportError:  # Windows: tests marked `alone` are then only as quiet as the machine
-    fcntl = None
 
 # Processes that the tests start, kernels of notebooks among them, have no network.
 OFFLINE = str(Path(__file__).parent / "offline")
@@ -63,34 +57,6 @@ def pytest_xdist_make_scheduler(config, log):
 
     config.option.loadscopereorder = False  # the order above, and not the largest files first
     return Groups(config, log)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
-    alone = item.get_closest_marker("alone") is not None
-    with turn(item.config.rootpath / ".pytest_cache", alone):
-        return (yield)
-
-
-@contextmanager
-def turn(folder: Path, alone: bool):
-    """Share the machine with the other workers' tests, or, if `alone`, wait for it to be free.
-
-    Whoever wants a turn first takes the queue's lock, and keeps it until the machine's lock is
-    granted: so a waiting `alone` test is not overtaken for ever.
-    """
-    if fcntl is None:
-        yield
-        return
-    folder.mkdir(exist_ok=True)
-    with open(folder / "queue.lock", "w") as queue, open(folder / "machine.lock", "w") as machine:
-        fcntl.flock(queue, fcntl.LOCK_EX)
-        fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        fcntl.flock(queue, fcntl.LOCK_UN)
-        try:
-            yield
-        finally:
-            fcntl.flock(machine, fcntl.LOCK_UN)  # now, even if a forked child holds a copy
 
 
 @pytest.fixture
