@@ -335,3 +335,16 @@ def test_a_sheet_lies_where_imshow_would_put_it(ylim, interpolation) -> None:
         middles = [(x, 200 - y) for x, y in middles]
     for x, y in middles:
         assert drawn[0][y, x].tolist() == drawn[1][y, x].tolist(), (x, y)
+
+
+def test_placed_ticks_are_those_of_matplotlib() -> None:
+    drawn = []
+    for place in (
+        lambda ax: ax.set_xticks([1, 3, 10], ["a", "b", "c"]),
+        lambda ax: plots.place_ticks(ax.xaxis, [1, 3, 10], ["a", "b", "c"]),
+    ):
+        fig, ax = plots.figure()
+        ax.set(xscale="log", xlim=(0.5, 20))
+        place(ax)
+        drawn.append(plots.Picture(fig, "ticks").png)
+    assert drawn[0] == drawn[1]

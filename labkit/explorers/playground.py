@@ -164,12 +164,18 @@ class ZeroShot(NamedTuple):
     unknown: list[str]
 
 
-def compute_zero_shot(gallery: ClipGallery, prompts: Sequence[str], part: str) -> ZeroShot:
-    """Classify every image of `part` by `prompts`, and collect the first mistakes of each class."""
+def compute_zero_shot(
+    gallery: ClipGallery, prompts: Sequence[str], part: str, bare: torch.Tensor | None = None
+) -> ZeroShot:
+    """Classify every image of `part` by `prompts`, and collect the first mistakes of each class.
+
+    bare: (images,) what the bare class names say, where that is known already.
+    """
     rows, guess = hits_of(gallery, prompts, part)
     labels, style = gallery.labels[rows], gallery.emoji.style[rows]
     right = guess == labels
-    bare = hits_of(gallery, data.class_names(), part)[1] == labels
+    if bare is None:
+        bare = hits_of(gallery, data.class_names(), part)[1]
     in_style = [style == i for i in range(len(data.STYLES))]
     wrong = first_mistakes(rows[~right], gallery)
     names = {
@@ -179,7 +185,7 @@ def compute_zero_shot(gallery: ClipGallery, prompts: Sequence[str], part: str) -
         styles=data.STYLES,
         intervals=[evaluate.share_interval(int(right[m].sum()), int(m.sum())) for m in in_style],
         overall=over_concepts(right, gallery.emoji.concept[rows]),
-        default=np.array([bare[m].float().mean().item() for m in in_style]),
+        default=np.array([(bare == labels)[m].float().mean().item() for m in in_style]),
         chance=largest_share(labels),
         wrong=gallery.emoji.images[wrong].numpy(),
         mistakes=[
@@ -217,11 +223,13 @@ def zero_shot(gallery: ClipGallery | None = None) -> Panel:
     """Twelve prompts that the reader edits; accuracy in every style at every key."""
     gallery = gallery or embed_gallery(encoders.load("clip-conv"))
     keys = {f"class_{i}": name for i, name in enumerate(data.class_names())}
+    bare = {part: hits_of(gallery, data.class_names(), part)[1] for part in ("validation", "test")}
 
     def compute(template: str, part: str, **classes: str) -> ZeroShot:
         words = [classes[key].strip() or name for key, name in keys.items()]
         template = template if "{}" in template else template + " {}"
-        return compute_zero_shot(gallery, [template.replace("{}", word) for word in words], part)
+        prompts = [template.replace("{}", word) for word in words]
+        return compute_zero_shot(gallery, prompts, part, bare[part])
 
     return panel(
         compute,

@@ -98,6 +98,7 @@ from labkit.plots.style import (
     figure,
     label_end,
     percent_axis,
+    place_ticks,
     shorten,
     spread,
     style,

@@ -15,6 +15,7 @@ from labkit.plots.style import (
     METHODS,
     label_end,
     percent_axis,
+    place_ticks,
     shorten,
     spread,
     style,
@@ -68,7 +69,7 @@ def draw_push(axes: np.ndarray, result) -> None:
     strip = tiles(result.images[order], 1)
     draw_sheet(right, strip, (-0.3, -0.02, count - 0.5, -0.5))
     right.set(xlim=(-0.31, 1.7), ylim=(count - 0.5, -0.5), aspect="auto")
-    right.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    place_ticks(right.xaxis, [0, 0.5, 1], ["0", "50 %", "100 %"])
     right.set_yticks([])
     right.spines["left"].set_visible(False)
     right.set_xlabel("share of the marked row (cosine)")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from labkit import advice
 from labkit.evaluate import Interval, mean_interval
-from labkit.plots.style import INK, METHODS, percent_axis, style
+from labkit.plots.style import INK, METHODS, percent_axis, place_ticks, style
 
 NOW = METHODS["fine-tuning"].color
 
@@ -26,7 +26,7 @@ def draw_labels(ax: Axes, result) -> None:
     ax.plot(np.full(len(result.draws), result.n), result.draws, "o", color=NOW, ms=9, alpha=0.7)
     ax.set_xscale("log")
     ticks = [n for n in result.counts if n < 50] + [result.threshold, result.counts[-1]]
-    ax.set_xticks(ticks, [f"{n}" for n in ticks])
+    place_ticks(ax.xaxis, ticks, [f"{n}" for n in ticks])
     ax.minorticks_off()
     percent_axis(ax, 0, 0.7)
     ax.set(xlabel="labelled images in all (dots: fitted now)", ylabel="test accuracy",

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from labkit.plots.images import draw_sheet, tiles
-from labkit.plots.style import INK, METHODS, shorten, style
+from labkit.plots.style import INK, METHODS, place_ticks, shorten, style
 
 
 @style()
@@ -51,7 +51,7 @@ def _draw_captions(ax: Axes, result) -> None:
     picture = tiles(result.picture[None], 1)
     draw_sheet(ax, picture, (-0.36, -0.05, 3.9, 0.1))
     ax.set(xlim=(-0.4, 1.7), ylim=(len(places) - 0.4, -0.6), xlabel="cosine with the picture")
-    ax.set_xticks([0, 0.5, 1])
+    place_ticks(ax.xaxis, [0, 0.5, 1])
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_title(
@@ -74,10 +74,10 @@ def draw_zero_shot(axes: np.ndarray, result) -> None:
     left.axvline(result.chance, color=INK, lw=1, ls=":")
     left.annotate("largest class", (result.chance, -0.75), xytext=(4, 0), fontsize=11,
                   textcoords="offset points", va="center", clip_on=True)  # fmt: skip
-    left.set_yticks(places, result.styles)
+    place_ticks(left.yaxis, places, result.styles)
     left.set(ylim=(len(places) - 0.4, -1.1), xlabel="accuracy (bar: bare class names)")
     left.set_xlim(0, 1)
-    left.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
+    place_ticks(left.xaxis, [0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     unknown = f"; never met: {shorten(', '.join(result.unknown), 18)}" if result.unknown else ""
     left.set_title(f"{result.overall.mean:.0%} over all styles{unknown}", fontsize=15)
     titles = [f"{shorten(name, 11)}:\n{shorten(guess, 11)}?" for name, guess in result.mistakes]
