@@ -13,10 +13,11 @@ import base64
 import gc
 import html
 import inspect
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import ipywidgets
@@ -163,7 +164,10 @@ class Panel(ipywidgets.VBox):
     def run(self) -> None:
         """Compute and show; while another thread is at it, let that one take the newest values."""
         self._wanted = True
-        with nullcontext() if self.picture.action else _garbage_later():
+        with ExitStack() as stack:
+            if not self.picture.action:
+                stack.enter_context(_garbage_later())
+                stack.enter_context(_one_thread())
             self._run_wanted()
 
     def _run_wanted(self) -> None:
@@ -323,6 +327,25 @@ def _garbage_later() -> Iterator[None]:
     finally:
         if enabled:
             _after_sending(gc.enable)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute a live frame on one thread.
+
+    Its operations are small, and after each a second thread spins for a while, which on two cores
+    keeps the browser waiting.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:  # nothing can have been computed by it
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _after_sending(function: Callable[[], None]) -> None:

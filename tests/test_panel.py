@@ -227,6 +227,28 @@ def test_garbage_is_collected_between_frames_and_during_training(run, during):
     assert gc.isenabled()
 
 
+@pytest.mark.parametrize(("run", "during"), [("live", 1), ("button", 3)])
+def test_only_a_live_frame_keeps_torch_to_one_thread(run, during):
+    import torch
+
+    before, seen = torch.get_num_threads(), []
+
+    def compute(a):
+        seen.append(torch.get_num_threads())
+        return 1 / (a - 3)
+
+    torch.set_num_threads(3)
+    try:
+        made = panel(compute, draw_sum, say_sum, run=run, a=(0, 5, 1, 2))
+        made.run()
+        with pytest.raises(ZeroDivisionError):
+            made.set(a=3)
+            made.run()
+        assert set(seen) == {during} and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_in_a_kernel_garbage_waits_until_the_frame_has_been_sent():
     p = sum_panel()
 
