@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from labkit.inputs import above_0
+from labkit.threads import one_blas_thread
 
 Function = Callable[[Tensor], Tensor]  # f_i of every task: x (tasks, m, ...) -> (tasks, m, ...)
 
@@ -63,10 +64,11 @@ class LogisticHead:
             raise ValueError(f"support_y: got shape {tuple(support_y.shape)}, accepted: (tasks, n)")
         support = embed(self.encoder, support_x).detach()  # (tasks, n, dim)
         scale = support.square().mean().sqrt().clamp(min=1e-12)
-        regressions = [
-            LogisticRegression(C=strength, max_iter=1000).fit(x.numpy(), y.numpy())
-            for x, y in zip(support / scale, support_y, strict=True)
-        ]
+        with one_blas_thread():
+            regressions = [
+                LogisticRegression(C=strength, max_iter=1000).fit(x.numpy(), y.numpy())
+                for x, y in zip(support / scale, support_y, strict=True)
+            ]
 
         def predict(x: Tensor) -> Tensor:
             queries = embed(self.encoder, x).detach() / scale

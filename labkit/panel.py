@@ -13,7 +13,6 @@ import base64
 import gc
 import html
 import inspect
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from anywidget import AnyWidget
 from labkit.canvas import Canvas, Place, png
 from labkit.controls import HERE, script, widget_for
 from labkit.lifetime import replace_earlier
+from labkit.threads import one_torch_thread
 
 STALE = "Settings changed: press {} to update the picture."
 EMPTY = "Press {} to see the result."
@@ -167,7 +167,7 @@ class Panel(ipywidgets.VBox):
         with ExitStack() as stack:
             if not self.picture.action:
                 stack.enter_context(_garbage_later())
-                stack.enter_context(_one_thread())
+                stack.enter_context(one_torch_thread())
             self._run_wanted()
 
     def _run_wanted(self) -> None:
@@ -327,25 +327,6 @@ def _garbage_later() -> Iterator[None]:
     finally:
         if enabled:
             _after_sending(gc.enable)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute a live frame on one thread.
-
-    Its operations are small, and after each a second thread spins for a while, which on two cores
-    keeps the browser waiting.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None:  # nothing can have been computed by it
-        yield
-        return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _after_sending(function: Callable[[], None]) -> None:

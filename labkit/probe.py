@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from labkit.inputs import above_0
 from labkit.tasks import Task
+from labkit.threads import one_blas_thread
 from labkit.training import Classifier, Fit, check_task, features
 
 PROBE_STRENGTHS = tuple(10.0**k for k in range(-3, 3))  # scikit-learn's C; smaller is simpler
@@ -53,7 +54,7 @@ def linear_probe(
 
 def _converges(regression: LogisticRegression, x: np.ndarray, labels: Tensor) -> bool:
     """Fit; an unconverged probe is no probe."""
-    with warnings.catch_warnings():
+    with one_blas_thread(), warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
             regression.fit(x, labels.numpy())
