@@ -34,7 +34,7 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float | Tensor) -> Tens
     """
     _check_features(queries=queries, keys=keys)
     _check_number("temperature", temperature, above=0)
-    logits = cosine_similarities(queries, keys) / temperature  # (n, n)
+    logits = _cosines(queries, keys) / temperature  # (n, n)
     return _finite(F.cross_entropy(logits, _diagonal(logits)), temperature=temperature)
 
 
@@ -50,7 +50,7 @@ def nt_xent(view1: Tensor, view2: Tensor, temperature: float | Tensor) -> Tensor
     _check_features(view1=view1, view2=view2)
     _check_number("temperature", temperature, above=0)
     views = torch.cat([view1, view2])  # (2n, dim)
-    logits = cosine_similarities(views, views) / temperature  # (2n, 2n)
+    logits = _cosines(views, views) / temperature  # (2n, 2n)
     logits.fill_diagonal_(-math.inf)  # a view is no candidate for itself
     loss = F.cross_entropy(logits, _diagonal(logits).roll(len(view1)))
     return _finite(loss, temperature=temperature)
@@ -67,7 +67,7 @@ def clip_loss(image: Tensor, text: Tensor, logit_scale: float | Tensor) -> Tenso
     """
     _check_features(image=image, text=text)
     _check_number("logit_scale", logit_scale, at_least=0)
-    logits = logit_scale * cosine_similarities(image, text)  # (n images, n texts)
+    logits = logit_scale * _cosines(image, text)  # (n images, n texts)
     own = _diagonal(logits)
     loss = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
     return _finite(loss, logit_scale=logit_scale)
@@ -88,14 +88,25 @@ def siglip_loss(
     _check_features(image=image, text=text)
     _check_number("logit_scale", logit_scale, at_least=0)
     _check_number("logit_bias", logit_bias)
-    logits = logit_scale * cosine_similarities(image, text) + logit_bias  # (n images, n texts)
+    logits = logit_scale * _cosines(image, text) + logit_bias  # (n images, n texts)
     sign = 2 * torch.eye(len(logits), dtype=logits.dtype, device=logits.device) - 1  # +1 if a pair
     loss = -F.logsigmoid(sign * logits).sum() / len(logits)
     return _finite(loss, logit_scale=logit_scale, logit_bias=logit_bias)
 
 
 def cosine_similarities(a: Tensor, b: Tensor) -> Tensor:
-    """Return the cosine of every row of `a` (n, dim) with every row of `b` (m, dim), as (n, m)."""
+    """Return the cosine of every row of `a` (n, dim) with every row of `b` (m, dim), as (n, m).
+
+    Raises ValueError for another number of axes, and for numbers that are not finite.
+    """
+    for name, x in {"a": a, "b": b}.items():
+        if x.ndim != 2:
+            raise ValueError(f"{name}: got shape {tuple(x.shape)}, accepted: (n, dim)")
+    all_finite(a=a, b=b)
+    return _cosines(a, b)
+
+
+def _cosines(a: Tensor, b: Tensor) -> Tensor:
     return F.normalize(a, dim=1) @ F.normalize(b, dim=1).T
 
 

@@ -168,7 +168,12 @@ def at_shots(rows: Rows, method: str, shots: str, score: str) -> np.ndarray:
 
 
 def lead(rows: Rows, one: str, two: str, shots: str, scores: Sequence[str]) -> Interval:
-    """How far method `one` is ahead of `two`, averaged over `scores`, paired by seed."""
+    """How far method `one` is ahead of `two`, averaged over `scores`, paired by seed.
+
+    Raises ValueError for no scores, and for what the table does not have.
+    """
+    if not scores:
+        raise ValueError("scores: got none, accepted: one or more")
     gaps = [at_shots(rows, one, shots, s) - at_shots(rows, two, shots, s) for s in scores]
     return mean_interval(np.mean(gaps, axis=0))
 

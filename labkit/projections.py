@@ -79,6 +79,7 @@ def project(
 
 def attraction_only(image: Tensor, text: Tensor) -> Tensor:
     """The numerator of the contrastive loss without its denominator: nothing is pushed apart."""
+    all_finite(image=image, text=text)
     return -F.cosine_similarity(image, text).mean()
 
 

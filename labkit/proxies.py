@@ -28,7 +28,8 @@ def difference_of_confidences(known: Answers, confidence: np.ndarray) -> float:
 def threshold_of(known: Answers) -> float:
     """The confidence that as many answers exceed as are right in distribution.
 
-    (Garg et al. 2022, equation 2.) Only with ties can the two shares differ.
+    (Garg et al. 2022, equation 2.) Only with ties can the two shares differ; minus infinity where
+    all are right.
     """
     check_answers(known)
     wrong = int((~known.right).sum())

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from labkit.evaluate import Interval, mean_interval, paired_difference
+from labkit.inputs import check_choice
 from labkit.tables import Rows, averaged, by_seed, column, values_of  # noqa: F401 (offered here too)
 
 
@@ -41,21 +42,29 @@ def lead(rows: Rows, shift: str | Sequence[str], method: str, other: str, score:
 
 
 def against_rate(rows: Rows, shift: str, method: str, score: str) -> dict[float, Interval]:
-    """Learning rate -> the score of all networks trained with it, picked or not."""
+    """Learning rate -> the score of all networks trained with it, picked or not.
+
+    Raises ValueError for a shift or method without rows, or an unknown score.
+    """
+    trained = _trained(rows, shift, method)
+    check_choice("score", (score,), tuple(trained[0]))
     found: dict[float, list[float]] = {}
-    for row in rows:
-        if (row["shift"], row["method"]) == (shift, method):
-            found.setdefault(float(row["setting"]), []).append(float(row[score]))
+    for row in trained:
+        found.setdefault(float(row["setting"]), []).append(float(row[score]))
     return {rate: mean_interval(found[rate]) for rate in sorted(found)}
 
 
 def networks(rows: Rows, shift: str, method: str) -> np.ndarray:
-    """ID and OOD accuracy of every network of a method under one shift, picked or not: (n, 2)."""
-    found = [
-        (float(row["id"]), float(row["ood"]))
-        for row in rows
-        if (row["shift"], row["method"]) == (shift, method)
-    ]
+    """ID and OOD accuracy of every network of a method under one shift, picked or not: (n, 2).
+
+    Raises ValueError for a shift or method without rows.
+    """
+    trained = _trained(rows, shift, method)
+    return np.array([(float(row["id"]), float(row["ood"])) for row in trained])
+
+
+def _trained(rows: Rows, shift: str, method: str) -> Rows:
+    found = [row for row in rows if (row["shift"], row["method"]) == (shift, method)]
     if not found:
         raise ValueError(f"shift, method: {shift!r}, {method!r} has no rows")
-    return np.array(found)
+    return found

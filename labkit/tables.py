@@ -12,7 +12,9 @@ Rows = Sequence[dict[str, str]]
 
 
 def values_of(rows: Rows, name: str) -> list[str]:
-    """The values in one column, in order of appearance."""
+    """The values in one column, in order of appearance. Raises ValueError for an unknown column."""
+    if rows:
+        check_choice("name", (name,), tuple(rows[0]))
     return list(dict.fromkeys(row[name] for row in rows))
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from labkit import data
-from labkit.inputs import check_choice
+from labkit.inputs import check_choice, whole
 
 DOWNSTREAM = ("train", "validation", "test")
 
@@ -185,11 +185,12 @@ def sample_episode(
     """Draw an episode in which a concept is a class and its styles are the examples.
 
     Support and query never share an image. With separate style lists the episode crosses styles.
-    Raises ValueError when fewer than `ways` concepts have enough drawings.
+    Raises ValueError when fewer than `ways` concepts have enough drawings, or for unknown styles.
     """
     for name, value in (("ways", ways), ("shots", shots), ("queries", queries)):
-        if value < 1:
-            raise ValueError(f"{name}: got {value}, accepted: 1 or more")
+        whole(name, value, 1)
+    check_choice("support_styles", support_styles, data.STYLES)
+    check_choice("query_styles", query_styles, data.STYLES)
     support_ids, query_ids = (
         [data.STYLES.index(s) for s in styles] for styles in (support_styles, query_styles)
     )

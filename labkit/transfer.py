@@ -100,7 +100,12 @@ def reinitialised(encoder: nn.Module, generator: Generator) -> nn.Module:
 
 
 def best_rate(run: Callable[[float], Fit], rates: Sequence[float]) -> Fit:
-    """Run every learning rate and return the best fit on ID validation; diverged runs lose."""
+    """Run every learning rate and return the best fit on ID validation; diverged runs lose.
+
+    Raises ValueError for no rates, FloatingPointError when all runs diverge.
+    """
+    if not rates:
+        raise ValueError("rates: got none, accepted: one or more")
     fits = []
     for rate in rates:
         try:
@@ -108,7 +113,7 @@ def best_rate(run: Callable[[float], Fit], rates: Sequence[float]) -> Fit:
         except FloatingPointError:
             continue
     if not fits:
-        raise FloatingPointError(f"every learning rate of {list(rates)} diverged")
+        raise FloatingPointError(f"rates: every one of {list(rates)} diverged")
     return max(fits, key=lambda fit: fit.validation)
 
 

@@ -13,6 +13,7 @@ import torch
 
 from labkit import data, encoders, evaluate
 from labkit.evaluate import Interval
+from labkit.inputs import check_choice
 
 UNSEEN = ("train", "validation", "test", "trap")  # the parts no encoder was pretrained on
 
@@ -58,8 +59,10 @@ def hits_of(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows of the images of `part`, and the class whose prompt is nearest to each: (n,), (n,).
 
-    prompts: one for each of `data.class_names()`. Raises ValueError for another number of them.
+    prompts: one for each of `data.class_names()`. Raises ValueError for another number of them, or
+    a part without classes.
     """
+    check_choice("part", (part,), ("train", "validation", "test"))
     if len(prompts) != len(data.class_names()):
         raise ValueError(f"prompts: got {len(prompts)}, accepted: {len(data.class_names())}")
     inside = torch.tensor([concept.part == part for concept in data.concepts()])

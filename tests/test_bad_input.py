@@ -21,6 +21,7 @@ from labkit import (
     adapters,
     advice,
     augment,
+    authors,
     calibration,
     contrastive,
     corruptions,
@@ -43,6 +44,7 @@ from labkit import (
     probe,
     projections,
     proxies,
+    results,
     sinusoids,
     storage,
     tables,
@@ -72,7 +74,16 @@ TX, TQ = torch.randn(2, 2, 6, 4, generator=generator())  # (tasks, n, dim)
 TY = torch.stack([Y, Y])
 SINES = sinusoids.sample(2, 5, 5, generator())
 ROWS = [
-    {"shift": "s", "method": m, "seed": str(s), "shots": "5", "id": f".{s + 5}", "setting": "1"}
+    {
+        "shift": "s",
+        "method": m,
+        "seed": str(s),
+        "shots": "5",
+        "id": f".{s + 5}",
+        "ood": f".{s + 3}",
+        "setting": "1",
+        "picked": "True",
+    }
     for m in ("a", "b")
     for s in range(3)
 ]
@@ -89,6 +100,15 @@ QUICK = training.Schedule(steps=2, batch=4, record_every=1)
 EXAMPLES = tasks.Examples(IMAGES, Y)
 TASK = tasks.Task("t", ("a", "b", "c"), EXAMPLES, EXAMPLES, EXAMPLES, {"o": EXAMPLES})
 EMOJI = data.load(("noto", "blob"), parts="validation")
+NETWORK = training.new_classifier(CONV, 3, generator())
+KNOWN = under_shift.in_distribution(NETWORK, TASK)
+GALLERY = zero_shot.ClipGallery(
+    encoders.load("clip-conv"),
+    EMOJI,
+    torch.randn(len(EMOJI), 128, generator=generator()),
+    torch.randn(3, 128, generator=generator()),
+    data.labels_of(EMOJI.concept),
+)
 RIGHT = np.array([True, False, True, True, False, True])
 CONFIDENCE = np.array([0.9, 0.4, 0.8, 0.7, 0.5, 0.99])
 
@@ -514,6 +534,70 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
         ),
         parts("validation_images", "validation_labels"),
     ),
+    "by_score": (
+        lambda **a: evaluate.by_score(ROWS, **a),
+        {"methods": ("a", "b"), "shots": "5", "scores": ("id",)},
+    ),
+    "evaluate.lead": (
+        lambda **a: evaluate.lead(ROWS, **a),
+        {"one": "a", "two": "b", "shots": "5", "scores": ("id",)},
+    ),
+    "results.scores": (
+        lambda **a: results.scores(ROWS, **a), {"shift": "s", "method": "a", "score": "id"},
+    ),
+    "results.lead": (
+        lambda **a: results.lead(ROWS, **a),
+        {"shift": "s", "method": "a", "other": "b", "score": "id"},
+    ),
+    "against_rate": (
+        lambda **a: results.against_rate(ROWS, **a), {"shift": "s", "method": "a", "score": "id"},
+    ),
+    "networks": (lambda **a: results.networks(ROWS, **a), {"shift": "s", "method": "a"}),
+    "values_of": (lambda column: tables.values_of(ROWS, column), {"column": "method"}),
+    "hits_of": (
+        lambda prompts, part: zero_shot.hits_of(GALLERY, prompts, part),
+        {"prompts": data.class_names(), "part": "validation"},
+    ),
+    "zero_shot.accuracy": (
+        lambda prompts, part: zero_shot.accuracy(GALLERY, prompts, part),
+        {"prompts": data.class_names(), "part": "validation"},
+    ),
+    "with_corruptions": (
+        lambda kind, severities: corruptions.with_corruptions(TASK, kind, generator(), severities),
+        {"kind": "noise", "severities": [1, 5]},
+    ),
+    "who_drew_it": (
+        lambda **a: authors.who_drew_it(**a),
+        {"classes": ("plant",), "ood_classes": ("animal",), "split": 0},
+    ),
+    "sample_episode": (
+        lambda **a: tasks.sample_episode(EMOJI, generator=generator(), **a),
+        {
+            "ways": 3, "shots": 1, "queries": 1, "support_styles": ("noto", "blob"),
+            "query_styles": ("noto", "blob"),
+        },
+    ),
+    "cosine_similarities": (contrastive.cosine_similarities, {"a": X, "b": X2}),
+    "attraction_only": (projections.attraction_only, IMAGE_TEXT),
+    "contraction": (landscape.contraction, {"steps": 2, "lr": 0.1}),
+    "curvature": (landscape.curvature, {"steps": 2, "lr": 0.1}),
+    "best_rate": (
+        lambda rates: transfer.best_rate(
+            lambda lr: transfer.fine_tune(CONV, TASK, lr, generator(), QUICK), rates
+        ),
+        {"rates": [0.01, 0.1]},
+    ),
+    "wise_ft": (
+        lambda alpha: transfer.wise_ft(
+            *(training.Fit(training.new_classifier(CONV, 3, generator(i)), 0.5) for i in (0, 1)),
+            TASK, alpha,
+        ),
+        {"alpha": 0.5},
+    ),
+    "report": (
+        lambda images, labels: under_shift.report(NETWORK, KNOWN, tasks.Examples(images, labels)),
+        {"images": IMAGES, "labels": Y},
+    ),
 }  # fmt: skip
 # What an error may name in place of an argument: whatever these are passed on to, or belong to.
 ALSO: dict[str, list[str]] = {
@@ -529,6 +613,8 @@ ALSO: dict[str, list[str]] = {
     "errors_after": ["inner_lr"],
     "linear_probe": ["task", "images"],
     "fine_tune": ["task", "images"],
+    "best_rate": ["lr"],
+    "values_of": ["name"],
     "from_scratch": ["images"],
     "lp_ft": ["task", "images"],
     "early_stopped": ["images"],
