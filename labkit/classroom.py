@@ -49,9 +49,19 @@ def is_panel(source: str) -> bool:
 
 def panel_cells(notebook: Path) -> list[str]:
     """The panels of a notebook, and the cells they need, whose outputs go."""
-    cells = sources(notebook)
-    kept = [cells[place] for place in needed(cells, is_panel)]
-    return [cell if is_panel(cell) else f"%%capture\n{cell}" for cell in kept]
+    cells, panels = [], set()
+    for cell in sources(notebook):
+        before, shown = parted(cell) if is_panel(cell) else (cell, "")
+        cells += filter(None, (before, shown))
+        panels |= {shown} - {""}
+    kept = [cells[place] for place in needed(cells, panels.__contains__)]
+    return [cell if cell in panels else f"%%capture\n{cell}" for cell in kept]
+
+
+def parted(cell: str) -> tuple[str, str]:
+    """What comes before a cell's last statement, and that."""
+    lines, last = cell.splitlines(), ast.parse(cell).body[-1].lineno - 1
+    return "\n".join(lines[:last]), "\n".join(lines[last:])
 
 
 def panels_only(notebook: Path) -> dict:

@@ -90,3 +90,9 @@ function watchControls(el, title) {
     observer?.disconnect();
   };
 }
+
+// How much larger than its CSS size an element is shown: `zoom`, as on the classroom's pages.
+function zoomOf(el) {
+  const share = el.offsetWidth ? el.getBoundingClientRect().width / el.offsetWidth : 1;
+  return Math.round(100 * share) / 100; // offsetWidth is whole
+}

@@ -376,7 +376,7 @@ function render({ model, el }) {
     if (!scene || !el.clientWidth) return;
     const width = Math.min(el.clientWidth, 920);
     const layout = geometry(width);
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = window.devicePixelRatio * zoomOf(el);
     if (canvas.width !== Math.round(width * ratio) || !canvas.style.height) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(layout.height * ratio);
@@ -499,9 +499,9 @@ function render({ model, el }) {
   // The nearest point within reach of the mouse, or null.
   const under = (event) => {
     if (!scene) return null;
-    const box = canvas.getBoundingClientRect();
-    const [mx, my] = [event.clientX - box.left, event.clientY - box.top];
-    const layout = geometry(box.width);
+    const [box, zoom] = [canvas.getBoundingClientRect(), zoomOf(canvas)];
+    const [mx, my] = [(event.clientX - box.left) / zoom, (event.clientY - box.top) / zoom];
+    const layout = geometry(box.width / zoom);
     const { method, frame } = state();
     let best = null;
     for (const side of SIDES) {

@@ -69,7 +69,7 @@ function render({ model, el }) {
   // A frame has the pixels that the screen shows, no more: a narrow window, zoom, a projector.
   const tellScreen = () => {
     const width = Math.min(el.clientWidth, model.get("width"));
-    const screen = (window.devicePixelRatio * width) / model.get("width");
+    const screen = (window.devicePixelRatio * zoomOf(el) * width) / model.get("width");
     if (!screen || Math.abs(screen / model.get("screen") - 1) < 0.01) return;
     model.set("screen", screen);
     model.save_changes();

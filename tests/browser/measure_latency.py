@@ -40,7 +40,7 @@ def draw(ax, k):
 """
 ABOUT = """# From moving a control to the new picture
 
-In JupyterLab and headless Chromium, 80 keys each, by
+In JupyterLab and headless Chromium, 40 keys each, by
 `python tests/browser/measure_latency.py --peers --write` on two cores without a GPU.
 """
 NOTEBOOKS = ROOT / "notebooks"
@@ -154,7 +154,7 @@ def measure(name: str, view: PanelView, control: Control | None) -> Latency | No
     return timed(name, view.page, control)
 
 
-def timed(name: str, page: Page, control: Control, moves: int = 80) -> Latency:
+def timed(name: str, page: Page, control: Control, moves: int = 40) -> Latency:
     step = 1
     for _ in range(moves):
         page.evaluate(EXPECT)

@@ -43,5 +43,8 @@ def test_a_panel_follows_the_keyboard_and_shows_no_code(browser, url) -> None:
         "(alt) => document.querySelector('.labkit-image').alt !== alt", arg=before
     )
     assert "import" not in page.inner_text("body")
-    assert image.bounding_box()["width"] > 1000, "large on a projector of 1280 pixels"
+    shown = image.bounding_box()["width"]
+    assert shown > 1000, "large on a projector of 1280 pixels"
+    drawn = image.evaluate("image => image.naturalWidth")
+    assert drawn == pytest.approx(shown, rel=0.02), "as sharp as the projector"
     page.close()

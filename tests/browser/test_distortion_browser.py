@@ -121,6 +121,30 @@ def test_pointing_shows_an_emoji_and_a_click_follows_it(explorer: Notebook) -> N
     assert picture(explorer) != before
 
 
+def test_pointing_finds_the_same_emoji_on_a_page_that_is_zoomed(explorer: Notebook) -> None:
+    """As the classroom's pages are."""
+    canvas, found = root(explorer).locator(".labkit-canvas"), []
+    explorer.page.set_viewport_size({"width": 2000, "height": 1400})  # room for its full width
+    for zoom in (1, 1.35):
+        root(explorer).evaluate(f"node => {{ node.style.zoom = {zoom} }}")
+        canvas.scroll_into_view_if_needed()
+        explorer.page.wait_for_timeout(300)
+        box = canvas.bounding_box()
+        places = [(x, y) for y in range(80, 200, 20) for x in range(10, 380, 20)]
+        hits = []
+        for x, y in places:
+            explorer.page.mouse.move(box["x"] + zoom * x, box["y"] + zoom * y)
+            hits.append(canvas.evaluate("node => node.style.cursor") == "pointer")
+        found.append(hits)
+        width = canvas.evaluate("node => node.width")
+        assert width == pytest.approx(box["width"], abs=2), "a pixel for each of the screen's"
+    assert any(found[0]) and not all(found[0])
+    same = sum(one == two for one, two in zip(*found, strict=True))
+    assert same >= 0.97 * len(places), "but for a place at the very edge of a point's reach"
+    root(explorer).evaluate("node => { node.style.zoom = 1 }")
+    explorer.page.set_viewport_size({"width": 1280, "height": 1400})
+
+
 def test_every_view_control_changes_the_picture(explorer: Notebook) -> None:
     view, number = root(explorer), scene_number(explorer)
     for method, frame in (("lp-ft", 6), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 6)):
