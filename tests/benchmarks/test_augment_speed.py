@@ -16,7 +16,6 @@ import torch
 from labkit.augment import Augmentation
 from labkit.torchvision_compat import import_torchvision
 
-pytestmark = pytest.mark.alone
 N = 512
 
 

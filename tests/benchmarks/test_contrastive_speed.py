@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from labkit import contrastive, data, pretrain
 from labkit.torchvision_compat import import_torchvision
 
-pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.alone]
+pytestmark = pytest.mark.usefixtures("one_thread")
 SIZES, DIM, TEMPERATURE = (128, 512, 2048), 128, 0.1
 SLOWEST = {"pytorch-metric-learning": 512}  # 17 GB at 512: it lists all triplets; left out there
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

@@ -18,7 +18,7 @@ from torch import nn
 
 from labkit import meta, sinusoids
 
-pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.alone]
+pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS, LR = 5, 0.01
 Gradient = list[torch.Tensor]
 

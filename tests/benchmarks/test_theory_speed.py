@@ -15,7 +15,6 @@ from labkit import theory
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
-    pytest.mark.alone,
     pytest.mark.benchmark(timer=time.process_time),
 ]
 STEPS = 1000

@@ -1,0 +1,24 @@
+"""The linear probe on one BLAS thread, as labkit fits it, and on all that OpenBLAS would take.
+
+Notebook 04's task. Not part of the default run: `pip install -r tests/benchmarks/requirements.txt`,
+then `pytest tests/benchmarks/test_probe_speed.py`, without OMP_NUM_THREADS. On one core they agree.
+"""
+
+import os
+from contextlib import nullcontext
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+from labkit import authors, encoders, probe
+
+THREADS = {"one": probe.one_blas_thread, "all": nullcontext}
+
+
+@pytest.mark.benchmark(group="probe")
+@pytest.mark.parametrize("threads", THREADS)
+def test_probe(benchmark, monkeypatch, threads: str) -> None:
+    encoder, task = encoders.load("clip-vit").image, authors.who_drew_it()
+    monkeypatch.setattr(probe, "one_blas_thread", THREADS[threads])
+    with threadpool_limits(os.cpu_count(), user_api="blas"):  # tests/conftest.py asks for one
+        benchmark.pedantic(probe.linear_probe, (encoder, task), rounds=1)
