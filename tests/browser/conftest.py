@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="the browser tests need playwright")
 
-from driver import NoBrowser, Notebook, jupyterlab, launched  # noqa: E402
+from driver import NoBrowser, jupyterlab, launched, new_notebook  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 
@@ -35,8 +35,5 @@ def server(browser, tmp_path_factory):  # `browser` first: without one, nothing 
 
 @pytest.fixture
 def notebook(browser, server):
-    """A fresh page, on which a test opens its notebook; closing it ends the kernel's session."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    notebook = Notebook(page, server)
-    yield notebook
-    notebook.close()
+    with new_notebook(browser, server) as notebook:
+        yield notebook

@@ -244,6 +244,19 @@ class Notebook:
         self.page.wait_for_timeout(1000)
 
 
+SCREEN = {"width": 1280, "height": 1400}
+
+
+@contextmanager
+def new_notebook(browser: Browser, server: Server) -> Iterator[Notebook]:
+    """A fresh page on which to open a notebook, whose kernel's session ends with the block."""
+    notebook = Notebook(browser.new_page(viewport=SCREEN), server)
+    try:
+        yield notebook
+    finally:
+        notebook.close()
+
+
 # A panel
 
 HASH = """async (image) => {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from driver import Control, Notebook, write_notebook
+from driver import SCREEN, Control, Notebook, new_notebook, write_notebook
 from playwright.sync_api import Locator, expect
 
 CELL = """
@@ -22,12 +22,11 @@ SHOWN = "() => document.querySelector('.labkit-canvas').dataset.shown"
 @pytest.fixture(scope="module")
 def trained(browser, server) -> Iterator[Notebook]:
     """The explorer, open; the tests move it one after the other."""
-    notebook = Notebook(browser.new_page(viewport={"width": 1280, "height": 1400}), server)
-    notebook.open(write_notebook(server.folder / "distortion.ipynb", CELL))
-    notebook.run_all()
-    notebook.page.wait_for_selector(".labkit-canvas[data-shown]", timeout=60_000)
-    yield notebook
-    notebook.close()
+    with new_notebook(browser, server) as notebook:
+        notebook.open(write_notebook(server.folder / "distortion.ipynb", CELL))
+        notebook.run_all()
+        notebook.page.wait_for_selector(".labkit-canvas[data-shown]", timeout=60_000)
+        yield notebook
 
 
 @pytest.fixture
@@ -124,7 +123,7 @@ def test_pointing_shows_an_emoji_and_a_click_follows_it(explorer: Notebook) -> N
 def test_pointing_finds_the_same_emoji_on_a_page_that_is_zoomed(explorer: Notebook) -> None:
     """As the classroom's pages are."""
     canvas, found = root(explorer).locator(".labkit-canvas"), []
-    explorer.page.set_viewport_size({"width": 2000, "height": 1400})  # room for its full width
+    explorer.page.set_viewport_size({**SCREEN, "width": 2000})  # room for its full width
     for zoom in (1, 1.35):
         root(explorer).evaluate(f"node => {{ node.style.zoom = {zoom} }}")
         canvas.scroll_into_view_if_needed()
@@ -142,7 +141,7 @@ def test_pointing_finds_the_same_emoji_on_a_page_that_is_zoomed(explorer: Notebo
     same = sum(one == two for one, two in zip(*found, strict=True))
     assert same >= 0.97 * len(places), "but for a place at the very edge of a point's reach"
     root(explorer).evaluate("node => { node.style.zoom = 1 }")
-    explorer.page.set_viewport_size({"width": 1280, "height": 1400})
+    explorer.page.set_viewport_size(SCREEN)
 
 
 def test_every_view_control_changes_the_picture(explorer: Notebook) -> None:

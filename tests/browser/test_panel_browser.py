@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from driver import Notebook, write_notebook
+from driver import SCREEN, Notebook, new_notebook, write_notebook
 from playwright.sync_api import expect
 
 LIVE = """
@@ -51,19 +51,17 @@ def fails(a):
 
 panel(fails, draw, describe, title="It fails", a=(0, 6, 1, 2))
 """
-SCREEN = {"width": 1280, "height": 1400}
 
 
 @pytest.fixture(scope="module")
 def panels(browser, server):
     """The notebook above, run once for all tests."""
-    notebook = Notebook(browser.new_page(viewport=SCREEN), server)
-    notebook.open(write_notebook(server.folder / "panels.ipynb", LIVE, BUTTON, FAILING))
-    notebook.run_all()
-    for view in notebook.panels():
-        view.settle()  # the first picture is drawn anew, with the pixels that the screen shows
-    yield notebook
-    notebook.close()
+    with new_notebook(browser, server) as notebook:
+        notebook.open(write_notebook(server.folder / "panels.ipynb", LIVE, BUTTON, FAILING))
+        notebook.run_all()
+        for view in notebook.panels():
+            view.settle()  # the first picture is drawn anew, with the pixels that the screen shows
+        yield notebook
 
 
 @pytest.fixture
