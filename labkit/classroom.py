@@ -4,7 +4,7 @@
     python -m labkit classroom --no-browser --port 8899
 
 Each page holds the panels of one notebook and runs only the cells they depend on, so that it is
-there in 5 to 13 seconds on two cores. Tab and the arrow keys move the controls.
+there in seconds. Tab and the arrow keys move the controls.
 """
 
 from __future__ import annotations

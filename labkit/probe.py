@@ -37,14 +37,16 @@ def linear_probe(
     mean, std = train.mean().item(), max(train.std().item(), 1e-12)
     regression = LogisticRegression(tol=1e-5, max_iter=1000, warm_start=True)
     best: tuple[float, float, nn.Linear] | None = None
-    for strength in sorted(strengths):
-        regression.C = strength
-        if not _converges(regression, ((train - mean) / std).double().numpy(), labels):
-            break  # a weaker penalty converges later still
-        head = _as_linear(regression, mean, std, len(task.classes))
-        right = (head(validation).argmax(dim=1) == expected).float().mean().item()
-        if best is None or right > best[0]:
-            best = right, strength, head
+    scaled = ((train - mean) / std).double().numpy()
+    with one_blas_thread():
+        for strength in sorted(strengths):
+            regression.C = strength
+            if not _converges(regression, scaled, labels):
+                break  # a weaker penalty converges later still
+            head = _as_linear(regression, mean, std, len(task.classes))
+            right = (head(validation).argmax(dim=1) == expected).float().mean().item()
+            if best is None or right > best[0]:
+                best = right, strength, head
     if best is None:
         raise ValueError(f"strengths: the probe converges for none of {tuple(strengths)}")
     right, strength, head = best
@@ -54,7 +56,7 @@ def linear_probe(
 
 def _converges(regression: LogisticRegression, x: np.ndarray, labels: Tensor) -> bool:
     """Fit; an unconverged probe is no probe."""
-    with one_blas_thread(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
             regression.fit(x, labels.numpy())

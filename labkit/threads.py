@@ -12,15 +12,16 @@ from threadpoolctl import threadpool_limits
 def one_blas_thread() -> threadpool_limits:
     """For many small products in a row, as in L-BFGS.
 
-    On two cores a probe of 1,209 emoji takes 2.2 s so, and 31 s with OpenBLAS's own two threads.
+    tests/benchmarks/test_probe_speed.py says how much longer a probe takes with all of them.
     """
     return threadpool_limits(1, user_api="blas")
 
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """For a live frame: on two cores a second thread would keep the browser waiting for a third of
-    the time. Nothing happens where torch has not been imported.
+    """For a live frame: of two cores, a second thread would take the one that the browser needs.
+
+    Nothing happens where torch has not been imported.
     """
     torch = sys.modules.get("torch")
     if torch is None:
