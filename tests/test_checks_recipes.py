@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from labkit import checks, results, transfer
-from labkit.checks.recipes import TinyEncoder, tiny_task
+from labkit.checks.recipes import TinyEncoder, tiny_task, two_that_err_oppositely
 
 SCHEDULE = transfer.Schedule(steps=10, record_every=0)
 
@@ -113,7 +113,21 @@ def test_wise_ft_notices_a_look_at_ood_images_and_a_missing_choice() -> None:
     assert "OOD test was looked at" in checks.wise_ft(peeks).message
     assert "OOD test was looked at" in checks.wise_ft(lambda p, t, task: task.ood["shift"]).message
     assert "Try eleven alphas" in checks.wise_ft(worst).message
+    assert "Did you return the probe?" in checks.wise_ft(lambda probe, *_: probe).message
+    assert "Did you return the fine-tuned" in checks.wise_ft(lambda p, tuned, task: tuned).message
+    half = checks.wise_ft(lambda *given: transfer.wise_ft(*given, alpha=0.5))
+    assert not half, "alpha must be chosen"
     assert "expected a Fit" in checks.wise_ft(lambda *_: 0.5).message
+
+
+def test_averaging_is_needed_by_a_margin_that_no_rounding_closes() -> None:
+    """On one kind of processor the stub, which returns `tuned`, had passed."""
+    task = tiny_task()
+    given = two_that_err_oppositely(task)
+    ends = [fit.validation for fit in given]
+    best = right_wise_ft(*given, task).validation
+    assert best >= max(*ends, transfer.wise_ft(*given, task, 0.5).validation) + 0.1
+    assert ends == [transfer.wise_ft(*given, task, alpha).validation for alpha in (0, 1)]
 
 
 def test_the_toy_can_be_learned() -> None:
