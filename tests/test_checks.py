@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from labkit import checks, data, encoders, evaluate, tasks, transfer
+from labkit import checks, encoders, evaluate, tasks, transfer
 
 
 def right_probe(x, y, test_x):
@@ -86,8 +86,9 @@ def test_an_error_in_the_readers_code_is_shown_with_its_line() -> None:
 
 def test_the_random_control_tells_pretrained_from_random() -> None:
     encoder = encoders.load("clip-conv").image
-    task = tasks.style_shift(("twemoji",), ())
-    task = tasks.few_shot(task, 10, torch.Generator().manual_seed(0))
+    classes = ("face", "animal", "food and drink", "vehicle")
+    task = tasks.style_shift(("twemoji",), (), classes=classes)
+    task = tasks.few_shot(task, 5, torch.Generator().manual_seed(0))
 
     def control(encoder, task):
         untrained = transfer.reinitialised(encoder, torch.Generator().manual_seed(7))
@@ -100,7 +101,6 @@ def test_the_random_control_tells_pretrained_from_random() -> None:
     assert_hint(checks.random_control(forgot, encoder, task), "reinitialised")
     assert_hint(checks.random_control(lambda e, t: None, encoder, task), "returns nothing")
     assert_hint(checks.random_control(lambda e, t: 0.0, encoder, task), "expected about")
-    assert len(data.class_names()) == len(task.classes)
 
 
 def assert_hint(outcome: checks.Outcome, hint: str) -> None:

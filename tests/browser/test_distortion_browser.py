@@ -13,7 +13,7 @@ CELL = """
 from labkit import explorers
 from labkit.distortion import Setting
 
-explorer = explorers.feature_distortion(Setting(shots=4, steps=6))
+explorer = explorers.feature_distortion(Setting(shots=4, steps=3))
 explorer
 """
 SHOWN = "() => document.querySelector('.labkit-canvas').dataset.shown"
@@ -74,11 +74,11 @@ def test_every_training_control_retrains_and_reset_returns(explorer: Notebook) -
         else:
             control.node.select_option(index=1)
         number += 1
-        wait_shown(explorer, f"{number} fine-tuning 6")
+        wait_shown(explorer, f"{number} fine-tuning 3")
         expect(view.locator(".labkit-progress")).to_be_hidden()
     assert picture(explorer) != first
     view.get_by_role("button", name="Reset").press("Enter")
-    wait_shown(explorer, f"{number + 1} fine-tuning 6")
+    wait_shown(explorer, f"{number + 1} fine-tuning 3")
     assert picture(explorer) == first
 
 
@@ -86,7 +86,7 @@ def test_scrubbing_follows_every_key_and_ends_at_the_last(explorer: Notebook) ->
     number = scene_number(explorer)
     slider = root(explorer).get_by_role("slider", name="Training step")
     pictures = {picture(explorer)}
-    for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", 2), ("End", 6)):
+    for key, frame in (("Home", 0), ("ArrowRight", 1), ("PageUp", 2), ("End", 3)):
         slider.press(key)
         wait_shown(explorer, f"{number} fine-tuning {frame}", 30)
         pictures.add(picture(explorer))
@@ -98,8 +98,8 @@ def test_scrubbing_follows_every_key_and_ends_at_the_last(explorer: Notebook) ->
     for step in range(40):
         explorer.page.mouse.move(box["x"] + box["width"] * step / 39, y)
     explorer.page.mouse.up()
-    wait_shown(explorer, f"{number} fine-tuning 6", 30)
-    expect(explorer.page.get_by_role("img", name=re.compile("step 6 of 6"))).to_be_visible()
+    wait_shown(explorer, f"{number} fine-tuning 3", 30)
+    expect(explorer.page.get_by_role("img", name=re.compile("step 3 of 3"))).to_be_visible()
 
 
 def test_pointing_shows_an_emoji_and_a_click_follows_it(explorer: Notebook) -> None:
@@ -129,7 +129,7 @@ def test_pointing_finds_the_same_emoji_on_a_page_that_is_zoomed(explorer: Notebo
         canvas.scroll_into_view_if_needed()
         explorer.page.wait_for_timeout(300)
         box = canvas.bounding_box()
-        places = [(x, y) for y in range(80, 200, 20) for x in range(10, 380, 20)]
+        places = [(x, y) for y in range(80, 200, 30) for x in range(10, 380, 20)]
         hits = []
         for x, y in places:
             explorer.page.mouse.move(box["x"] + zoom * x, box["y"] + zoom * y)
@@ -146,7 +146,7 @@ def test_pointing_finds_the_same_emoji_on_a_page_that_is_zoomed(explorer: Notebo
 
 def test_every_view_control_changes_the_picture(explorer: Notebook) -> None:
     view, number = root(explorer), scene_number(explorer)
-    for method, frame in (("lp-ft", 6), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 6)):
+    for method, frame in (("lp-ft", 3), ("probe", 0), ("wise-ft", 10), ("fine-tuning", 3)):
         before = picture(explorer)
         view.get_by_label("Method").select_option(method)
         wait_shown(explorer, f"{number} {method} {frame}", 30)
@@ -162,7 +162,7 @@ def test_every_view_control_changes_the_picture(explorer: Notebook) -> None:
     expect(explorer.page.get_by_role("img", name=re.compile("Following "))).to_be_visible()
     view.get_by_role("button", name="Play").press("Enter")
     expect(view.get_by_role("button", name="Pause")).to_be_visible()
-    wait_shown(explorer, f"{number} fine-tuning 6", 20)
+    wait_shown(explorer, f"{number} fine-tuning 3", 20)
     expect(view.get_by_role("button", name="Play")).to_be_visible()
 
 
