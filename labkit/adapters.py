@@ -148,8 +148,10 @@ def merged(encoder: nn.Module) -> nn.Module:
 def without(encoder: nn.Module, blocks: tuple[int, ...]) -> nn.Module:
     """A copy of `encoder` in which these blocks have lost what was inserted, and nothing else has.
 
-    As Houlsby et al. (2019, figure 6) do after training, to see which adapters matter.
+    As Houlsby et al. (2019, figure 6) do after training, to see which adapters matter. Raises
+    ValueError for a block that the encoder does not have.
     """
+    check_choice("blocks", blocks, range(len(encoder.blocks)))
     found = copy.deepcopy(encoder)
     for number in blocks:
         _replace(found.blocks[number], _original)

@@ -15,11 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
+from labkit.inputs import whole
+
 Weights = dict[str, Tensor]  # name -> (tasks, *shape)
 
 
 def stack_weights(model: nn.Module, tasks: int) -> Weights:
     """Every parameter of `model` repeated for each task, (tasks, *shape), without a copy."""
+    tasks = whole("tasks", tasks, 1)
     return {name: p.expand(tasks, *p.shape) for name, p in model.named_parameters()}
 
 

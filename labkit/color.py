@@ -1,8 +1,8 @@
 """Colour arithmetic for a whole batch: each image has its own amounts, and nothing here is random.
 
-Images are float `(n, 3, h, w)` in [0, 1], and so are results; amounts are `(n,)`. The `adjust_`
-functions are torchvision's, one for one, but for every image at once. `color_matrices` gives up
-some of that exactness to do all four in a single matrix product.
+Images are float `(n, 3, h, w)` in [0, 1], and so are results; amounts are `(n,)`, finite, or a
+ValueError names them. The `adjust_` functions are torchvision's, one for one, but for every image
+at once. `color_matrices` gives up some of that exactness to do all four in a single matrix product.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 LUMA = (0.2989, 0.587, 0.114)  # how bright red, green and blue look (torchvision's weights)
+LARGEST = 1e6  # amount: products of four are finite still
 
 
 def luma(images: Tensor) -> Tensor:
@@ -46,17 +47,20 @@ def adjust_in_order(images: Tensor, amounts: list[Tensor], orders: Tensor) -> Te
 
 def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
     """Blend each image with black: a factor of 0 is black, 1 the image."""
+    _check(images, factor=factor)
     return (images * _per_image(factor)).clamp_(0, 1)
 
 
 def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
     """Blend each image with its mean grey: a factor of 0 is that grey, 1 the image."""
+    _check(images, factor=factor)
     gray_part = (1 - factor) * mean_luma(images)
     return (images * _per_image(factor)).add_(_per_image(gray_part)).clamp_(0, 1)
 
 
 def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
     """Blend each pixel with its own grey: a factor of 0 is a grey image, 1 the image."""
+    _check(images, factor=factor)
     return luma(images).lerp(images, _per_image(factor)).clamp_(0, 1)
 
 
@@ -67,6 +71,7 @@ def adjust_hue(images: Tensor, turns: Tensor) -> Tensor:
     is 1 up to one sector away from its own place, 0 from two sectors on, linear in between. Hence
     the sector, without cases: 1 + (green's share + blue's - red's), negative on the blue side.
     """
+    _check(images, turns=turns)
     red, green, blue = images.unbind(1)  # (n, h, w) each
     low = red.minimum(green).minimum(blue)
     chroma = red.maximum(green).maximum(blue) - low
@@ -93,6 +98,8 @@ def color_matrices(
     how far this is from it: strength 0.4, 0.117 and 0.006; hue 0.1, 0.024 and 0.018; both, 0.128
     and 0.020.
     """
+    amounts = {"brightness": brightness, "contrast": contrast, "saturation": saturation}
+    _check(means, **amounts, turns=turns, means=means)
     eye = torch.eye(3, device=means.device)
     mean = torch.full((3, 3), 1 / 3, device=means.device)  # projects on the grey axis
     cross = eye.roll(1, 0) - eye.roll(-1, 0)  # a quarter turn about it, times the square root of 3
@@ -103,6 +110,15 @@ def color_matrices(
     matrices = _per_matrix(brightness * contrast) * (saturation * turn + (1 - saturation) * gray)
     offsets = _per_matrix(brightness * (1 - contrast) * means).expand(-1, 3, 1)
     return matrices, offsets
+
+
+def _check(images: Tensor, **amounts: Tensor) -> None:
+    for name, values in amounts.items():
+        if values.shape != images.shape[:1] or not values.abs().le(LARGEST).all():
+            raise ValueError(
+                f"{name}: got shape {tuple(values.shape)}, accepted: ({len(images)},), a number "
+                f"for each image, from -{LARGEST:g} to {LARGEST:g}"
+            )
 
 
 def _per_image(values: Tensor) -> Tensor:

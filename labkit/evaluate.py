@@ -11,7 +11,7 @@ from scipy import stats
 
 from labkit.drift import HeadChange, Movement, head_change, linear_cka, movement
 from labkit.inputs import all_finite, check_choice, whole
-from labkit.tables import Rows, column
+from labkit.tables import Rows, column, values_of
 
 if TYPE_CHECKING:  # panels draw intervals, and start faster without torch
     from torch import Tensor
@@ -210,7 +210,13 @@ def few_shot_cells(rows: Rows, methods: Sequence[str]) -> list[FewShotCell]:
 
 
 def episodes(rows: Rows, method: str, setting: str, shots: int | str) -> np.ndarray:
-    """One method's accuracies on the episodes of a setting, in order, so methods can be paired."""
+    """One method's accuracies on the episodes of a setting, in order, so methods can be paired.
+
+    Raises ValueError for a method, setting or number of shots that the table does not have.
+    """
+    check_choice("method", (method,), tuple(rows[0]) if rows else ())
+    check_choice("setting", (setting,), values_of(rows, "setting"))
+    check_choice("shots", (str(shots),), values_of(rows, "shots"))
     return np.array(
         [
             float(row[method])

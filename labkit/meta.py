@@ -45,10 +45,19 @@ Algorithm = Callable[[Tensor, Tensor], Function]  # A(., theta): support x and y
 
 
 def objective(algorithm: Algorithm, tasks: TaskBatch, loss_fn: Loss) -> Tensor:
-    """The mean over tasks of L(query_i, A(support_i, theta)): differentiable in theta."""
+    """The mean over tasks of L(query_i, A(support_i, theta)): differentiable in theta.
+
+    Raises ValueError for tensors that do not fit, FloatingPointError for a loss that is not finite.
+    """
     check_tasks(tasks)
     functions = algorithm(tasks.support_x, tasks.support_y)  # f_i = A(D_i, theta)
-    return total_loss(loss_fn, functions(tasks.query_x), tasks.query_y) / len(tasks.query_x)
+    loss = total_loss(loss_fn, functions(tasks.query_x), tasks.query_y) / len(tasks.query_x)
+    if not torch.isfinite(loss):
+        raise FloatingPointError(
+            f"the query loss became {loss.item()}: give finite support_x, support_y, query_x and "
+            "query_y; if they are, A's steps diverge: lower inner_lr"
+        )
+    return loss
 
 
 # Means over all numbers or rows, so that one call on all tasks is the mean of their losses.
@@ -156,17 +165,10 @@ def maml_loss(
     """MAML (Finn et al. 2017, eq. 1): the query loss after `inner_steps` steps, mean over tasks.
 
     The first axis of the tensors counts tasks. Differentiable in the parameters of any small
-    `model`. Raises ValueError for BatchNorm in training mode or tensors that do not fit,
-    FloatingPointError when the inner steps diverge.
+    `model`. Raises ValueError for BatchNorm in training mode, and what `objective` raises.
     """
     algorithm = GradientDescent(model, inner_lr, inner_steps, loss_fn, first_order)
-    loss = objective(algorithm, TaskBatch(support_x, support_y, query_x, query_y), loss_fn)
-    if not torch.isfinite(loss):
-        raise FloatingPointError(
-            f"the query loss became {loss.item()}: lower inner_lr ({inner_lr}), if all inputs are "
-            "finite"
-        )
-    return loss
+    return objective(algorithm, TaskBatch(support_x, support_y, query_x, query_y), loss_fn)
 
 
 def reptile_loss(

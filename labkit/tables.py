@@ -46,8 +46,11 @@ def column(rows: Rows, score: str, **where: object) -> np.ndarray:
 def averaged(cells: Mapping[str, dict[int, float]]) -> np.ndarray:
     """The mean of several cells (what each is -> its scores by seed), seed by seed.
 
-    Raises ValueError, naming the cell, for one without scores or with other seeds than the first.
+    Raises ValueError, naming the cell, for one without scores or with other seeds than the first,
+    and for no cells.
     """
+    if not cells:
+        raise ValueError("cells: got none, accepted: one or more")
     first = next(iter(cells.values()))
     for name, cell in cells.items():
         if not cell or set(cell) != set(first):

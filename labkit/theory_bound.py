@@ -37,8 +37,14 @@ TINY, LARGEST = 1e-12, 1e12  # below is rounding, and no bound; above, squares w
 
 
 def cosine_outside(B0: np.ndarray, span: np.ndarray) -> float:
-    """cos(theta_k) between rowspace(B0), B0 (k, d), and the complement of `span`, (r, d) rows."""
+    """cos(theta_k) between rowspace(B0), B0 (k, d), and the complement of `span`, (r, d) rows.
+
+    Raises ValueError for rows that are not orthonormal: what came out would be no cosine.
+    """
     B0, span = matrices(B0=B0, span=span)
+    for name, rows in (("B0", B0), ("span", span)):
+        if not np.allclose(rows @ rows.T, np.eye(len(rows)), atol=1e-6):
+            raise ValueError(f"{name}: its rows are not orthonormal (numpy.linalg.qr makes such)")
     k, d = B0.shape
     if d - len(span) < k:
         return 0.0

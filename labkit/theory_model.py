@@ -60,9 +60,14 @@ def draw_problem(
 
 
 def turned(frame: np.ndarray, rank: int, error: float) -> np.ndarray:
-    """B0: the first `rank` rows of `frame` turned towards the others until |B0 - B*| = error."""
+    """B0: the first `rank` rows of `frame` turned towards the others until |B0 - B*| = error.
+
+    Raises ValueError for an error above 2, the farthest that two unit vectors can be apart.
+    """
+    (frame,) = matrices(frame=frame)
+    rank, error = whole("rank", rank, 1, len(frame), "rows of frame"), real("error", error, 2)
     angle = 2 * np.arcsin(error / 2)  # a chord of the unit circle
-    B0, other = frame[:rank].copy(), frame[rank:]
+    B0, other = frame[:rank].copy(), frame[rank : 2 * rank]
     B0[: len(other)] = np.cos(angle) * B0[: len(other)] + np.sin(angle) * other
     return B0
 

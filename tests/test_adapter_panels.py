@@ -208,6 +208,11 @@ def test_what_was_not_measured_is_refused(task: str, setting: tuple) -> None:
         results.scores(ROWS, task, setting, "id")
 
 
+def test_scores_of_no_task_are_refused() -> None:
+    with pytest.raises(ValueError, match="cells: got none"):
+        results.scores(ROWS, [], ("probe", 0), "id")
+
+
 def test_the_tables_figures_show_every_setting() -> None:
     fig, axes = plots.figure(2, 2, size=(13, 8))
     plots.draw_frontier(axes, ROWS, ("one", "two"))

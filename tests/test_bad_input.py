@@ -18,11 +18,14 @@ from torch import Tensor, nn
 
 from labkit import (
     adapter_layers,
+    adapter_results,
     adapters,
     advice,
     augment,
     authors,
+    batched,
     calibration,
+    color,
     contrastive,
     corruptions,
     data,
@@ -58,6 +61,7 @@ from labkit import (
     under_shift,
     zero_shot,
 )  # fmt: skip
+from labkit.explorers import two_layer
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -87,6 +91,13 @@ ROWS = [
     for m in ("a", "b")
     for s in range(3)
 ]
+PRUNED = [
+    {"task": "t", "method": "a", "width": "2", "seed": str(s), "pruned": p, "id": f".{s + 5}"}
+    for p in ("", "all")
+    for s in range(3)
+]
+EPISODES = [{"setting": "x", "shots": "5", "a": f".{i}", "b": ".4"} for i in range(4)]
+AMOUNTS = torch.linspace(-0.4, 0.4, 6)  # one for each of IMAGES
 THETA = np.array([0.5, -0.5])
 PROBLEM = theory_model.draw_problem(10, 2, 8, 4, 0.1, 0.3, 0)
 FRAME = np.eye(4)[:3]
@@ -598,12 +609,84 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
         lambda images, labels: under_shift.report(NETWORK, KNOWN, tasks.Examples(images, labels)),
         {"images": IMAGES, "labels": Y},
     ),
+    "adjust_brightness": (
+        lambda factor: color.adjust_brightness(FLOATS, factor), {"factor": AMOUNTS},
+    ),
+    "adjust_contrast": (lambda factor: color.adjust_contrast(FLOATS, factor), {"factor": AMOUNTS}),
+    "adjust_saturation": (
+        lambda factor: color.adjust_saturation(FLOATS, factor), {"factor": AMOUNTS},
+    ),
+    "adjust_hue": (lambda turns: color.adjust_hue(FLOATS, turns), {"turns": AMOUNTS}),
+    "color_matrices": (
+        color.color_matrices,
+        {
+            "brightness": AMOUNTS, "contrast": AMOUNTS, "saturation": AMOUNTS, "turns": AMOUNTS,
+            "means": AMOUNTS,
+        },
+    ),
+    "turned": (
+        theory_model.turned, {"frame": FRAME, "rank": 2, "error": 0.1},
+    ),
+    "lower_bound": (
+        theory_bound.lower_bound,
+        {
+            "B0": FRAME[:1], "v0": THETA[:1], "v_star": THETA[1:], "span": FRAME[1:2],
+            "error": 0.1, "imbalance": 0.0,
+        },
+    ),
+    "episodes": (
+        lambda **a: evaluate.episodes(EPISODES, **a), {"method": "a", "setting": "x", "shots": 5},
+    ),
+    "few_shot_cells": (
+        lambda methods: evaluate.few_shot_cells(EPISODES, methods), {"methods": ["a", "b"]},
+    ),
+    "by_seed": (
+        lambda score, method: tables.by_seed(ROWS, score, method=method),
+        {"score": "id", "method": "a"},
+    ),
+    "adapter_results.scores": (
+        lambda task, score, pruned: adapter_results.scores(
+            PRUNED, task, ("a", 2), score, pruned
+        ),
+        {"task": "t", "score": "id", "pruned": "all"},
+    ),
+    "adapter_results.lost": (
+        lambda task, pruned: adapter_results.lost(PRUNED, task, ("a", 2), pruned),
+        {"task": "t", "pruned": "all"},
+    ),
+    "without": (
+        lambda blocks: adapters.without(VIT, blocks), {"blocks": (0, 1)},
+    ),
+    "objective": (
+        lambda lr, steps, **a: meta.objective(
+            meta.GradientDescent(NET, lr, steps, F.cross_entropy), batch_of(**a), F.cross_entropy
+        ),
+        {**TASKS, "lr": 0.1, "steps": 2},
+    ),
+    "stack_weights": (
+        lambda tasks: batched.stack_weights(NET, tasks), {"tasks": 2},
+    ),
+    "sinusoids.batches": (
+        lambda **a: list(sinusoids.batches(**a)), {"steps": 1, "tasks": 2, "shots": 3, "seed": 0},
+    ),
+    "words": (text.words, {"caption": "a cat"}),
+    "pieces": (text.pieces, {"caption": "a cat"}),
+    "make_vocabulary": (text.make_vocabulary, {"captions": ["a cat", "red heart"]}),
+    "compute_theory": (
+        lambda **a: two_layer.compute_theory(sweep=lambda *_: np.zeros((3, 8)), **a),
+        {
+            "feature_error": 0.1, "head_scale": 0.3, "subspace_dim": 4, "samples": 8, "seed": 0,
+        },
+    ),
 }  # fmt: skip
 # What an error may name in place of an argument: whatever these are passed on to, or belong to.
 ALSO: dict[str, list[str]] = {
     "paired_difference": ["values"],
     "first_try": ["values"],
     "over_concepts": ["values"],
+    "few_shot_cells": ["method"],
+    "lower_bound": ["phi", "norm"],
+    "objective": ["inner_lr", "inner_steps"],
     "strength": ["rotate", "zoom", "shift"],
     "RidgeHead": ["support or query"],
     "LogisticHead": ["support or query"],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,11 @@ def test_every_script_that_is_named_exists(name) -> None:
         assert (ROOT / script).exists(), script
     for module in re.findall(r"-m labkit\.(\w+)", text):
         assert (ROOT / f"labkit/{module}.py").exists(), module
+
+
+def test_the_benchmarks_can_be_collected() -> None:
+    """They are outside the default run, so that nothing else notices what they lack."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/benchmarks"]
+    command += ["-o", "markers=benchmark: pytest-benchmark's, which may not be installed"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "tests collected" in done.stdout, done.stdout
