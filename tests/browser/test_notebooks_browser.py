@@ -91,6 +91,7 @@ def check_button_panel(view: PanelView, where: str) -> None:
     view.reset()
     view.train()
     settled(view, f"{where}, after Reset")
+    assert view.picture() == first, f"{where}: Reset and the button give another picture"
 
 
 def settled(view: PanelView, where: str) -> None:
