@@ -198,8 +198,12 @@ class FewShotCell(NamedTuple):
 
 
 def few_shot_cells(rows: Rows, methods: Sequence[str]) -> list[FewShotCell]:
-    """Gather a sweep's rows (setting, shots, episode, an accuracy per method) into intervals."""
-    cells = dict.fromkeys((row["setting"], row["shots"]) for row in rows)
+    """Gather a sweep's rows (setting, shots, episode, an accuracy per method) into intervals.
+
+    Within styles first, as one reads it: a sweep's table is sorted.
+    """
+    found = dict.fromkeys((row["setting"], row["shots"]) for row in rows)
+    cells = sorted(found, key=lambda cell: cell[0] != "within")
     return [
         FewShotCell(
             method, setting, int(shots), mean_interval(episodes(rows, method, setting, shots))

@@ -141,6 +141,10 @@ def test_gradient_hints_name_the_mistake(wrong, hint: str) -> None:
     assert_hint(checks.gradient(wrong), hint)
 
 
+def test_a_right_gradient_in_single_precision_passes() -> None:
+    assert checks.gradient(lambda u, v, tau: right_gradient(u, v, tau).float())
+
+
 def test_the_expected_gradient_is_autograds() -> None:
     """The check's own formula, against the loss without normalisation."""
     u, v = torch.randn(2, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

@@ -161,6 +161,18 @@ def test_the_push_follows_the_temperature(clip, simclr) -> None:
     assert cold.shares[3][cold.order[0]] == cold.shares[3].max()
 
 
+def test_every_encoder_s_cosines_are_of_the_pictures_beside_them(clip, simclr) -> None:
+    crowd = explorers.make_crowd(clip, simclr)
+    shown = crowd.emoji["clip"]
+    own = clip.embed_images(shown.images) @ clip.embed_captions(shown.captions).T
+    torch.testing.assert_close(crowd.cosines["clip"], own)
+    assert crowd.cosines["clip"].diagonal().mean() > crowd.cosines["clip"].mean() + 0.1
+    for name, emoji in crowd.emoji.items():
+        assert len(emoji) == len(crowd.cosines[name]), name
+        part = {data.concepts()[i].part for i in emoji.concept.tolist()}
+        assert part == ({"upstream"} if name == "collapsed" else {"test"})
+
+
 def test_live_simclr_takes_the_steps_of_pretrain(tmp_path, monkeypatch) -> None:
     """The same losses as `pretrain.pretrain`, step by step, and one picture updated in place."""
     few = data.load("noto", parts="upstream")[:60]

@@ -163,6 +163,14 @@ def test_cells_gather_episodes_into_intervals() -> None:
     assert scratch.interval.mean == pytest.approx(0.2)
 
 
+def test_the_shipped_table_is_shown_within_styles_first() -> None:
+    """A sweep's table is sorted, and guesses about *within* are drawn into the first panel."""
+    cells = evaluate.few_shot_cells(data.read_table("sweeps/fewshot.csv"), list(plots.FEW_SHOT))
+    fig, axes = plots.figure(columns=2)
+    plots.draw_table(axes, cells, chance=0.2)
+    assert [ax.get_title("left").split(",")[0] for ax in axes] == ["Within", "Across styles"]
+
+
 def test_the_table_shows_every_cell_once() -> None:
     cells = [
         evaluate.FewShotCell(method, setting, shots, evaluate.Interval(0.5, 0.4, 0.6))

@@ -64,6 +64,7 @@ MISTAKES = [
     (checks.inner_step, first_order, "create_graph"),
     (checks.inner_step, lambda *a: maml(*a).item(), "scalar tensor"),
     (checks.inner_step, lambda *a: 2 * maml(*a) - maml(*a).detach(), "undetached"),
+    (checks.inner_step, lambda *a: maml(*a[:-1], 0.1), "use the `lr`"),
     (checks.first_order, maml, "second-order term"),
     (checks.ridge, lambda x, y, s: x, "returns Tensor"),
     (checks.ridge, lambda x, y, s: lambda new: None, "your f returns nothing"),

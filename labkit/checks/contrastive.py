@@ -153,6 +153,7 @@ def gradient(function: Callable) -> Iterator[str]:
     if not isinstance(yours, Tensor) or yours.shape != u.shape:
         yield f"your function returns {_short(yours)}; return a tensor of shape {tuple(u.shape)}."
         return
+    yours = yours.to(torch.float64)
     mistakes = {
         "the sign: a positive attracts, so that its vector enters with a minus.": -expected,
         "divide by the batch size: the loss is a mean.": n * expected,

@@ -50,9 +50,9 @@ def _maml_like(function: Callable, first_order: bool) -> Iterator[str]:
     model, tasks = _sines()
     task = [x[0] for x in tasks]
 
-    def expected(steps: int = 1, first: bool = first_order, batch=tasks) -> Tensor:
+    def expected(steps: int = 1, first: bool = first_order, batch=tasks, lr=INNER_LR) -> Tensor:
         one = [x[:1] for x in batch]
-        return meta.maml_loss(model, *one, INNER_LR, steps, F.mse_loss, first_order=first)
+        return meta.maml_loss(model, *one, lr, steps, F.mse_loss, first_order=first)
 
     given = function(model, *task, INNER_LR)
     if problem := _scalar(given):
@@ -82,6 +82,9 @@ def _maml_like(function: Callable, first_order: bool) -> Iterator[str]:
         )
     if not _close(yours, right):
         yield "the value is right, but not the gradient: start the inner step at theta, undetached."
+    lr = INNER_LR / 3
+    if not torch.isclose(function(model, *task, lr), expected(lr=lr), rtol=1e-6):
+        yield f"yours is right for lr = {INNER_LR:g} and not for {lr:.3g}: use the `lr` of the call."
 
 
 @checker

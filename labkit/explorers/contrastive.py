@@ -31,16 +31,17 @@ class Push(NamedTuple):
 
 
 class Crowd(NamedTuple):
-    """Images, and for each encoder the cosines (n, n) whose diagonal holds the positives."""
+    """For each encoder its images, and the cosines (n, n) whose diagonal holds the positives."""
 
-    emoji: data.Emoji
+    emoji: dict[str, data.Emoji]
     cosines: dict[str, torch.Tensor]
 
 
 def make_crowd(clip: encoders.Clip, simclr: encoders.SimCLR, seed: int = 0) -> Crowd:
     """Compare Noto emoji with captions by CLIP, with views by SimCLR, and after a collapse.
 
-    The collapsed one are projections of CLIP's frozen features that were only ever attracted.
+    The collapsed one are projections of CLIP's frozen features that were only ever attracted, of
+    the upstream emoji that they were trained on.
     """
     emoji = data.load("noto", parts="upstream")
     pairs = projections.caption_pairs(clip, emoji)
@@ -52,7 +53,7 @@ def make_crowd(clip: encoders.Clip, simclr: encoders.SimCLR, seed: int = 0) -> C
         image, text = clip.embed_images(shown.images), clip.embed_captions(shown.captions)
     rows = torch.randperm(len(emoji), generator=generator)[: len(shown)]
     return Crowd(
-        shown,
+        {"clip": shown, "simclr": shown, "collapsed": emoji[rows]},
         {
             "clip": image @ text.T,
             "simclr": torch.from_numpy(view_similarity(simclr, shown.images, augment.SIMCLR, seed)),
@@ -67,9 +68,10 @@ def compute_push(crowd: Crowd, encoder: str, temperature: float, batch: int, anc
     cosines = crowd.cosines[encoder][rows, rows]
     shares = geometry.negative_shares(cosines, temperature)
     order = shares[anchor].argsort(descending=True)[:HARDEST]
-    names = [data.concepts()[i].name for i in crowd.emoji.concept[rows].tolist()]
+    emoji = crowd.emoji[encoder][rows]
+    names = [data.concepts()[i].name for i in emoji.concept.tolist()]
     return Push(
-        cosines.numpy(), shares.numpy(), crowd.emoji.images[rows].numpy(), names, anchor,
+        cosines.numpy(), shares.numpy(), emoji.images.numpy(), names, anchor,
         order.numpy(), [names[i] for i in order.tolist()],
         geometry.half_of_push(shares).float().mean().item(), temperature,
     )  # fmt: skip
@@ -81,9 +83,9 @@ def describe_push(result: Push) -> str:
         for name, i in zip(result.names, result.order, strict=True)
     ]
     return (
-        f"At temperature {result.temperature:.2g} half of the push comes from {result.half:.1f} of "
-        f"{CROWD - 1} negatives. {result.names_of[result.anchor]} is pushed away from "
-        f"{', '.join(parts)}."
+        f"At temperature {result.temperature:.2g} half of a row's push comes from "
+        f"{result.half:.1f} of {CROWD - 1} negatives on average. {result.names_of[result.anchor]} "
+        f"is pushed away from {', '.join(parts)}."
     )
 
 

@@ -181,8 +181,9 @@ def compute_landscape(intercept: float, slope: float, steps: int, inner_lr: floa
 
 def describe_landscape(result: Objective) -> str:
     losses = ", ".join(f"{loss:.2f}" for loss in result.losses)
+    steps = "1 step leaves" if result.steps == 1 else f"{result.steps} steps leave"
     return (
-        f"From theta ({result.theta[0]:.1f}, {result.theta[1]:.1f}), {result.steps} steps leave "
+        f"From theta ({result.theta[0]:.1f}, {result.theta[1]:.1f}), {steps} "
         f"the three tasks losses {losses}, in sum {result.losses.sum():.2f}. The best theta is "
         f"({result.best[0]:.2f}, {result.best[1]:.2f}), with {result.best_value:.2f}."
     )

@@ -73,7 +73,7 @@ def draw_push(axes: np.ndarray, result) -> None:
     right.set_yticks([])
     right.spines["left"].set_visible(False)
     right.set_xlabel("share of the marked row (cosine)")
-    right.set_title(f"Half from {result.half:.1f} of {len(result.shares) - 1} negatives")
+    right.set_title(f"On average, half from {result.half:.1f} of {len(result.shares) - 1}")
 
 
 @style()

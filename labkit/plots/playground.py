@@ -75,7 +75,7 @@ def draw_zero_shot(axes: np.ndarray, result) -> None:
     left.annotate("largest class", (result.chance, -0.75), xytext=(4, 0), fontsize=11,
                   textcoords="offset points", va="center", clip_on=True)  # fmt: skip
     place_ticks(left.yaxis, places, result.styles)
-    left.set(ylim=(len(places) - 0.4, -1.1), xlabel="accuracy (bar: bare class names)")
+    left.set(ylim=(len(places) - 0.4, -1.1), xlabel="accuracy (tick: bare class names)")
     left.set_xlim(0, 1)
     place_ticks(left.xaxis, [0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     unknown = f"; never met: {shorten(', '.join(result.unknown), 18)}" if result.unknown else ""
