@@ -1,4 +1,4 @@
-"""What should I try first? Of the methods measured, the cheapest that nothing clearly beats."""
+"""What should I try first? Of the methods measured, the least change that nothing clearly beats."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 
 from labkit.evaluate import Interval, paired_difference
 
-# From cheap to dear: a probe trains in a second and can be undone; scratch needs the most labels.
-BY_COST = ("probe", "wise-ft", "lp-ft", "fine-tuning", "scratch")
+# From near the pretrained network to far from it. (Not quite by cost: WiSE-FT is half of the way to
+# an LP-FT, which has to be trained first.)
+BY_CHANGE = ("probe", "wise-ft", "lp-ft", "fine-tuning", "scratch")
 
 
 class Situation(NamedTuple):
@@ -20,16 +21,16 @@ class Situation(NamedTuple):
     scores: dict[str, np.ndarray]
 
 
-def first_try(scores: Mapping[str, Sequence[float]], by_cost: Sequence[str] = BY_COST) -> str:
-    """The cheapest method that no other is ahead of with 95 % confidence, paired by seed.
+def first_try(scores: Mapping[str, Sequence[float]], by_change: Sequence[str] = BY_CHANGE) -> str:
+    """The method nearest to pretraining that none is ahead of, with 95 % confidence, by seed.
 
     If each is beaten by one (which paired intervals allow), the one with the best mean. Raises
-    ValueError when a method of `scores` has no place in `by_cost`.
+    ValueError when a method of `scores` has no place in `by_change`.
     """
-    unknown = sorted(set(scores) - set(by_cost))
+    unknown = sorted(set(scores) - set(by_change))
     if unknown or not scores:
-        raise ValueError(f"scores: got {unknown or 'nothing'}, accepted: {', '.join(by_cost)}")
-    for method in (m for m in by_cost if m in scores):
+        raise ValueError(f"scores: got {unknown or 'nothing'}, accepted: {', '.join(by_change)}")
+    for method in (m for m in by_change if m in scores):
         others = [lead(scores, other, method) for other in scores if other != method]
         if all(interval.low <= 0 for interval in others):
             return method

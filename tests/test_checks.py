@@ -77,6 +77,24 @@ def test_class_means_hints_at_the_sign() -> None:
     assert_hint(checks.class_means(farthest), "farthest")
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        right_probe,
+        lambda x, y, test_x: y[torch.cdist(test_x, x).argmin(dim=1)],
+        lambda x, y, test_x: torch.cdist(
+            test_x, torch.stack([x[y == c][0] for c in range(3)])
+        ).argmin(dim=1),
+        lambda x, y, test_x: (
+            test_x @ torch.stack([x[y == c].mean(dim=0) for c in range(3)]).T
+        ).argmax(dim=1),
+    ],
+    ids=["probe", "nearest neighbour", "first example", "dot product"],
+)
+def test_other_classifiers_are_no_class_means(other) -> None:
+    assert_hint(checks.class_means(other), "of the images, expected all")
+
+
 def test_an_error_in_the_readers_code_is_shown_with_its_line() -> None:
     def broken(x, y, test_x):
         return undefined_name  # noqa: F821

@@ -43,7 +43,16 @@ def test_a_right_bottleneck_passes(answer) -> None:
     assert checks.bottleneck(answer)
 
 
+class Constant(make(right)):
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__(dim, width)
+        for layer in (self.down, self.up):
+            nn.init.constant_(layer.weight, 1e-3)
+
+
 MISTAKES = {
+    "start the same": Constant,
+    "a standard deviation of 0.01": make(right, std=0.01),
     "no linear layer `self.down`": lambda dim, width: nn.Identity(),
     "the weight of `down` is": make(right, down=lambda d, w: nn.Linear(w, d)),
     "your output is almost 0": make(lambda x, down, up: up(F.gelu(down(x)))),

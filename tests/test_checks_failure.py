@@ -29,6 +29,32 @@ def with_empty_bins(confidence, right, bins):
     return total
 
 
+def ten_bins(confidence, right, bins):
+    """Edges on the wrong side, and never another number of bins."""
+    total = 0.0
+    for low in np.arange(10) / 10:
+        here = (confidence >= low) & (confidence < low + 0.1)
+        if here.any():
+            total += here.mean() * abs(right[here].mean() - confidence[here].mean())
+    return total
+
+
+def from_the_end(confidence, right, elsewhere):
+    return (elsewhere > np.sort(confidence)[(~right).sum() - 1]).mean()
+
+
+def in_their_order(scores):
+    """The first of the dictionary, not of BY_CHANGE."""
+    beaten = [m for m in scores if any(advice.lead(scores, o, m).low > 0 for o in scores if o != m)]
+    return next(m for m in scores if m not in beaten)
+
+
+def against_the_best_mean(scores):
+    best = max(scores, key=lambda m: scores[m].mean())
+    order = [m for m in advice.BY_CHANGE if m in scores]
+    return next(m for m in order if m == best or advice.lead(scores, best, m).low <= 0)
+
+
 def guess(confidence, right, elsewhere):
     return proxies.average_thresholded_confidence(Answers(confidence, right), elsewhere)
 
@@ -47,6 +73,10 @@ def test_right_answers_pass() -> None:
         ("expected_calibration_error", unweighted, "same weight"),
         ("expected_calibration_error", lambda c, r, b: abs(c.mean() - r.mean()), "over all"),
         ("expected_calibration_error", with_empty_bins, "empty"),
+        ("expected_calibration_error", ten_bins, "their edges"),
+        ("thresholded_confidence", from_the_end, "the guess is 1"),
+        ("first_try", in_their_order, "expected"),
+        ("first_try", against_the_best_mean, "the best mean is luck"),
         ("thresholded_confidence", lambda c, r, e: None, "returns nothing"),
         ("thresholded_confidence", lambda c, r, e: r.mean(), "whatever the shift"),
         ("thresholded_confidence", lambda c, r, e: e.mean(), "mean confidence"),

@@ -32,11 +32,11 @@ def bottleneck(make: Callable[[int, int], nn.Module]) -> Iterator[str]:
                 "goes from dim to width, `up` back from width to dim."
             )
             return
-    yield from _start(yours)
+    yield from _start(yours, make)
     yield from _formula(yours)
 
 
-def _start(yours: nn.Module) -> Iterator[str]:
+def _start(yours: nn.Module, make: Callable[[int, int], nn.Module]) -> Iterator[str]:
     """Near the identity, but able to leave it."""
     x = torch.randn(4, 5, DIM, generator=torch.Generator().manual_seed(0))
     y = yours(x)
@@ -57,6 +57,13 @@ def _start(yours: nn.Module) -> Iterator[str]:
             "both weights start at exactly 0, so that neither gets a gradient through the other "
             "and nothing ever trains: draw them with a standard deviation of 1e-3."
         )
+    drawn = make(16 * DIM, 16 * WIDTH)
+    for name in ("down", "up"):
+        weight = getattr(drawn, name).weight
+        if weight.any() and (weight[0] == weight[1]).all():
+            yield f"all rows of `{name}` start the same, so that they stay the same: draw them."
+        if not 3e-4 < weight.std() < 3e-3:
+            yield f"`{name}` starts with a standard deviation of {weight.std():.1g}, expected 1e-3."
     if yours.down.bias.any() or yours.up.bias.any():
         yield "your biases do not start at 0: use nn.init.zeros_."
 

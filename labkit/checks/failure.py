@@ -49,6 +49,13 @@ def expected_calibration_error(function: Callable) -> Iterator[str]:
             "per bin: |share right - mean confidence|, times the share of all answers in the bin; "
             f"then the sum {compared}"
         )
+    edges = Answers(np.array([0.25, 0.3, 0.5, 0.75, 1.0, 1.0]), np.arange(6) % 2 == 0)
+    yours = function(edges.confidence.copy(), edges.right.copy(), 4)
+    if not np.isclose(yours, calibration_error(edges, 4)):
+        yield (
+            "right for ten bins, but not for four with confidences on their edges: bin m holds "
+            "those above (m - 1) / bins and up to m / bins."
+        )
 
 
 @checker
@@ -72,11 +79,14 @@ def thresholded_confidence(function: Callable) -> Iterator[str]:
             "choose the threshold so that, in distribution, as large a share of confidences is "
             f"above it as is right; then count the share above it elsewhere {compared}"
         )
+    faultless = known._replace(right=np.ones_like(known.right))
+    if function(faultless.confidence.copy(), faultless.right.copy(), elsewhere.copy()) < 1:
+        yield "where every answer in distribution is right, no threshold is needed: the guess is 1."
 
 
 @checker
 def first_try(function: Callable) -> Iterator[str]:
-    """Notebook 05: function(scores) -> the cheapest method that none is clearly ahead of."""
+    """Notebook 05: function(scores) -> the first of BY_CHANGE that none is clearly ahead of."""
     rng = np.random.default_rng(0)
     luck = rng.normal(0, 0.05, 8)  # of the seed, shared by all methods
 
@@ -92,8 +102,11 @@ def first_try(function: Callable) -> Iterator[str]:
         "the seeds differ more than the methods": scores(probe=0.5, lp_ft=0.53, fine_tuning=0.53),
         "scratch wins": scores(probe=0.3, fine_tuning=0.5, scratch=0.6),
     }
+    wild = {"scratch": 0.6 + np.tile([0.5, -0.5], 4)}  # the best mean, and sure of nothing
+    cases["the best mean is luck"] = scores(probe=0.4, fine_tuning=0.5) | wild
     for name, case in cases.items():
-        yours, expected = function(dict(case)), advice.first_try(case)
+        # In the order of a dictionary that knows nothing of BY_CHANGE.
+        yours, expected = function(dict(reversed(case.items()))), advice.first_try(case)
         if yours is None:
             yield "your function returns nothing; return the name of a method."
             return

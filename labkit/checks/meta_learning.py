@@ -84,7 +84,7 @@ def _maml_like(function: Callable, first_order: bool) -> Iterator[str]:
         yield "the value is right, but not the gradient: start the inner step at theta, undetached."
     lr = INNER_LR / 3
     if not torch.isclose(function(model, *task, lr), expected(lr=lr), rtol=1e-6):
-        yield f"yours is right for lr = {INNER_LR:g} and not for {lr:.3g}: use the `lr` of the call."
+        yield f"yours is right for lr = {INNER_LR:g} and not for {lr:.3g}: use the `lr` given."
 
 
 @checker

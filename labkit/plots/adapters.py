@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
 from labkit import adapter_results as results
-from labkit.plots.style import INK, METHODS, Look, label_end, percent_axis, spread, style
+from labkit.plots.style import INK, METHODS, Look, percent_axis, style
 
 _GREEN = METHODS["adapters"].color
 TUNED = {name: METHODS[name] for name in ("probe", "norms", "bitfit", "lora", "adapters")} | {
@@ -139,7 +139,8 @@ def draw_forgetting(ax: Axes, rows, title: str) -> None:
         ax.hlines(place, low, high, color=look.color, lw=3)
         ax.plot(mean, place, marker=look.marker, ls="none", color=look.color, ms=10)
     ax.axvline(before, color=INK, lw=1.5, ls=":")
-    ax.annotate("before, and with adapters taken out again", (before, len(names) - 0.45),
+    text = "before, and after adapters.remove (mean of three tasks)"
+    ax.annotate(text, (before, len(names) - 0.45),
                 xytext=(-4, 0), textcoords="offset points", ha="right", va="bottom",
                 fontsize=12)  # fmt: skip
     ax.set_yticks(range(len(names)), [name_of(s) for s in names[::-1]])
@@ -169,18 +170,15 @@ def draw_pruning(
 
     names: of the tasks, in short.
     """
-    ends, dashes = [], ("-", "--", ":")
-    for number, task in enumerate(results.tasks(rows)):
+    dashes = ("-", "--", ":")
+    for number, (task, name) in enumerate(zip(results.tasks(rows), names, strict=True)):
         found = np.array([results.lost(rows, task, setting, p) for p in (*BLOCKS, "all")])
         x = np.array([*range(len(BLOCKS)), 6.5]) + 0.09 * (number - 1)
         ax.vlines(x, found[:, 1], found[:, 2], color=_GREEN, lw=2, alpha=0.5)
-        ax.plot(x[:-1], found[:-1, 0], dashes[number % 3], color=_GREEN, marker="o")
+        ax.plot(x[:-1], found[:-1, 0], dashes[number % 3], color=_GREEN, marker="o", label=name)
         ax.plot(x[-1], found[-1, 0], "o", color=_GREEN)
-        ends.append(found[-1, 0])
     ax.axhline(0, color=INK, lw=1)
-    low, high = ax.get_ylim()
-    for name, y in zip(names, spread(ends, 0.09 * (high - low)), strict=True):
-        label_end(ax, ax.get_xlim()[1], y, name, _GREEN)
+    ax.legend(loc="upper center")
     ax.set_xticks([*range(len(BLOCKS)), 6.5], [*BLOCKS, "all"])
     ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
     ax.set(xlabel="block that lost its adapters", ylabel="points of ID accuracy lost", title=title)

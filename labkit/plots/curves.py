@@ -110,8 +110,9 @@ def describe_shots(curves: Sequence[ShotsCurve]) -> str:
 
 def describe_history(histories: dict[str, Sequence]) -> str:
     """The alternative text of `draw_history`."""
-    parts = [
-        f"{METHODS[method].name} ends at {history[-1].id:.0%}"
-        for method, history in histories.items()
-    ]
+    parts = []
+    for method, history in histories.items():
+        ood = list(history[-1].ood.values())
+        shifted = f" (OOD {np.mean(ood):.0%})" if ood else ""
+        parts.append(f"{METHODS[method].name} ends at {history[-1].id:.0%}{shifted}")
     return f"Test accuracy against training steps: {'; '.join(parts)}."

@@ -37,7 +37,7 @@ def draw_reliability(axes: Sequence[Axes], found: Mapping[str, Reliability]) -> 
         share = diagram.count[full] / diagram.count.sum()
         ax.plot([0, 1], [0, 1], ":", color=INK, lw=1.5)
         ax.vlines(x, y, x, color=SURE, lw=3, alpha=0.6)
-        ax.scatter(x, y, s=40 + 900 * share, color=KNOWN, zorder=3, linewidths=0)
+        ax.scatter(x, y, s=40 + 900 * share, color=KNOWN, zorder=3, linewidths=0, clip_on=False)
         percent_axis(ax)
         ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
         ax.set(xlim=(0, 1), xlabel="confidence", title=name)

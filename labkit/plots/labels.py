@@ -65,7 +65,7 @@ def describe_contest(scores: Mapping[str, Mapping[str, Interval]]) -> str:
 @style()
 def draw_chart(ax: Axes, situations: Sequence[advice.Situation]) -> None:
     """What to try first: points behind the best in each situation; the advice is filled."""
-    methods = [m for m in advice.BY_COST if any(m in s.scores for s in situations)]
+    methods = [m for m in advice.BY_CHANGE if any(m in s.scores for s in situations)]
     for row, situation in enumerate(situations):
         means = {m: float(np.mean(values)) for m, values in situation.scores.items()}
         best, first = max(means.values()), advice.first_try(situation.scores)

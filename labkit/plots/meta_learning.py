@@ -192,7 +192,7 @@ def draw_table(axes: Sequence[Axes], cells: Sequence, chance: float) -> None:
         ax.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.4), xlabel="query accuracy")
         ax.set_xticks(np.linspace(0, 1, 6), [f"{v:.0%}" for v in np.linspace(0, 1, 6)])
         ax.set_title({"within": "Within, CLIP features win",
-                      "across": "Across styles, their lead is nearly gone"}[setting])  # fmt: skip
+                      "across": "Across styles, CLIP hardly leads"}[setting])  # fmt: skip
     axes[-1].set_yticklabels([])
 
 

@@ -70,7 +70,7 @@ def draw_rates(ax: Axes, rows, shift: str, methods: Sequence[str], title: str) -
         label_end(ax, x, y, look.name, look.color)
     ax.set_xscale("log")
     percent_axis(ax, *ax.get_ylim())
-    ax.set(xlabel="learning rate", ylabel="accuracy", title=title)
+    ax.set(xlabel="learning rate", ylabel="accuracy (dashed: OOD)", title=title)
 
 
 def describe_rates(rows, shift: str, methods: Sequence[str]) -> str:
