@@ -6,7 +6,7 @@ marks the network that its method chose on ID validation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -61,6 +61,34 @@ def networks(rows: Rows, shift: str, method: str) -> np.ndarray:
     """
     trained = _trained(rows, shift, method)
     return np.array([(float(row["id"]), float(row["ood"])) for row in trained])
+
+
+def repicked(rows: Rows, without: Mapping[str, Sequence[float]]) -> list[dict[str, str]]:
+    """The rows as if some rates (method -> learning rates) had not been tried: `picked` is anew.
+
+    As in the sweep, a method's best network on ID validation is picked, of equal ones that with the
+    smallest rate. Raises ValueError for a method without rows.
+    """
+    check_choice("without", tuple(without) or ("",), (*values_of(rows, "method"), ""))
+    kept = [row for row in rows if row["setting"] not in _texts(without.get(row["method"], ()))]
+    best: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in sorted(kept, key=_rate_of):
+        cell = row["shift"], row["seed"], row["method"]
+        if cell not in best or float(row["validation"]) > float(best[cell]["validation"]):
+            best[cell] = row
+    picked = {id(row) for row in best.values()}
+    return [{**row, "picked": str(id(row) in picked)} for row in kept]
+
+
+def _texts(rates: Sequence[float]) -> list[str]:
+    return [f"{rate:g}" for rate in rates]
+
+
+def _rate_of(row: dict[str, str]) -> float:
+    try:
+        return float(row["setting"])
+    except ValueError:  # a block of the encoder, say
+        return 0.0
 
 
 def _trained(rows: Rows, shift: str, method: str) -> Rows:

@@ -9,6 +9,7 @@ from labkit import data, plots, results
 from labkit.evaluate import mean_interval
 
 RATES = ("0.001", "0.01")
+METHODS = ("fine-tuning", "lp-ft")
 
 
 def table() -> list[dict[str, str]]:
@@ -22,7 +23,7 @@ def table() -> list[dict[str, str]]:
         }
         for shift in ("near", "far")
         for seed in (2, 0, 1)
-        for method in ("fine-tuning", "lp-ft")
+        for method in METHODS
         for rate in RATES
     ]  # fmt: skip
 
@@ -44,6 +45,26 @@ def test_all_networks_count_against_the_rate() -> None:
     found = results.against_rate(table(), "near", "lp-ft", "id")
     assert list(found) == [0.001, 0.01] and found[0.001].mean == 0
     assert found[0.01] == pytest.approx(mean_interval([0.6, 0.61, 0.62]))
+
+
+@pytest.mark.parametrize("name", ["lp_ft", "lp_ft_steps"])
+def test_picking_anew_with_all_rates_picks_as_the_sweeps_did(name: str) -> None:
+    rows = data.read_table(f"sweeps/{name}.csv")
+    assert results.repicked(rows, {}) == rows
+
+
+def test_picking_anew_leaves_rates_out_of_one_method_only() -> None:
+    rows = [{**row, "validation": row["setting"]} for row in table()]
+    assert results.repicked(rows, {}) == rows
+    found = results.repicked(rows, {"lp-ft": [0.01]})
+    left = {method: {r["setting"] for r in found if r["method"] == method} for method in METHODS}
+    assert left == {"fine-tuning": set(RATES), "lp-ft": {"0.001"}}
+    assert results.scores(found, "near", "lp-ft", "ood").tolist() == [0.3, 0.31, 0.32]
+    assert all(
+        r["picked"] == str(r["setting"] == RATES[1]) for r in found if r["method"] != "lp-ft"
+    )
+    with pytest.raises(ValueError, match="without: got"):
+        results.repicked(rows, {"lpft": [0.01]})
 
 
 def test_what_is_missing_is_named() -> None:
