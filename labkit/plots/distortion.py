@@ -33,6 +33,7 @@ def draw_distortion(axes: np.ndarray, scene, method: str, frame: int = -1) -> No
         name, right = getattr(scene.setting, f"{side}_style"), frames.accuracy[side][frame]
         ax.set_title(f"{side.upper()}: {name}, {right:.0%} right", fontsize=15)
         ax.set(xlim=view[0], ylim=view[1], aspect="equal", xticks=[], yticks=[])
+    name_classes(axes[0, 0])
     for ax, what in zip(axes[1], ("accuracy", "moved"), strict=True):
         draw_curves(ax, scene, method, frame, what)
     percent_axis(axes[1, 0])
@@ -70,6 +71,17 @@ def draw_points(ax: Axes, scene, method: str, side: str, frame: int) -> None:
             x, y = points[-1, mine & (right == correct)].T
             face = look.color if correct else "none"
             ax.plot(x, y, look.marker, color=look.color, mfc=face, mew=1.8, ms=7)
+
+
+def name_classes(ax: Axes) -> None:
+    """A key below both clouds of points."""
+    mark = {"ls": "none", "ms": 7, "mew": 1.8}
+    for look in CLASS_LOOKS:
+        ax.plot([], [], look.marker, color=look.color, label=look.name, **mark)
+    ax.plot([], [], "o", color=INK, mfc="none", label="hollow: wrong", **mark)
+    key = ax.legend(loc="upper left", bbox_to_anchor=(-0.02, 0), ncols=5, fontsize=12,
+                    handletextpad=0.1, columnspacing=1)  # fmt: skip
+    key.set_in_layout(False)  # it is wider than these axes
 
 
 def draw_curves(ax: Axes, scene, method: str, frame: int, what: str) -> None:
@@ -112,6 +124,6 @@ def describe_frame(scene, method: str, frame: int) -> str:
     return (
         f"{METHODS[method].name}{when}: {accuracy['id']:.0%} right in {scene.setting.id_style}, "
         f"{accuracy['ood']:.0%} in {scene.setting.ood_style}. Features moved {moved['id']:.1f} in "
-        f"distribution and {moved['ood']:.1f} out of it; the plane shows "
-        f"{frames.inside[frame]:.0%} of that."
+        f"distribution and {moved['ood']:.1f} out of it (squared, the plane shows "
+        f"{frames.inside[frame]:.0%} of it)."
     )
