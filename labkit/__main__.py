@@ -2,15 +2,16 @@
 
     python -m labkit                   make the environment if need be, open the first notebook
     python -m labkit test [ARGS]       the same, then every test; or pytest with ARGS
-    python -m labkit check [01 03 ...] which exercises are solved (--json FILE: for a grader)
+    python -m labkit check [01 03 ...] which exercises are solved (for a grader: --folder, --json)
     python -m labkit classroom         the panels without code, in large type, for a projector
     python -m labkit site [FOLDER]     the notebooks, executed, as static pages (default: site/)
     python -m labkit setup [--tests]   the environment only (--tests: with what the tests need)
 
     --here    use this Python as it is (Binder, Colab, conda) and make no environment
-    --help    show this text
+    --help    show this text; after `check` or `site`, that command's own
 
-Options after `lab` go to JupyterLab: python -m labkit lab --no-browser --port 8890
+Options after `lab` go to JupyterLab, after `classroom` to Voila:
+python -m labkit lab --no-browser --port 8890
 """
 
 # This file must parse on any old Python, down to 2.7, so that its reader gets the sentence below
@@ -29,6 +30,7 @@ from labkit.environment import (
     LAB_REQUIREMENTS,
     ROOT,
     TEST_REQUIREMENTS,
+    WAITING,
     Problem,
     check_here,
     ensure_environment,
@@ -42,7 +44,8 @@ COMMANDS = ("lab", "test", "check", "classroom", "site", "setup")
 
 def main(arguments):
     """Run one command and return its exit status; a problem is told in a line or two."""
-    if "--help" in arguments[:2] or "-h" in arguments[:1]:
+    own = arguments[:1] in (["check"], ["site"])  # these have a help of their own
+    if "-h" in arguments[:1] or "--help" in arguments[: 1 if own else 2]:
         print(__doc__.strip())
         return 0
     try:
@@ -103,7 +106,8 @@ def run_tests(python, arguments):
 
 def hand_over(command, defaults):
     """Let `command` take this process's place, so that Ctrl-C and the exit status are its own."""
-    env = dict(defaults, **os.environ)
+    env = dict(WAITING, **defaults)
+    env.update(os.environ)
     # There JupyterLab finds labconfig/default_setting_overrides.json: no news pop-up, and slider
     # callbacks never on a second thread beside a cell that is training.
     config = [str(ROOT / "labkit"), env.get("JUPYTER_CONFIG_PATH", "")]

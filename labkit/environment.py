@@ -26,6 +26,10 @@ MARKER = "labkit-installing"
 PIP_LOG = "labkit-pip.log"
 LAB_REQUIREMENTS = ("requirements.txt",)
 TEST_REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
+# How torch's threads wait for one another: asleep. By default they spin, and where another program
+# keeps one of two cores busy, they wait that way for a thread that has no core: the explorer's
+# trainings took 104 seconds instead of 12 (tests/benchmarks/ENDURANCE.md).
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 NEEDED_GB = 3  # the CPU build takes 1.7 GB, and pip needs room to unpack it
 
 # What pip prints when it cannot reach an index, on Linux, macOS and Windows.

@@ -160,6 +160,30 @@ def test_here_names_what_is_missing_and_makes_nothing(tmp_path):
     assert not (checkout / ".venv").exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="execve is POSIX's")
+def test_threads_wait_asleep_unless_the_user_says_otherwise(monkeypatch) -> None:
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "execve", lambda path, command, env: given.append(env))
+    monkeypatch.setattr(os, "chdir", lambda folder: None)
+    for own in (None, "ACTIVE"):
+        if own:
+            monkeypatch.setenv("OMP_WAIT_POLICY", own)
+        else:
+            monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+        launcher.hand_over([sys.executable], {"OMP_NUM_THREADS": "1"})
+        assert given.pop()["OMP_WAIT_POLICY"] == (own or "PASSIVE")
+
+
+@pytest.mark.parametrize("command", ["check", "site"])
+def test_a_command_with_options_has_a_help_of_its_own(monkeypatch, capsys, command: str) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(launcher, "run", lambda arguments: asked.append(arguments) or 0)
+    assert launcher.main([command, "--help"]) == 0 and asked == [[command, "--help"]]
+    for words in (["--help"], ["-h"], ["lab", "--help"], ["--help", command]):
+        assert launcher.main(words) == 0 and "The lab's front door" in capsys.readouterr().out
+    assert len(asked) == 1
+
+
 # ------------------------------------------------------------ with an environment
 
 

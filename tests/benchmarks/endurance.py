@@ -2,6 +2,7 @@
 
     python tests/benchmarks/endurance.py --runs 20              # every notebook, 20 times in a row
     python tests/benchmarks/endurance.py 06 --kernels 8         # 8 kernels at once on notebook 06
+    python tests/benchmarks/endurance.py 06 --busy 1            # while one core has other work
 
 A run is every cell, in the kernel of the run before. Text results must be the same each time.
 Memory is the kernel's (resident, MB): what it keeps after the first and the last run, once Python
@@ -12,12 +13,15 @@ highest.
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +29,7 @@ import nbformat
 import psutil
 from nbclient import NotebookClient
 
+from labkit.environment import WAITING
 from labkit.grade import NOTEBOOKS, chosen
 
 # Times differ from run to run, and so does a progress bar.
@@ -103,17 +108,32 @@ def table(rows: Sequence[Endurance]) -> str:
     return "\n".join(lines)
 
 
+@contextmanager
+def busy(cores: int) -> Iterator[None]:
+    """Programs that want a core each, as a browser or a neighbour's kernel may."""
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", help="how their names begin (default: all)")
     parser.add_argument("--runs", type=int, default=1, help="times in a row (default: once)")
     parser.add_argument("--kernels", type=int, default=1, help="of each notebook, at once")
+    parser.add_argument("--busy", type=int, default=0, help="cores that other work keeps busy")
     options = parser.parse_args()
+    os.environ.update(WAITING | os.environ)  # as `python -m labkit` sets it
     rows = []
-    for path in chosen(NOTEBOOKS, options.notebooks):
-        with ThreadPoolExecutor(options.kernels) as pool:
-            rows += pool.map(endure, [path] * options.kernels, [options.runs] * options.kernels)
-        print(table(rows[-options.kernels :]), flush=True)
+    with busy(options.busy):
+        for path in chosen(NOTEBOOKS, options.notebooks):
+            with ThreadPoolExecutor(options.kernels) as pool:
+                rows += pool.map(endure, [path] * options.kernels, [options.runs] * options.kernels)
+            print(table(rows[-options.kernels :]), flush=True)
     print("\n" + table(rows))
     return int(any(row.differs for row in rows))
 
