@@ -76,9 +76,9 @@ def run(arguments):
     if command == "test":
         return run_tests(python, rest)
     if command == "check":
-        return hand_over([python, "-m", "labkit.grade"] + rest, {"OMP_NUM_THREADS": "1"})
+        return hand_over([python, "-m", "labkit.grade"] + rest, {"OMP_NUM_THREADS": "1"}, False)
     if command in ("classroom", "site"):
-        return hand_over([python, "-m", "labkit." + command] + rest, {})
+        return hand_over([python, "-m", "labkit." + command] + rest, {}, False)
     say("ready: " + python)
     return 0
 
@@ -104,15 +104,19 @@ def run_tests(python, arguments):
     return hand_over(command, {"OMP_NUM_THREADS": "1"})
 
 
-def hand_over(command, defaults):
-    """Let `command` take this process's place, so that Ctrl-C and the exit status are its own."""
+def hand_over(command, defaults, starts_here=True):
+    """Let `command` take this process's place, so that Ctrl-C and the exit status are its own.
+
+    starts_here: in the lab's folder; a command that takes folders finds them from the user's.
+    """
     env = dict(WAITING, **defaults)
     env.update(os.environ)
     # There JupyterLab finds labconfig/default_setting_overrides.json: no news pop-up, and slider
     # callbacks never on a second thread beside a cell that is training.
     config = [str(ROOT / "labkit"), env.get("JUPYTER_CONFIG_PATH", "")]
     env["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, config))
-    os.chdir(str(ROOT))
+    if starts_here:
+        os.chdir(str(ROOT))
     sys.stdout.flush()
     if os.name == "posix":
         os.execve(command[0], command, env)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from labkit.evaluate import Interval, mean_interval, paired_difference
+from labkit.evaluate import Interval, mean_interval, paired
 from labkit.tables import Rows, averaged, by_seed, values_of
 
 Setting = tuple[str, int]
@@ -35,27 +35,30 @@ def scores(
     pruned: the block that lost its adapters after training, "all" of them, or "" for none. Raises
     ValueError for what has no rows, or tasks whose seeds are not the same.
     """
+    return averaged(_cells(rows, task, setting, score, pruned))
+
+
+def _cells(
+    rows: Rows, task: str | Sequence[str], setting: Setting, score: str, pruned: str = ""
+) -> dict[str, dict[int, float]]:
     method, width = setting
-    names = [task] if isinstance(task, str) else list(task)
     cells = {}
-    for name in names:
+    for name in [task] if isinstance(task, str) else task:
         where = {"task": name, "method": method, "width": width, "pruned": pruned}
         cells[f"task, setting: {tuple(where.values())}"] = by_seed(rows, score, **where)
-    return averaged(cells)
+    return cells
 
 
 def lead(
     rows: Rows, task: str | Sequence[str], setting: Setting, other: Setting, score: str
 ) -> Interval:
     """How far `setting` is ahead of `other`, paired by seed."""
-    ours, theirs = (scores(rows, task, s, score) for s in (setting, other))
-    return paired_difference(ours, theirs)
+    return paired(*(_cells(rows, task, s, score) for s in (setting, other)))
 
 
 def lost(rows: Rows, task: str, setting: Setting, pruned: str) -> Interval:
     """The ID accuracy lost by taking adapters out of a block, or of "all", without training."""
-    whole, cut = (scores(rows, task, setting, "id", p) for p in ("", pruned))
-    return paired_difference(whole, cut)
+    return paired(*(_cells(rows, task, setting, "id", p) for p in ("", pruned)))
 
 
 def parameters(rows: Rows, task: str, setting: Setting) -> int:

@@ -141,6 +141,8 @@ def merged(encoder: nn.Module) -> nn.Module:
     if inserted(found) is None or found.inserted.method.form != "lora":
         raise ValueError("encoder: only LoRA can be merged; a bottleneck is not linear")
     _replace(found, lambda module: module.merged())
+    for name, parameter in found.named_parameters():  # as before `insert`: all of it can be tuned
+        parameter.requires_grad_(found.inserted.requires_grad[name])
     del found.inserted
     return found
 

@@ -54,7 +54,7 @@ def _run(module: nn.Module, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
     if _has_hooks(module):
         return _by_vmap(module, weights, x)
     if kind is nn.Sequential:
-        for name, child in module.named_children():
+        for name, child in module._modules.items():  # named_children() leaves out what comes twice
             x = _run(child, _below(weights, name), x)
         return x
     if kind in ELEMENTWISE:

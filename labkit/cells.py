@@ -12,10 +12,11 @@ def sources(notebook: Path) -> list[str]:
     """The code cells of a notebook, without the lines that only IPython understands."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    return [
-        "\n".join(line for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
-        for cell in code
-    ]
+    return [cell if nodes(cell) else _without_magic(cell) for cell in code]
+
+
+def _without_magic(cell: str) -> str:
+    return "\n".join(line for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
 
 
 def needed(cells: Sequence[str], is_wanted: Callable[[str], bool]) -> list[int]:
@@ -43,14 +44,15 @@ def names(source: str) -> tuple[set[str], set[str], set[str]]:
     read, later, made = set(), set(), set()
     for statement in ast.parse(source).body if nodes(source) else []:
         used = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
-        loads = {name.id for name in used if isinstance(name.ctx, ast.Load)}
+        changed = changes(statement)
+        loads = {name.id for name in used if isinstance(name.ctx, ast.Load)} | changed
         if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
             later |= loads - own_names(statement)
             made.add(statement.name)
             continue
         inner, outer = targets(statement)
         read |= loads - made - inner - outer
-        made |= stored(statement) - (inner - outer)
+        made |= (stored(statement) - (inner - outer)) | changed
         aliases = (node for node in ast.walk(statement) if isinstance(node, ast.alias))
         made |= {(alias.asname or alias.name).split(".")[0] for alias in aliases}
     return read, later, made
@@ -70,6 +72,21 @@ def targets(statement: ast.AST) -> tuple[set[str], set[str]]:
         elif isinstance(node, ast.withitem) and node.optional_vars:
             outer |= stored(node.optional_vars)
     return inner, outer
+
+
+def changes(statement: ast.AST) -> set[str]:
+    """The names that `x += 1` and `x[0] = 1` read and make anew (`x.append(1)` is not seen)."""
+    found = set()
+    for node in ast.walk(statement):
+        target = node.target if isinstance(node, ast.AugAssign) else node
+        is_changed = isinstance(node, ast.AugAssign) or (
+            isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+        )
+        while isinstance(target, (ast.Subscript, ast.Attribute)):
+            target = target.value
+        if is_changed and isinstance(target, ast.Name):
+            found.add(target.id)
+    return found
 
 
 def stored(target: ast.AST) -> set[str]:

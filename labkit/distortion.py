@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 from labkit import data, tasks, transfer
 from labkit.inputs import above_0, at_least_0, check_choice, matrices, whole
+from labkit.zero_shot import half_size
 
 CLASSES = ("face", "animal", "food and drink", "vehicle")  # four can be told apart at ten metres
 HEADS = ("random", "zero", "linear probe")
@@ -149,7 +150,7 @@ class Stage:
         self.emoji = {
             side: _test_emoji(getattr(setting, f"{side}_style")) for side in SIDES
         }  # at 64 px, to be shown
-        self.images = {side: _small(emoji.images) for side, emoji in self.emoji.items()}
+        self.images = {side: half_size(emoji.images) for side, emoji in self.emoji.items()}
         self.labels = {side: _labels(emoji) for side, emoji in self.emoji.items()}
         self.probe = transfer.linear_probe(encoder, self.task)
         self.start = {s: transfer.features(encoder, x).numpy() for s, x in self.images.items()}
@@ -269,11 +270,6 @@ def _test_emoji(style: str) -> data.Emoji:
     emoji = data.load(style, parts="test", size=64)
     names = [data.concepts()[i].label for i in emoji.concept.tolist()]
     return emoji[torch.tensor([name in CLASSES for name in names])]
-
-
-def _small(images: Tensor) -> Tensor:
-    """64 to 32 pixels by area, as `data.load` does."""
-    return images.unflatten(2, (-1, 2)).unflatten(4, (-1, 2)).float().mean((3, 5)).round().byte()
 
 
 def _labels(emoji: data.Emoji) -> np.ndarray:

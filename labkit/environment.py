@@ -26,10 +26,11 @@ MARKER = "labkit-installing"
 PIP_LOG = "labkit-pip.log"
 LAB_REQUIREMENTS = ("requirements.txt",)
 TEST_REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
-# How torch's threads wait for one another: asleep. By default they spin, and where another program
-# keeps one of two cores busy, they wait that way for a thread that has no core: the explorer's
-# trainings took 104 seconds instead of 12 (tests/benchmarks/ENDURANCE.md).
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
+# How torch's threads wait for one another: soon asleep. By default they spin for long, and where
+# another program keeps one of two cores busy, for a thread that has no core: notebook 06 took 315
+# seconds so, and 42 with this (tests/benchmarks/ENDURANCE.md). The number is for GNU's OpenMP,
+# which torch brings on Linux: fewer turns than its own, enough to lose nothing with both free.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}
 NEEDED_GB = 3  # the CPU build takes 1.7 GB, and pip needs room to unpack it
 
 # What pip prints when it cannot reach an index, on Linux, macOS and Windows.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy import stats
 
 from labkit.drift import HeadChange, Movement, head_change, linear_cka, movement
 from labkit.inputs import all_finite, check_choice, whole
-from labkit.tables import Rows, column, values_of
+from labkit.tables import Rows, averaged, by_seed, column, values_of
 
 if TYPE_CHECKING:  # panels draw intervals, and start faster without torch
     from torch import Tensor
@@ -174,8 +174,22 @@ def lead(rows: Rows, one: str, two: str, shots: str, scores: Sequence[str]) -> I
     """
     if not scores:
         raise ValueError("scores: got none, accepted: one or more")
-    gaps = [at_shots(rows, one, shots, s) - at_shots(rows, two, shots, s) for s in scores]
-    return mean_interval(np.mean(gaps, axis=0))
+    ours, theirs = (
+        {f"{method}, {s}": by_seed(rows, s, method=method, shots=shots) for s in scores}
+        for method in (one, two)
+    )
+    return paired(ours, theirs)
+
+
+def paired(
+    ours: Mapping[str, dict[int, float]], theirs: Mapping[str, dict[int, float]]
+) -> Interval:
+    """How far our cells are ahead of theirs (see `labkit.tables.averaged`), on average, by seed.
+
+    Raises ValueError, naming the cell, where the seeds are not the same.
+    """
+    averaged({**ours, **theirs})
+    return paired_difference(averaged(ours), averaged(theirs))
 
 
 def by_score(

@@ -19,8 +19,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a file beside `path` to write to; when the block ends well, it takes path's place.
 
     with replacing(path) as temporary: temporary.write_text("...")
+
+    What is no file, such as /dev/stdout, is written to as it is.
     """
-    temporary = path.with_suffix(".tmp")
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    temporary = path.with_name(path.name + ".tmp")
     try:
         yield temporary
         with open(temporary, "rb+") as file:

@@ -22,7 +22,7 @@ def stages(encoder: nn.Module) -> dict[str, list[nn.Parameter]]:
     for name, parameter in encoder.named_parameters():
         numbered = re.match(r"(?:[a-z_]+\.)*?[a-z_]*\d+(?=\.)", name)
         # A numbered norm alone, such as a ResNet's bn1, is no stage.
-        if numbered and (numbered[0] in found or parameter.ndim > 1):
+        if numbered and any(p.ndim > 1 for p in encoder.get_submodule(numbered[0]).parameters()):
             stage = numbered[0]
         found.setdefault(stage, []).append(parameter)
     return found

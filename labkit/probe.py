@@ -29,6 +29,8 @@ def linear_probe(
     shifted and scaled by one scalar each, which is folded back into the head.
     """
     check_task(task)
+    if not strengths:
+        raise ValueError("strengths: got none, accepted: one or more")
     strengths = [above_0("strengths", strength) for strength in strengths]
     train, validation = (
         features(encoder, part.images).cpu() for part in (task.train, task.validation)

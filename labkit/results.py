@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from labkit.evaluate import Interval, mean_interval, paired_difference
+from labkit.evaluate import Interval, mean_interval, paired
 from labkit.inputs import check_choice
 from labkit.tables import Rows, averaged, by_seed, column, values_of  # noqa: F401 (offered here too)
 
@@ -25,20 +25,23 @@ def scores(rows: Rows, shift: str | Sequence[str], method: str, score: str) -> n
 
     Raises ValueError for a shift or method without rows, or seeds that are not the same.
     """
-    names = [shift] if isinstance(shift, str) else list(shift)
-    return averaged(
-        {
-            f"shift, method: {name!r}, {method!r}": by_seed(
-                rows, score, shift=name, method=method, picked=True
-            )
-            for name in names
-        }
-    )
+    return averaged(_cells(rows, shift, method, score))
+
+
+def _cells(
+    rows: Rows, shift: str | Sequence[str], method: str, score: str
+) -> dict[str, dict[int, float]]:
+    return {
+        f"shift, method: {name!r}, {method!r}": by_seed(
+            rows, score, shift=name, method=method, picked=True
+        )
+        for name in ([shift] if isinstance(shift, str) else shift)
+    }
 
 
 def lead(rows: Rows, shift: str | Sequence[str], method: str, other: str, score: str) -> Interval:
-    """How far `method` is ahead of `other`, paired by seed."""
-    return paired_difference(scores(rows, shift, method, score), scores(rows, shift, other, score))
+    """How far `method` is ahead of `other`, by seed; ValueError if theirs are not the same."""
+    return paired(*(_cells(rows, shift, m, score) for m in (method, other)))
 
 
 def against_rate(rows: Rows, shift: str, method: str, score: str) -> dict[float, Interval]:

@@ -1,6 +1,6 @@
 """The notebooks, executed, as static pages: for a phone, an archive, a server without Python.
 
-    python -m labkit site               # writes site/, about five minutes on two cores
+    python -m labkit site               # writes site/, two to three minutes on two cores
     python -m labkit site pages 01 06   # two of them, into pages/
 
 nbconvert makes the body of a page. A panel appears as its first picture with its alternative text,
@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 from latex2mathml.converter import convert
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 from tqdm import tqdm
@@ -75,7 +75,7 @@ def executed(path: Path, seconds: float = 600) -> nbformat.NotebookNode:
     )  # fmt: skip
     try:
         return client.execute()
-    except CellExecutionError as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise RuntimeError(f"{path.name} does not run:\n{error}") from None
 
 

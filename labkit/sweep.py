@@ -68,9 +68,14 @@ def cluster(scheduler: str | None) -> Iterator[None]:
         yield
         return
     try:
+        import cloudpickle
         from distributed import Client
     except ImportError as error:
         raise RuntimeError("scheduler: needs `pip install distributed`") from error
+    beside = Path(sys.argv[0]).resolve().parent  # workers have labkit, not the scripts
+    for module in list(sys.modules.values()):
+        if Path(getattr(module, "__file__", None) or "").parent == beside:
+            cloudpickle.register_pickle_by_value(module)
     with Client(scheduler) as client, joblib.parallel_config(backend="dask", client=client):
         yield
 

@@ -71,9 +71,11 @@ def features(encoder: nn.Module, images: Tensor, batch: int = 128) -> Tensor:
     """
     modes = [(module, module.training) for module in encoder.modules()]
     encoder.eval()
-    found = torch.cat([encoder(part) for part in images.split(batch)])
-    for module, training in modes:
-        module.training = training
+    try:
+        found = torch.cat([encoder(part) for part in images.split(batch)])
+    finally:
+        for module, training in modes:
+            module.training = training
     if not found.isfinite().all():
         raise FloatingPointError(
             f"the {type(encoder).__name__}'s outputs for these images are not finite: there is nan "

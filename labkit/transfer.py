@@ -136,7 +136,8 @@ def early_stopped(
 
     def keep(step: int, model: Classifier) -> None:
         nonlocal best, kept
-        right = accuracy(model, task.validation) if step % every == 0 else -1.0
+        looks = step % every == 0 or step == schedule.steps
+        right = accuracy(model, task.validation) if looks else -1.0
         if right > best:
             best, kept = right, copy.deepcopy(model.state_dict())
 

@@ -291,6 +291,7 @@ def test_merged_lora_is_an_ordinary_network_with_the_same_output() -> None:
     expected = training.features(model.encoder, images)
     assert torch.allclose(training.features(plain, images), expected, atol=1e-5)
     assert not torch.allclose(training.features(small_encoder(), images), expected, atol=1e-2)
+    assert all(parameter.requires_grad for parameter in plain.parameters()), "and can be tuned"
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,12 @@ MODELS = {
         lambda: nn.Sequential(nn.Sequential(nn.Linear(6, 4), nn.Tanh()), nn.LayerNorm(4)),
         VECTOR,
     ),
+    "one activation twice": (
+        lambda: nn.Sequential(
+            nn.Linear(6, 5), act := nn.Tanh(), nn.Linear(5, 4), act, nn.Linear(4, 3)
+        ),
+        VECTOR,
+    ),
     "convolution": (
         lambda: nn.Sequential(
             nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.GroupNorm(2, 4), nn.ReLU(),

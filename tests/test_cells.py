@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import nbformat
+
 from labkit import grade
-from labkit.cells import names, needed
+from labkit.cells import names, needed, sources
 
 
 def test_only_cells_that_an_exercise_depends_on_are_run() -> None:
@@ -20,6 +22,19 @@ def test_only_cells_that_an_exercise_depends_on_are_run() -> None:
     assert needed(["a = 1", "a = 2", "checks.ridge(a)"], grade.checks_in) == [1, 2]
     assert needed([*cells[:5], "checks.class_means(f, a)"], grade.checks_in) == [2, 3, 4, 5]
     assert grade.checks_in(cells[-1]) == ["labels_needed"]
+
+
+def test_a_cell_that_changes_a_name_needs_the_one_that_made_it() -> None:
+    for change in ("total += 1", "total[0] = 1", "total.parts[0] += 1"):
+        cells = ["total = make()", change, "checks.ridge(total)"]
+        assert needed(cells, grade.checks_in) == [0, 1, 2], change
+
+
+def test_only_what_is_no_python_loses_its_magic(tmp_path) -> None:
+    cells = ["x = (\n    7\n    % 4\n)", "%matplotlib inline\ny = 1"]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(book, tmp_path / "a.ipynb")
+    assert sources(tmp_path / "a.ipynb") == [cells[0], "y = 1"]
 
 
 def test_names_are_read_or_made_or_read_later() -> None:

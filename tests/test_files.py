@@ -26,6 +26,22 @@ def test_a_file_takes_its_place_when_the_block_ends_well(tmp_path) -> None:
     assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_touches_no_other_and_may_have_any_name(tmp_path) -> None:
+    (tmp_path / "a.tmp").write_text("a bystander")
+    for name in ("a.csv", "a.json", "b.tmp"):
+        with replacing(tmp_path / name) as temporary, replacing(tmp_path / f"{name}x") as other:
+            temporary.write_text(name)
+            other.write_text("other")
+        assert (tmp_path / name).read_text() == name
+    assert (tmp_path / "a.tmp").read_text() == "a bystander" and len(list(tmp_path.iterdir())) == 7
+
+
+def test_a_device_is_written_to_and_stays_one() -> None:
+    with replacing(Path(os.devnull)) as temporary:
+        temporary.write_text("gone")
+    assert not Path(os.devnull).is_file()
+
+
 def test_what_was_there_stays_when_it_does_not(tmp_path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("old")

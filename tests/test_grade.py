@@ -88,7 +88,25 @@ def test_the_file_for_a_grader_holds_every_exercise(tmp_path, capsys) -> None:
     assert not list(tmp_path.glob("*.tmp"))
 
 
+def test_leaving_python_is_told_and_does_not_hide_what_is_solved(tmp_path) -> None:
+    leaves = "import sys\nsys.exit()\nchecks.inner_step(inner_step)"
+    exercises = found(notebook(tmp_path, IMPORT, leaves, SOLVED, CHECK))
+    assert exercises["ridge"].passed and "SystemExit" in exercises["inner_step"].message
+
+
+def test_a_copy_beside_the_notebooks_is_skipped(tmp_path, monkeypatch, capsys) -> None:
+    path = notebook(tmp_path, IMPORT)
+    copy = path.with_name("02_meta_learning-Copy1.ipynb")
+    copy.write_bytes(path.read_bytes())
+    monkeypatch.setattr(grade, "run_apart", lambda notebook, limit: {})
+    assert grade.main(["--folder", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "02_meta_learning-Copy1: skipped" in printed and "0 of 4 exercises" in printed
+
+
 def test_an_unknown_notebook_is_named(tmp_path, capsys) -> None:
+    assert grade.main(["--folder", str(tmp_path)]) == 2
+    assert f"notebook: {tmp_path} has none" in capsys.readouterr().err
     assert grade.main(["09"]) == 2
     assert "got 09, accepted: the beginning of 01_motivation" in capsys.readouterr().err
     with pytest.raises(ValueError, match="got 99_own, accepted: 01_motivation"):

@@ -87,7 +87,7 @@ def test_a_killed_pretraining_ends_in_the_same_weights(tmp_path, monkeypatch) ->
     out = tmp_path / "parts.safetensors"
     for stop, how, when, left in (
         # While the second checkpoint is written:
-        (IN_WRITE, "SIGKILL", 2, {".checkpoint.safetensors", ".checkpoint.tmp"}),
+        (IN_WRITE, "SIGKILL", 2, {".checkpoint.safetensors", ".checkpoint.safetensors.tmp"}),
         (AT_STEP, "SIGINT", 20, {".checkpoint.safetensors"}),
     ):
         code = PRETRAIN.format(stop=stop.format(how=how, when=when), config=TINY)
@@ -182,10 +182,10 @@ def test_a_killed_sweep_ends_in_the_same_table(tmp_path, whole) -> None:
         code = SWEEP.format(cell=cell, how=how, stop=stop, cells=CELLS)
         assert_killed(how, code, "--jobs", jobs, "--folder", out.parent)
         rows.append(len(read_rows(out)))
-        assert {p.name for p in out.parent.iterdir()} <= {"table.csv", "table.tmp"}
+        assert {p.name for p in out.parent.iterdir()} <= {"table.csv", "table.csv.tmp"}
         if jobs == 1:  # a worker may kill the main process while that writes, or not
-            assert (out.parent / "table.tmp").exists() == bool(in_write)
-        (out.parent / "table.tmp").unlink(missing_ok=True)  # a run that wrote nothing would not
+            assert (out.parent / "table.csv.tmp").exists() == bool(in_write)
+        (out.parent / "table.csv.tmp").unlink(missing_ok=True)  # a run that wrote nothing would not
     assert rows[:2] == [4, 6] and 6 <= rows[2] <= rows[3] < 2 * len(CELLS)
     assert sweep(run, CELLS, out, jobs=1) == {}
     assert out.read_text(encoding="utf-8") == whole

@@ -42,17 +42,20 @@ def test_stages_are_the_blocks_that_a_reader_would_name() -> None:
     assert list(layers.stages(make("resnet18"))) == [f"backbone.{name}" for name in names]
 
 
+@pytest.mark.parametrize("stage", ["blocks.0", "blocks.1"])
 @pytest.mark.parametrize("name", ["conv", "vit"])
-def test_only_the_named_stage_and_the_head_change(name) -> None:
-    model = layers.train_only(classifier(name), "blocks.1")
+def test_only_the_named_stage_and_the_head_change(name, stage) -> None:
+    model = layers.train_only(classifier(name), stage)
     before = copy.deepcopy(model.state_dict())
     examples = Examples(IMAGES, torch.arange(12) % 3)
     task = Task("noise", ("a", "b", "c"), examples, examples, examples, {})
     schedule = training.Schedule(steps=2, batch=6, record_every=0)
     training.fit(model, task, 0.1, torch.Generator().manual_seed(0), schedule)
     changed = {n for n, x in model.state_dict().items() if not torch.equal(x, before[n])}
-    last = ("encoder.norm",) if name == "vit" else ()  # its last stage ends with the last norm
-    assert changed and all(n.startswith(("encoder.blocks.1", "head", *last)) for n in changed)
+    last = ("encoder.norm",) if name == "vit" and stage == "blocks.1" else ()  # ends with that norm
+    assert changed and all(n.startswith((f"encoder.{stage}.", "head", *last)) for n in changed)
+    frozen = {n for n in before if n.startswith(f"encoder.{stage}.") and n.endswith("weight")}
+    assert frozen <= changed, "all of the stage trains, its first norm too"
 
 
 def test_freezing_the_bottom_leaves_the_top() -> None:

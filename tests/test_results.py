@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labkit import data, plots, results
+from labkit import data, evaluate, plots, results
 from labkit.evaluate import mean_interval
 
 RATES = ("0.001", "0.01")
@@ -39,6 +39,16 @@ def test_scores_are_the_picked_ones_by_seed() -> None:
 def test_a_lead_pairs_seeds() -> None:
     found = results.lead(table(), ["near", "far"], "lp-ft", "fine-tuning", "id")
     assert found == pytest.approx((0.1, 0.1, 0.1)), "what both share leaves no doubt"
+
+
+def test_a_lead_over_other_seeds_is_refused() -> None:
+    rows = [row for row in table() if (row["method"], row["seed"]) != ("lp-ft", "1")]
+    with pytest.raises(ValueError, match="has seeds .0, 1, 2.|has seeds .0, 2."):
+        results.lead(rows, "near", "lp-ft", "fine-tuning", "id")
+    rows = [{**row, "shots": "5"} for row in rows if row["picked"] == "True"]
+    near = [row for row in rows if row["shift"] == "near"]
+    with pytest.raises(ValueError, match="has seeds"):
+        evaluate.lead(near, "lp-ft", "fine-tuning", "5", ["id"])
 
 
 def test_all_networks_count_against_the_rate() -> None:

@@ -492,6 +492,11 @@ def test_early_stopping_returns_to_the_best_step_on_validation(encoder) -> None:
     stopped = transfer.early_stopped(model, TASK, 0.3, generator(), schedule, every=2)
     assert stopped.validation == max(seen[step] for step in (0, 2, 4, 6))
     assert transfer.accuracy(stopped.model, TASK.validation) == stopped.validation
+    short = transfer.Schedule(steps=3, batch=8, record_every=0)
+    fresh = training.new_classifier(encoder, len(TASK.classes), generator())
+    end = transfer.early_stopped(copy.deepcopy(fresh), TASK, 0.05, generator(), short, every=9)
+    plain = training.fit(copy.deepcopy(fresh), TASK, 0.05, generator(), short)
+    assert end.validation >= plain.validation, "the last step is looked at, too"
     with pytest.raises(ValueError, match="every: got 0"):
         transfer.early_stopped(model, TASK, 0.3, generator(), schedule, every=0)
 
