@@ -1,7 +1,7 @@
 """Rebuild data/emoji/*.webp and captions.csv from the npm packages, pixel for pixel.
 
     pip install -r data/requirements.txt      # the SVG renderer; npm must be on the PATH
-    python data/build_emoji.py                # about three minutes
+    python data/build_emoji.py                # about four minutes
     cd data && sha256sum --check checksums.txt
 
 `--packages DIR` reuses packages fetched earlier with `npm pack`.

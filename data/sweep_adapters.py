@@ -1,7 +1,7 @@
 """Notebook 04's table: ten ways to tune a vision transformer, on three tasks.
 
     python data/tune_adapters.py --jobs 1     # learning rates, chosen on validation
-    python data/sweep_adapters.py --jobs 1    # 20 minutes of one core
+    python data/sweep_adapters.py --jobs 1    # 15 minutes of one core
 
 Writes data/sweeps/adapters.csv: a row for every network, and one for each block whose adapters were
 taken out of it afterwards. A seed draws the split of the downstream concepts, the head, what is

@@ -1,11 +1,12 @@
-"""Learning rates for notebook 04's sweep, chosen on ID validation; no test image is looked at.
+"""Learning rates for notebook 04's sweep, chosen on ID validation of splits of its own.
 
     python data/tune_adapters.py --jobs 1     # 7 minutes of one core
 
 Writes data/sweeps/adapters_rates.csv: the validation accuracy of every learning rate, each for two
-seeds that `sweep_adapters.py` does not use (their splits divide the same concepts anew). Where the
-best rate is the largest, the next one was tried by hand with the first seed: adapters at 0.06 and
-biases at 0.1 collapse, norms at 0.1 gain nothing.
+seeds that `sweep_adapters.py` does not use. Their splits divide the same concepts anew, so that two
+thirds of the concepts that the sweep tests on are among these training and validation concepts.
+Where the best rate is the largest, the next one was tried by hand with the first seed: adapters at
+0.06 and biases at 0.1 collapse, norms at 0.1 gain nothing.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ def draw(ax, k):
 ABOUT = """# From moving a control to the new picture
 
 In JupyterLab and headless Chromium, 40 keys each, by
-`python tests/browser/measure_latency.py --peers --write` on two cores without a GPU.
+`python tests/browser/measure_latency.py --peers --write` (`pip install ipympl` first) on two cores
+without a GPU.
 """
 NOTEBOOKS = ROOT / "notebooks"
 PANEL = """
