@@ -79,6 +79,7 @@ function watchControls(el, title) {
     if (!root) return void setTimeout(start, 50); // not attached yet
     setAttribute(root, "role", "group");
     if (title) setAttribute(root, "aria-label", title);
+    root.addEventListener("keydown", keepLetters);
     nameControls(root);
     observer = new MutationObserver(() => nameControls(root));
     const controls = root.querySelector(".labkit-controls") ?? root;
@@ -88,7 +89,13 @@ function watchControls(el, title) {
   return () => {
     stopped = true;
     observer?.disconnect();
+    el.closest(".labkit-panel")?.removeEventListener("keydown", keepLetters);
   };
+}
+
+// A letter typed in a menu is not JupyterLab's: x would cut the panel's cell.
+function keepLetters(event) {
+  if (!(event.ctrlKey || event.metaKey || event.altKey)) event.stopPropagation();
 }
 
 // How much larger than its CSS size an element is shown: `zoom`, as on the classroom's pages.

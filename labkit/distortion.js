@@ -363,7 +363,7 @@ function render({ model, el }) {
   const [caption, live] = spokenCaption(el);
 
   let scene = null;
-  let hover = null;
+  let mouse = null; // where it rests, as an event: what lies under it changes with the frame
   let pending = false;
   let playing = null;
   let telling = null;
@@ -389,6 +389,7 @@ function render({ model, el }) {
     const { method, frame } = state();
     const options = { emoji: model.get("emoji"), follow: model.get("follow") };
     drawScene(c, scene, layout, method, Math.min(frame, last()), options, ink);
+    const hover = mouse && under(mouse);
     if (hover) drawTip(c, scene, hover, width);
     canvas.dataset.shown = `${model.get("version")} ${method} ${frame}`; // tests wait for it
   };
@@ -400,10 +401,11 @@ function render({ model, el }) {
 
   const words = () => {
     const { method, frame } = state();
-    let text = scene.texts[method][Math.min(frame, last())];
-    const side = scene.sides.id;
-    const i = side.concept.indexOf(model.get("follow"));
-    if (i >= 0) text += ` Following ${side.names[i]}.`;
+    const text = scene.texts[method][Math.min(frame, last())];
+    for (const side of Object.values(scene.sides)) {
+      const i = side.concept.indexOf(model.get("follow"));
+      if (i >= 0) return `${text} Following ${side.names[i]}.`;
+    }
     return text;
   };
 
@@ -457,14 +459,18 @@ function render({ model, el }) {
     const version = model.get("version");
     const unpacked = await unpack(raw);
     if (version !== model.get("version")) return; // a newer one is on its way
+    const opening = !scene; // is not told aloud
     scene = unpacked;
     const methods = Object.entries(scene.methods).map(([key, look]) => [key, look.name]);
     fill(method, methods, state().method);
-    const { concept, names } = scene.sides.id;
-    const known = [...names.keys()].sort((a, b) => names[a].localeCompare(names[b]));
-    fill(follow, [["-1", "nothing"], ...known.map((i) => [concept[i], names[i]])], "-1");
+    const sides = Object.values(scene.sides);
+    const names = new Map(sides.flatMap((side) => side.concept.map((c, i) => [c, side.names[i]])));
+    const known = [...names].sort((a, b) => a[1].localeCompare(b[1]));
+    fill(follow, [["-1", "nothing"], ...known], "-1");
+    if (!names.has(model.get("follow"))) model.set("follow", -1); // neither style has it
     if (state().frame > last()) model.set("frame", last());
     showState();
+    if (opening) clearTimeout(telling);
   };
 
   const stop = () => {
@@ -517,12 +523,12 @@ function render({ model, el }) {
     return best;
   };
   canvas.addEventListener("mousemove", (event) => {
-    hover = under(event);
-    canvas.style.cursor = hover ? "pointer" : "default";
+    mouse = event;
+    canvas.style.cursor = under(mouse) ? "pointer" : "default";
     redraw();
   });
   canvas.addEventListener("mouseleave", () => {
-    hover = null;
+    mouse = null;
     redraw();
   });
   canvas.addEventListener("click", (event) => {

@@ -1,6 +1,7 @@
 // The picture of a panel: it draws what the model holds and decides nothing.
 // Around it: the buttons, and one line about the state. controls.js comes before this.
 
+const TOLD = "change:status change:progress change:error"; // and not: how large the panel is
 const QUIET = 600; // ms without change before a screen reader is told: a drag is not narrated
 
 function render({ model, el }) {
@@ -83,7 +84,7 @@ function render({ model, el }) {
 
   model.on("change:frames", showFrame);
   model.on("change", showText);
-  model.on("change", tell);
+  model.on(TOLD, tell);
   showFrame();
   showText();
   sizes.observe(el);
@@ -95,7 +96,7 @@ function render({ model, el }) {
     clearTimeout(resized);
     model.off("change:frames", showFrame);
     model.off("change", showText);
-    model.off("change", tell);
+    model.off(TOLD, tell);
     if (url) URL.revokeObjectURL(url);
   };
 }

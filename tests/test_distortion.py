@@ -207,6 +207,7 @@ def test_a_newer_wish_ends_the_training_it_outdates(explorer, monkeypatch) -> No
 
     asyncio.run(drag())
     assert explorer.scene.setting.ft_lr == 0.001 == explorer.controls["ft_lr"].value
+    assert explorer.stage.version == 2, "the outdated trainings were given up"
     assert begun[-1].ft_lr == 0.001 and explorer.stage.progress == -1
 
 
@@ -240,6 +241,8 @@ def test_an_error_is_shown_and_raised(explorer, monkeypatch) -> None:
     with pytest.raises(FloatingPointError):
         explorer.controls["shots"].value = 5
     assert explorer.error == "FloatingPointError: the loss became nan"
+    explorer.controls["shots"].value = SETTING.shots
+    assert explorer.error is None, "what is shown is what is wanted again"
 
 
 def test_an_exported_notebook_shows_the_picture(explorer) -> None:

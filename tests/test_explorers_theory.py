@@ -83,6 +83,9 @@ def test_the_crossover_is_interpolated() -> None:
     lp_ft = np.where(errors < 0.5, 0.5, 1.5)  # from -.5 to +.5 of fine-tuning: half way between
     assert explorers.crossover(np.stack([losing, losing, lp_ft])) == pytest.approx(0.5)
     assert explorers.crossover(np.stack([winning + 1, winning, winning])) is None
+    rough = explorers.compute_theory(0.8, head_scale=1, subspace_dim=10, samples=10, seed=2)
+    assert explorers.crossover(rough.finals) is None, "LP-FT wins at the largest error"
+    assert "at some, not at the largest" in explorers.two_layer.describe_theory(rough)
     assert explorers.crossover(np.stack([winning - 1, winning, winning])) == 0
 
 

@@ -104,9 +104,11 @@ class DistortionExplorer(ipywidgets.VBox):
         else:
             self._task = loop.create_task(self._serve())
 
-    async def _serve(self, settle: float = SETTLE) -> None:
+    async def _serve(self, settle: float | None = None) -> None:
         """Train until what is shown is what is wanted."""
+        settle = SETTLE if settle is None else settle
         try:
+            self._tell(error="")
             while self._wanted != self.scene.setting:
                 setting = self._wanted
                 self._tell(progress=0.0, note="", error="")
@@ -163,10 +165,10 @@ class DistortionExplorer(ipywidgets.VBox):
 
 def make_controls(setting: Setting) -> dict[str, ipywidgets.ValueWidget]:
     """One control for each thing that needs training."""
-    rates = [10 ** (k / 2) for k in range(-8, -1)]  # 0.0001 to 0.03
+    rates = [10 ** (k / 2) for k in range(-8, -1)]  # 0.0001 to 0.1
 
-    def rate(value: float, name: str) -> ipywidgets.SelectionSlider:
-        options = [(f"{r:.1g}", float(f"{r:.1g}")) for r in rates]
+    def rate(value: float, name: str, last: int) -> ipywidgets.SelectionSlider:
+        options = [(f"{r:.1g}", float(f"{r:.1g}")) for r in rates[:last]]
         return ipywidgets.SelectionSlider(
             options=options, value=value, description=name, continuous_update=False
         )
@@ -182,8 +184,8 @@ def make_controls(setting: Setting) -> dict[str, ipywidgets.ValueWidget]:
         "shots": ipywidgets.IntSlider(
             setting.shots, 2, 30, description="Labels per class", continuous_update=False
         ),
-        "ft_lr": rate(setting.ft_lr, "FT learning rate"),
-        "lp_ft_lr": rate(setting.lp_ft_lr, "LP-FT learning rate"),
+        "ft_lr": rate(setting.ft_lr, "FT learning rate", 7),
+        "lp_ft_lr": rate(setting.lp_ft_lr, "LP-FT learning rate", 4),
         "head": ipywidgets.Dropdown(
             options=distortion.HEADS, value=setting.head, description="FT's first head"
         ),

@@ -102,10 +102,10 @@ def _trained_on(amplitude: float, phase: float) -> bool:
 
 def draw_sinusoids(axes, result: Adapted) -> None:
     steps = len(result.errors["maml"]) - 1
-    where = "Inside" if result.inside else "Outside"
+    where = "In the trained range" if result.inside else "Out of range"
     best = min(result.errors, key=lambda method: result.errors[method][-1])
-    finding = f"{where} the trained range, {plots.look_of(best).name} wins"
-    title = f"One task: {len(result.support[0])} points, {steps} steps"
+    finding = f"{where}: {plots.look_of(best).name} wins"
+    title = f"One task; points: {len(result.support[0])}, steps: {steps}"
     plots.draw_functions(axes[0], result.x, result.truth, result.functions, result.support, title)
     plots.draw_errors(axes[1], result.errors, finding)
 

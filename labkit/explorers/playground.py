@@ -113,7 +113,7 @@ def describe_search(result: Search) -> str:
 def clicked_picture(result: Search, place: Place) -> dict[str, int | str]:
     """The controls that show the picture a click hit, where `plots.draw_search` draws the found."""
     row, column = int(place.y), int(place.x)
-    if place.axes != 0 or row >= ROWS:
+    if place.axes != 0 or not (0 <= row < ROWS and 0 <= column < len(result.styles)):
         return {}
     concept = result.found_concepts[row * len(result.styles) + column]
     return {"emoji": concept, "style": result.styles[column]}
@@ -193,7 +193,7 @@ def compute_zero_shot(
         ],
         failures=int((~right).sum()),
         total=len(rows),
-        unknown=[w for prompt in prompts for w in gallery.clip.text.unknown(prompt)],
+        unknown=list(dict.fromkeys(w for p in prompts for w in gallery.clip.text.unknown(p))),
     )
 
 

@@ -55,6 +55,11 @@ def crossover(finals: np.ndarray) -> float | None:
     return float(FEATURE_ERRORS[i] + share * (FEATURE_ERRORS[i + 1] - FEATURE_ERRORS[i]))
 
 
+def never_behind(finals: np.ndarray) -> bool:
+    """Whether LP-FT ends below fine-tuning at every feature error."""
+    return bool((finals[0] >= finals[2]).all())
+
+
 def final_errors(run: model.Simulation) -> dict[str, float]:
     """Root-mean-square OOD errors at the end, by the name of plots.METHODS."""
     names = {"ft": "fine-tuning", "lp": "probe", "lp_ft": "lp-ft"}
@@ -70,7 +75,9 @@ def draw_theory(axes: np.ndarray, result: Distortion) -> None:
         headline = f"Best OOD: {plots.METHODS[best].name}, {ends[best]:.2f}"
     plots.draw_losses(axes[0], result.run, headline)
     where = crossover(result.finals)
-    verdict = "LP-FT wins at every ε" if where is None else f"FT beats LP-FT from ε = {where:.2f}"
+    verdict = f"FT beats LP-FT from ε = {where:.2f}" if where is not None else (
+        "LP-FT wins at every ε" if never_behind(result.finals) else "Neither wins at every ε"
+    )  # fmt: skip
     plots.draw_crossover(axes[1], FEATURE_ERRORS, result.finals, result.run, verdict)
 
 
@@ -81,7 +88,9 @@ def describe_theory(result: Distortion) -> str:
         f"{plots.METHODS[key].name} {getattr(run, name).id_loss[-1] ** 0.5:.2f}"
         for name, key in (("ft", "fine-tuning"), ("lp", "probe"), ("lp_ft", "lp-ft"))
     )
-    beyond = "at no feature error" if where is None else f"beyond a feature error of {where:.2f}"
+    beyond = f"beyond a feature error of {where:.2f}" if where is not None else (
+        "at no feature error" if never_behind(result.finals) else "at some, not at the largest"
+    )  # fmt: skip
     return (
         f"With feature error {run.problem.feature_error:.2f}, a head of length "
         f"{np.linalg.norm(run.problem.v0):.2f}, {len(run.problem.X)} samples in "

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 
 from labkit.plots.style import INK, METHODS, Look, label_end, percent_axis, spread, style
 
-# Colour-blind-safe beside each other, and unlike the methods' colours.
+# Colour-blind-safe beside each other, each with a shape of its own.
 CLASS_LOOKS = (
     Look("face", "#6a3df0", "o"),
     Look("animal", "#a98600", "s"),

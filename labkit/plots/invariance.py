@@ -78,9 +78,10 @@ def draw_seen(axes: Sequence[Axes], result) -> None:
 @style()
 def draw_grid(ax: Axes, values: Sequence[float], grid: np.ndarray, title: str, unit: str) -> None:
     """Accuracy by what was trained on (rows) and tested on (columns), written into each field."""
-    ax.imshow(grid, cmap="cividis", vmin=0, vmax=max(0.6, grid.max()), aspect="auto")
+    highest = max(0.6, grid.max())
+    ax.imshow(grid, cmap="cividis", vmin=0, vmax=highest, aspect="auto")
     for (i, j), value in np.ndenumerate(grid):
-        color = "white" if value < 0.35 else "black"
+        color = "white" if value < 0.55 * highest else "black"
         ax.text(j, i, f"{100 * value:.0f}", ha="center", va="center", color=color,
                 fontweight="bold" if i == j else "normal")  # fmt: skip
     names = [f"{value:g}" for value in values]

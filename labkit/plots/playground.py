@@ -30,11 +30,12 @@ def draw_search(axes: np.ndarray, result) -> None:
 
 
 def _search_title(result) -> str:
-    question = f"“{shorten(result.words, 40)}”" if result.words else f"the {result.name} itself"
+    question = f"“{shorten(result.words, 24)}”" if result.words else f"the {result.name} itself"
     if result.nothing_known:
         return f"{question}: no letters CLIP knows, so the answer is arbitrary"
     if result.unknown:
-        return f"Nearest to {question}; never met, read by letters: {', '.join(result.unknown)}"
+        unknown = shorten(", ".join(result.unknown), 18)
+        return f"Nearest to {question}; read by letters: {unknown}"
     return f"Nearest to {question}, first row first"
 
 
@@ -55,7 +56,7 @@ def _draw_captions(ax: Axes, result) -> None:
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_title(
-        f"What is this? Its own name, {shorten(result.name, 24)}, is number {result.rank} "
+        f"What is this? Its own name, {shorten(result.name, 18)}, is number {result.rank} "
         f"of {result.candidates:,}",
         fontsize=15,
     )
@@ -83,7 +84,7 @@ def draw_zero_shot(axes: np.ndarray, result) -> None:
     titles = [f"{shorten(name, 11)}:\n{shorten(guess, 11)}?" for name, guess in result.mistakes]
     _draw_tiles(right, result.wrong, titles, columns=3, room=0.5)
     right.set(xlim=(-0.25, 3.6), ylim=(3, 0))
-    right.set_title(f"Wrong: {result.failures:,} of {result.total:,} images", fontsize=15)
+    right.set_title(f"Wrong: {result.failures:,} of {result.total:,}", fontsize=15)
 
 
 def _draw_tiles(ax: Axes, images: np.ndarray, names, columns: int, room: float) -> None:

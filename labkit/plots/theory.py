@@ -37,7 +37,7 @@ def draw_losses(ax: Axes, run: Simulation, title: str) -> None:
     if run.bound:
         height, color = run.bound**0.5, LOOKS["ft"].color
         curves.append((place[[0, -1]], [height, height], color, DOTTED, 1.5))
-        ax.text(0.05, height, "bound for FT, OOD", color=color, fontsize=12, va="bottom")
+        ax.text(0.05, height, "bound for FT, OOD", color=INK, fontsize=12, va="bottom")
     _draw_curves(ax, curves)
     _name_ends(ax, place[-1], [getattr(run, name).ood_loss[-1] ** 0.5 for name in LOOKS])
     ax.xaxis.set_major_locator(FixedLocator(np.log1p(ticks)))

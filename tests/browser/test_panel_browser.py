@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from driver import SCREEN, Notebook, new_notebook, write_notebook
+from driver import CELLS, SCREEN, Notebook, new_notebook, write_notebook
 from playwright.sync_api import expect
 
 LIVE = """
@@ -73,6 +73,14 @@ def opened(panels):
     assert panels.errors() == panels.console == []
     yield panels
     assert panels.errors() == panels.console == []
+
+
+def test_opening_reads_no_panel_aloud_and_letters_in_a_menu_stay_there(panels: Notebook):
+    """JupyterLab's x cuts the cell, and b and d change it; a menu wants letters for itself."""
+    assert [view.root.get_by_role("status").text_content() for view in panels.panels()] == [""] * 3
+    for key in "bxdd":
+        panels.panels()[0].root.locator("select").press(key)
+    assert len(panels.page.evaluate(CELLS)) == 3 and len(panels.panels()) == 3
 
 
 def test_every_control_has_a_name_and_moves_the_picture_by_keyboard(opened: Notebook):
