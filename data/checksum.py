@@ -20,6 +20,7 @@ def main() -> None:
     files = [
         f for name in ("emoji", "weights", "fewshot", "sweeps") for f in (FOLDER / name).iterdir()
     ]
+    files = [f for f in files if not f.name.startswith(".")]  # macOS leaves a .DS_Store
     unfinished = (".tmp", ".checkpoint.safetensors")
     names = sorted(
         f.relative_to(FOLDER).as_posix() for f in files if not f.name.endswith(unfinished)

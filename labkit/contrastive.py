@@ -140,7 +140,9 @@ def _check_features(**features: Tensor) -> None:
 def _finite(loss: Tensor, **numbers: float | Tensor) -> Tensor:
     """The loss, unless the numbers take the logits out of what their type can hold."""
     if not loss.isfinite():
-        given = " and ".join(f"{name} {float(x):.3g}" for name, x in numbers.items())
+        given = " and ".join(
+            f"{name} {float(torch.as_tensor(x).detach()):.3g}" for name, x in numbers.items()
+        )
         raise ValueError(f"the loss became {loss.item()} in {loss.dtype}: {given} is too extreme")
     return loss
 

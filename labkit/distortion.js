@@ -124,6 +124,7 @@ function drawPoints(c, scene, side, frames, frame, map, options) {
   }
   for (let i = 0; i < count; i++) {
     const { color, marker } = scene.classes[labels[i]];
+    const isRight = frames.predicted[side][frame * count + i] === labels[i];
     const [x, y] = map.to(...place(frames, side, frame, i, count));
     c.globalAlpha = options.follow >= 0 && !followed(i) ? 0.3 : 1;
     c.save();
@@ -133,13 +134,14 @@ function drawPoints(c, scene, side, frames, frame, map, options) {
       c.drawImage(sheet, 64 * i, 0, 64, 64, -half, -half, 2 * half, 2 * half);
       c.strokeStyle = color;
       c.lineWidth = 2;
+      c.setLineDash(isRight ? [] : [3, 3]);
       c.strokeRect(-half, -half, 2 * half, 2 * half);
     } else {
       c.beginPath();
       SHAPES[marker](c, followed(i) ? 9 : 5.5);
       c.strokeStyle = c.fillStyle = color;
       c.lineWidth = 2;
-      if (frames.predicted[side][frame * count + i] === labels[i]) c.fill();
+      if (isRight) c.fill();
       c.stroke();
     }
     c.restore();
@@ -214,12 +216,14 @@ function mostMoved(scene) {
 }
 
 // A line of words in several colours, from left to right.
-function drawKey(c, entries, x, y) {
+// The marks are coloured, the words are not: at this size no colour is legible on every background.
+function drawKey(c, entries, x, y, ink) {
   c.font = `14px ${FONT}`;
   c.textAlign = "left";
   for (const { text, color, mark } of entries) {
     c.fillStyle = c.strokeStyle = color;
     x += mark(c, x, y - 5);
+    c.fillStyle = ink;
     c.fillText(text, x, y);
     x += c.measureText(text).width + 18;
   }
@@ -262,6 +266,11 @@ function geometry(width) {
   };
 }
 
+// In less room the whole picture is smaller, so that no text is cut or runs into another.
+function laidOut(shown) {
+  return Math.max(shown, 700);
+}
+
 function drawScene(c, scene, layout, method, frame, options, ink) {
   const frames = scene.frames[method];
   for (const side of SIDES) {
@@ -284,7 +293,8 @@ function drawScene(c, scene, layout, method, frame, options, ink) {
     c.fillText(`${scene.sides[side].title}: ${right} % right`, box.x, box.y - 12);
   }
   const classes = scene.classes.map((k) => ({ text: k.name, color: k.color, mark: shape(k.marker) }));
-  drawKey(c, [...classes, { text: "hollow: wrong", color: ink, mark: () => 0 }], 0, 22);
+  const wrong = options.emoji ? "dashed frame: wrong" : "hollow: wrong";
+  drawKey(c, [...classes, { text: wrong, color: ink, mark: () => 0 }], 0, 22, ink);
   drawCurves(c, layout.accuracy, scene, method, frame, "accuracy", ink);
   drawCurves(c, layout.moved, scene, method, frame, "moved", ink);
   const lines = [
@@ -292,9 +302,9 @@ function drawScene(c, scene, layout, method, frame, options, ink) {
     { text: "out of distribution", color: ink, mark: dash([7, 5]) },
   ];
   const names = method === "wise-ft" ? ["wise-ft"] : ["probe", "fine-tuning", "lp-ft"];
-  const methods = names.map((name) => ({ ...scene.methods[name], mark: () => 0 }));
+  const methods = names.map((name) => ({ ...scene.methods[name], mark: dash([]) }));
   const key = methods.map(({ name, color, mark }) => ({ text: name, color, mark }));
-  drawKey(c, [...lines, ...key], 0, layout.height - 8);
+  drawKey(c, [...lines, ...key], 0, layout.height - 8, ink);
 }
 
 // The picture and name of the point under the mouse, beside it.
@@ -374,13 +384,15 @@ function render({ model, el }) {
   const draw = () => {
     pending = false;
     if (!scene || !el.clientWidth) return;
-    const width = Math.min(el.clientWidth, 920);
+    const shown = Math.min(el.clientWidth, 920);
+    const width = laidOut(shown);
     const layout = geometry(width);
-    const ratio = window.devicePixelRatio * zoomOf(el);
+    const ratio = (window.devicePixelRatio * zoomOf(el) * shown) / width;
     if (canvas.width !== Math.round(width * ratio) || !canvas.style.height) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(layout.height * ratio);
-      [canvas.style.width, canvas.style.height] = [`${width}px`, `${layout.height}px`];
+      const height = (layout.height * shown) / width;
+      [canvas.style.width, canvas.style.height] = [`${shown}px`, `${height}px`];
     }
     const c = canvas.getContext("2d");
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -505,9 +517,11 @@ function render({ model, el }) {
   // The nearest point within reach of the mouse, or null.
   const under = (event) => {
     if (!scene) return null;
-    const [box, zoom] = [canvas.getBoundingClientRect(), zoomOf(canvas)];
+    const box = canvas.getBoundingClientRect();
+    const width = laidOut(box.width / zoomOf(canvas));
+    const zoom = box.width / width;
     const [mx, my] = [(event.clientX - box.left) / zoom, (event.clientY - box.top) / zoom];
-    const layout = geometry(box.width / zoom);
+    const layout = geometry(width);
     const { method, frame } = state();
     let best = null;
     for (const side of SIDES) {

@@ -41,7 +41,8 @@ def trap_task(question: str, seed: int) -> Task:
     """Tell the traps' shape, colour or direction in styles that were not learned from.
 
     `seed` draws three styles to learn in and one to validate in; the other four are the test.
-    Every concept is in all of them, so that nothing but the drawing is new.
+    They share their concepts, so that nothing but the drawing is new. (Three of the styles lack a
+    third of them: where one of these validates, fewer decide on rates and strengths.)
     """
     answers = trap_answers(question)
     names = tuple(dict.fromkeys(answers.values()))

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from labkit import data, encoders, fewshot, meta
 from labkit.files import make_folder, told, write_csv
-from labkit.inputs import check_choice
+from labkit.inputs import check_choice, whole
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Config:
     inner_lr: float = 0.4  # MAML's for Omniglot (Finn et al. 2017, appendix A.1): one step of .4
     inner_steps: int = 1  # in training, as there; more when the weights are used
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "tasks", "ways", "shots", "queries", "width"):
+            whole(name, getattr(self, name), 1)
+        whole("seed", self.seed, 0)
 
 
 METHODS = ("maml", "prototypes")
@@ -105,6 +110,7 @@ def meta_train(config: Config, every: int, folder: Path) -> None:
 
     An interrupted run leaves what was there, begins anew, and ends in the same weights.
     """
+    whole("every", every, 1)
     make_folder(folder)
     path = folder / f"{config.method}.safetensors"
     episodes, rows, losses = validation_episodes(config), [], []

@@ -25,7 +25,7 @@ def strength(amount: float) -> Augmentation:
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """Scale images (n, 3, h, w) to (n, 3, size, size), float in [0, 1], area-averaging to shrink.
+    """Scale images (n, 3, h, w) to (n, 3, size, size), float in [0, 1], antialiased to shrink.
 
     Raises ValueError when `size` is less than 1.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgba
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from labkit import storage
@@ -73,8 +74,9 @@ def _draw_boxes(ax: Axes, places: list[tuple[float, float]], colors: list[str]) 
     """All boxes at once; one that trains is filled."""
     corners = np.array([(-1, -0.78), (1, -0.78), (1, 0.78), (-1, 0.78)]) * HALF
     edges = [INK if color == "none" else color for color in colors]
+    faces = [color if color == "none" else to_rgba(color, 0.2) for color in colors]
     ax.add_collection(
-        PolyCollection([corners + place for place in places], facecolors=colors, edgecolors=edges,
+        PolyCollection([corners + place for place in places], facecolors=faces, edgecolors=edges,
                        lw=1.5, joinstyle="round", zorder=3)
     )  # fmt: skip
 
@@ -82,7 +84,7 @@ def _draw_boxes(ax: Axes, places: list[tuple[float, float]], colors: list[str]) 
 def _name_box(ax: Axes, x: float, y: float, label: str, count: int) -> None:
     """What a box is, and with how many numbers it trains."""
     ax.text(x, y, f"{label}\n{count:,}" if count else label, ha="center", va="center",
-            fontsize=11, color="w" if count else INK, zorder=5,
+            fontsize=11, color=INK, zorder=5,
             fontweight="bold" if count else "normal", clip_on=True)  # fmt: skip
 
 
