@@ -126,8 +126,8 @@ def remove(encoder: nn.Module) -> nn.Module:
     if before is None:
         raise ValueError("encoder: nothing is inserted")
     _replace(encoder, _original)
+    _require_gradients_as(before, encoder)
     for name, parameter in encoder.named_parameters():
-        parameter.requires_grad_(before.requires_grad[name])
         if name in before.values:
             parameter.copy_(before.values[name])
         parameter.grad = None
@@ -141,10 +141,14 @@ def merged(encoder: nn.Module) -> nn.Module:
     if inserted(found) is None or found.inserted.method.form != "lora":
         raise ValueError("encoder: only LoRA can be merged; a bottleneck is not linear")
     _replace(found, lambda module: module.merged())
-    for name, parameter in found.named_parameters():  # as before `insert`: all of it can be tuned
-        parameter.requires_grad_(found.inserted.requires_grad[name])
+    _require_gradients_as(found.inserted, found)  # so that all of it can be tuned again
     del found.inserted
     return found
+
+
+def _require_gradients_as(before: Inserted, network: nn.Module) -> None:
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(before.requires_grad[name])
 
 
 def without(encoder: nn.Module, blocks: tuple[int, ...]) -> nn.Module:

@@ -98,8 +98,8 @@ def color_matrices(
     how far this is from it: strength 0.4, 0.117 and 0.006; hue 0.1, 0.024 and 0.018; both, 0.128
     and 0.020.
     """
-    amounts = {"brightness": brightness, "contrast": contrast, "saturation": saturation}
-    _check(means, **amounts, turns=turns, means=means)
+    _check(means, brightness=brightness, contrast=contrast, saturation=saturation)
+    _check(means, turns=turns, means=means)
     eye = torch.eye(3, device=means.device)
     mean = torch.full((3, 3), 1 / 3, device=means.device)  # projects on the grey axis
     cross = eye.roll(1, 0) - eye.roll(-1, 0)  # a quarter turn about it, times the square root of 3

@@ -215,8 +215,8 @@ function mostMoved(scene) {
   return Math.max(...all.flat());
 }
 
-// A line of words in several colours, from left to right.
-// The marks are coloured, the words are not: at this size no colour is legible on every background.
+// A line of marks with words, from left to right. Only the marks have a colour: at this size none
+// is legible on every background.
 function drawKey(c, entries, x, y, ink) {
   c.font = `14px ${FONT}`;
   c.textAlign = "left";

@@ -72,8 +72,10 @@ def repicked(rows: Rows, without: Mapping[str, Sequence[float]]) -> list[dict[st
     As in the sweep, a method's best network on ID validation is picked, of equal ones that with the
     smallest rate. Raises ValueError for a method without rows.
     """
-    check_choice("without", tuple(without) or ("",), (*values_of(rows, "method"), ""))
-    kept = [row for row in rows if row["setting"] not in _texts(without.get(row["method"], ()))]
+    if without:
+        check_choice("without", tuple(without), values_of(rows, "method"))
+    left_out = {(method, f"{rate:g}") for method, rates in without.items() for rate in rates}
+    kept = [row for row in rows if (row["method"], row["setting"]) not in left_out]
     best: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in sorted(kept, key=_rate_of):
         cell = row["shift"], row["seed"], row["method"]
@@ -81,10 +83,6 @@ def repicked(rows: Rows, without: Mapping[str, Sequence[float]]) -> list[dict[st
             best[cell] = row
     picked = {id(row) for row in best.values()}
     return [{**row, "picked": str(id(row) in picked)} for row in kept]
-
-
-def _texts(rates: Sequence[float]) -> list[str]:
-    return [f"{rate:g}" for rate in rates]
 
 
 def _rate_of(row: dict[str, str]) -> float:

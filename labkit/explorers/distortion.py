@@ -111,7 +111,7 @@ class DistortionExplorer(ipywidgets.VBox):
             self._tell(error="")
             while self._wanted != self.scene.setting:
                 setting = self._wanted
-                self._tell(progress=0.0, note="", error="")
+                self._tell(progress=0.0, note="")
                 await asyncio.sleep(settle)
                 scene = await self._record(setting)
                 if scene is not None:
@@ -167,8 +167,8 @@ def make_controls(setting: Setting) -> dict[str, ipywidgets.ValueWidget]:
     """One control for each thing that needs training."""
     rates = [10 ** (k / 2) for k in range(-8, -1)]  # 0.0001 to 0.1
 
-    def rate(value: float, name: str, last: int) -> ipywidgets.SelectionSlider:
-        options = [(f"{r:.1g}", float(f"{r:.1g}")) for r in rates[:last]]
+    def rate(value: float, name: str, count: int) -> ipywidgets.SelectionSlider:
+        options = [(f"{r:.1g}", float(f"{r:.1g}")) for r in rates[:count]]
         return ipywidgets.SelectionSlider(
             options=options, value=value, description=name, continuous_update=False
         )
@@ -184,8 +184,8 @@ def make_controls(setting: Setting) -> dict[str, ipywidgets.ValueWidget]:
         "shots": ipywidgets.IntSlider(
             setting.shots, 2, 30, description="Labels per class", continuous_update=False
         ),
-        "ft_lr": rate(setting.ft_lr, "FT learning rate", 7),
-        "lp_ft_lr": rate(setting.lp_ft_lr, "LP-FT learning rate", 4),
+        "ft_lr": rate(setting.ft_lr, "FT learning rate", len(rates)),
+        "lp_ft_lr": rate(setting.lp_ft_lr, "LP-FT learning rate", 4),  # above 0.003 it diverges
         "head": ipywidgets.Dropdown(
             options=distortion.HEADS, value=setting.head, description="FT's first head"
         ),

@@ -44,8 +44,8 @@ def label_functions(ax: Axes, result) -> None:
     """Name each function where it ends, at the right of `draw_functions`."""
     ends = spread([y[-1].clip(-8, 8) for y in result.functions.values()], 1.6)
     for method, end in zip(result.functions, ends, strict=True):
-        name = look_of(method).name
-        label_end(ax, 5, end, name, look_of(method).color)
+        look = look_of(method)
+        label_end(ax, 5, end, look.name, look.color)
 
 
 @style()
@@ -58,8 +58,8 @@ def draw_errors(ax: Axes, errors: dict[str, np.ndarray], title: str) -> None:
                 marker=look_of(method).marker)  # fmt: skip
     ends = [np.log10(np.clip(error[-1], 10**-1.3, 10**2.3)) for error in errors.values()]
     for method, end in zip(errors, spread(ends, 0.36), strict=True):
-        name = look_of(method).name
-        label_end(ax, 10.3, 10**end, name, look_of(method).color)
+        look = look_of(method)
+        label_end(ax, 10.3, 10**end, look.name, look.color)
     ax.set_yscale("log", subs=[])
     ax.set(ylim=(low, high), xlim=(-0.3, 10.3), title=title,
            xlabel="inner steps k", ylabel="squared error, new points")  # fmt: skip
