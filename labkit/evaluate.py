@@ -175,7 +175,10 @@ def lead(rows: Rows, one: str, two: str, shots: str, scores: Sequence[str]) -> I
     if not scores:
         raise ValueError("scores: got none, accepted: one or more")
     ours, theirs = (
-        {f"{method}, {s}": by_seed(rows, s, method=method, shots=shots) for s in scores}
+        {
+            f"one, two: {method!r}, {s!r}": by_seed(rows, s, method=method, shots=shots)
+            for s in scores
+        }
         for method in (one, two)
     )
     return paired(ours, theirs)
