@@ -18,7 +18,8 @@ from pathlib import Path
 import torch
 from readme import replace_section
 
-from labkit import data, pretrain, tasks, transfer
+from labkit import data, tasks, transfer
+from labkit.contrastive import pretrain
 
 CANDIDATES = {
     "conv, width 24": ("conv", {"width": 24}),

@@ -20,10 +20,10 @@ from functools import cache
 
 import torch
 from readme import replace_section
-from sweep_motivation import RATES, SEEDS, schedule_for
 from torch import Tensor
 
 from labkit import data, encoders, tasks, transfer
+from labkit.motivation.sweep import RATES, SEEDS, schedule_for
 
 SHOTS, DRAWS = 10, 2000
 BASELINE = "clip-conv"  # the network that is trained from scratch too, whatever pretrained it

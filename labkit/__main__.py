@@ -26,7 +26,7 @@ if sys.version_info < (3, 10):
         % (sys.version_info[0], sys.version_info[1], sys.executable)
     )
 
-from labkit.environment import (
+from labkit.course.environment import (
     LAB_REQUIREMENTS,
     ROOT,
     TEST_REQUIREMENTS,
@@ -76,9 +76,11 @@ def run(arguments):
     if command == "test":
         return run_tests(python, rest)
     if command == "check":
-        return hand_over([python, "-m", "labkit.grade"] + rest, {"OMP_NUM_THREADS": "1"}, False)
+        return hand_over(
+            [python, "-m", "labkit.course.check"] + rest, {"OMP_NUM_THREADS": "1"}, False
+        )
     if command in ("classroom", "site"):
-        return hand_over([python, "-m", "labkit." + command] + rest, {}, False)
+        return hand_over([python, "-m", "labkit.course." + command] + rest, {}, False)
     say("ready: " + python)
     return 0
 
@@ -113,7 +115,7 @@ def hand_over(command, defaults, starts_here=True):
     env.update(os.environ)
     # There JupyterLab finds labconfig/default_setting_overrides.json: no news pop-up, and slider
     # callbacks never on a second thread beside a cell that is training.
-    config = [str(ROOT / "labkit"), env.get("JUPYTER_CONFIG_PATH", "")]
+    config = [str(ROOT / "labkit" / "course"), env.get("JUPYTER_CONFIG_PATH", "")]
     env["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, config))
     if starts_here:
         os.chdir(str(ROOT))

@@ -92,6 +92,17 @@ class Emoji:
         """Only the images of these concepts."""
         return self[torch.isin(self.concept, torch.as_tensor(positions, dtype=torch.int64))]
 
+    def row_of(self, position: int, style: str) -> int:
+        """The row that shows a concept in `style`, or in its first style where that has none.
+
+        Raises ValueError for a concept of which there is no image.
+        """
+        rows = (self.concept == position).nonzero()[:, 0]
+        if not len(rows):
+            raise ValueError(f"position: got {position}, accepted: a concept among these images")
+        in_style = rows[self.style[rows] == STYLES.index(style)]
+        return int((in_style if len(in_style) else rows)[0])
+
     def drawn_in(self, *styles: str) -> Emoji:
         """Only the images in these styles."""
         check_styles(styles)
@@ -222,6 +233,12 @@ def checksums() -> dict[str, str]:
     if not re.fullmatch(r"([0-9a-f]{64}  [\w./-]+\r?\n)+", text, re.ASCII):
         raise DataError(f"{path} is damaged. {cure}")
     return {name: digest for digest, name in (line.split() for line in text.splitlines())}
+
+
+def half_size(images: torch.Tensor) -> torch.Tensor:
+    """Average areas of 2 x 2 pixels, as `read_sheet` does: uint8 (n, 3, 64, 64) -> 32 pixels."""
+    sums = images.unflatten(3, (-1, 2)).sum(4, dtype=torch.int16).unflatten(2, (-1, 2)).sum(3)
+    return ((sums + 2) // 4).to(torch.uint8)
 
 
 def check_styles(styles: Sequence[str]) -> None:

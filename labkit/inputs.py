@@ -96,3 +96,32 @@ def all_finite(**tensors: Tensor) -> None:
                 f"{name}: got nan, infinite or too large numbers, accepted: finite ones (if they "
                 "come from training, lower lr)"
             )
+
+
+def pairs(**sides: Tensor) -> None:
+    """Raise a ValueError unless all are finite floating tensors of one shape (n, dim) and type.
+
+    Row i of one then matches row i of another.
+    """
+    for name, x in sides.items():
+        if not hasattr(x, "is_floating_point") or not x.is_floating_point():
+            got = getattr(x, "dtype", type(x).__name__)
+            raise ValueError(f"{name}: got {got}, accepted: a floating torch.Tensor (n, dim)")
+        if x.dim() != 2 or 0 in x.shape:
+            raise ValueError(
+                f"{name}: got shape {tuple(x.shape)}, accepted: (n, dim), both 1 or more"
+            )
+    (first, one), *others = sides.items()
+    for name, two in others:
+        for what in ("shape", "dtype", "device"):
+            if getattr(one, what) != getattr(two, what):
+                raise ValueError(
+                    f"{name}: got {what} {plain(getattr(two, what))}, accepted: that of {first}, "
+                    f"{plain(getattr(one, what))}"
+                )
+    all_finite(**sides)
+
+
+def plain(value: object) -> object:
+    """A torch.Size as a tuple, anything else as it is."""
+    return tuple(value) if isinstance(value, (list, tuple)) else value

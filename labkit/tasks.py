@@ -125,6 +125,41 @@ def subpopulation_shift(
     return Task("sub-population", names, **seen, ood={"other subgroups": target})
 
 
+def who_drew_it(
+    classes: Sequence[str] | None = None,
+    ood_classes: Sequence[str] | None = None,
+    *,
+    split: int | None = None,
+) -> Task:
+    """Tell the ten styles apart: on concepts of some classes, then on those of others (OOD).
+
+    CLIP's features are not made for this: the ten drawings of a concept share one caption, so that
+    pretraining taught the encoder to ignore who drew it.
+
+    `classes` are the first six unless given (living things and food), `ood_classes` all others
+    (things). `split` divides the downstream concepts anew (`labkit.tasks.downstream_parts`). Raises
+    ValueError for an unknown class, or one on both sides.
+    """
+    names = data.class_names()
+    seen = tuple(names[:6]) if classes is None else tuple(classes)
+    other = tuple(n for n in names if n not in seen) if ood_classes is None else tuple(ood_classes)
+    check_choice("classes", seen, names)
+    check_choice("ood_classes", other, names)
+    if set(seen) & set(other):
+        raise ValueError(f"ood_classes: {sorted(set(seen) & set(other))} are in classes too")
+    emoji, parts = data.load(parts=DOWNSTREAM), downstream_parts(split)
+    label = data.labels_of(emoji.concept)
+
+    def examples(part: str, chosen: Sequence[str]) -> Examples:
+        rows = torch.isin(emoji.concept, torch.tensor(parts[part]))
+        rows &= torch.isin(label, torch.tensor([names.index(name) for name in chosen]))
+        return Examples(emoji.images[rows], emoji.style[rows])
+
+    inside = {part: examples(part, seen) for part in DOWNSTREAM}
+    ood = {"other things": examples("test", other)}
+    return Task("who drew it", data.STYLES, **inside, ood=ood)
+
+
 def downstream_parts(split: int | None = None) -> dict[str, list[int]]:
     """The concepts of the train, validation and test part: part -> positions.
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labkit.drift import movement
+from labkit.evaluate import movement
 from labkit.tasks import Task
 from labkit.training import Fit, features
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets
 
-from labkit.panel import Panel
+from labkit.ui.panel import Panel
 
 ALL = 60  # of a menu's options; a longer one is tried at its ends and its middle
 

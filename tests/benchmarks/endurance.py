@@ -29,8 +29,8 @@ import nbformat
 import psutil
 from nbclient import NotebookClient
 
-from labkit.environment import WAITING
-from labkit.grade import NOTEBOOKS, chosen
+from labkit.course.check import NOTEBOOKS, chosen
+from labkit.course.environment import WAITING
 
 # Times differ from run to run, and so does a progress bar.
 VOLATILE = re.compile(r"\d+(\.\d+)? ?(ms|s|seconds|it/s)\b|\d\d:\d\d|0x[0-9a-f]+")

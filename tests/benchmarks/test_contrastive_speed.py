@@ -22,7 +22,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from labkit import contrastive, data, pretrain
+from labkit import contrastive, data
+from labkit.contrastive import pretrain
 from labkit.torchvision_compat import import_torchvision
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from labkit import meta, sinusoids
+from labkit import meta
+from labkit.meta import sinusoids
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS, LR = 5, 0.01

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import pytest
 from threadpoolctl import threadpool_limits
 
-from labkit import authors, encoders, probe
+from labkit import encoders, probe, tasks
 
 THREADS = {"one": probe.one_blas_thread, "all": nullcontext}
 
@@ -18,7 +18,7 @@ THREADS = {"one": probe.one_blas_thread, "all": nullcontext}
 @pytest.mark.benchmark(group="probe")
 @pytest.mark.parametrize("threads", THREADS)
 def test_probe(benchmark, monkeypatch, threads: str) -> None:
-    encoder, task = encoders.load("clip-vit").image, authors.who_drew_it()
+    encoder, task = encoders.load("clip-vit").image, tasks.who_drew_it()
     monkeypatch.setattr(probe, "one_blas_thread", THREADS[threads])
     with threadpool_limits(os.cpu_count(), user_api="blas"):  # tests/conftest.py asks for one
         benchmark.pedantic(probe.linear_probe, (encoder, task), rounds=1)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from labkit import theory
+from labkit.lp_ft import theory
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),

@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, Playwright
 
-from labkit.environment import WAITING
+from labkit.course.environment import WAITING
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = (
@@ -98,7 +98,7 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
         WAITING
         | os.environ
         | {
-            "JUPYTER_CONFIG_PATH": str(ROOT / "labkit"),
+            "JUPYTER_CONFIG_PATH": str(ROOT / "labkit" / "course"),
             "JUPYTER_CONFIG_DIR": str(home / "config"),
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
@@ -231,7 +231,7 @@ class Notebook:
         return [f"code cell {n}: {e}" for n, cell in enumerate(cells, 1) for e in cell["errors"]]
 
     def panels(self) -> list[PanelView]:
-        """The panels that labkit.panel made; the explorer of notebook 06 has tests of its own."""
+        """The panels of labkit.ui.panel; the explorer of notebook 06 has tests of its own."""
         found = self.page.locator(".labkit-panel:not(.labkit-distorting)")
         return [PanelView(found.nth(index), self.page) for index in range(found.count())]
 

@@ -46,7 +46,7 @@ without a GPU.
 """
 NOTEBOOKS = ROOT / "notebooks"
 PANEL = """
-from labkit.panel import panel
+from labkit.ui.panel import panel
 panel(lambda k: k, draw, lambda k: f"Now at {k}.", title="Synthetic", k=(0, 100))
 """
 INLINE = """

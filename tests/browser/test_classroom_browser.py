@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from driver import free_port, stopped, wait_for
 
-from labkit import classroom
+from labkit.course import classroom
 
 FOLLOWED = "(alt) => document.querySelector('.labkit-image').alt !== alt"
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, expect
 
 CELL = """
 from labkit import explorers
-from labkit.distortion import Setting
+from labkit.lp_ft.distortion import Setting
 
 explorer = explorers.feature_distortion(Setting(shots=4, steps=3))
 explorer

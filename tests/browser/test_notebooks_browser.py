@@ -11,7 +11,7 @@ import pytest
 from cases import LONG
 from driver import ROOT, Control, Notebook, PanelView, write_notebook
 
-from labkit.classroom import panel_cells
+from labkit.course.classroom import panel_cells
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 LIVE = """
 import time
 import numpy as np
-from labkit.panel import panel
+from labkit.ui.panel import panel
 
 X = np.linspace(0, 10, 1000)
 

@@ -1,0 +1,78 @@
+"""Classification without a single label: the nearest of a few captions, by CLIP (section 3.1).
+
+Radford et al. 2021 (arXiv:2103.00020). Images are embedded once; a new set of prompts then costs
+one pass of the text encoder and one matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from labkit import data, encoders, evaluate
+from labkit.evaluate import Interval
+from labkit.inputs import check_choice
+
+UNSEEN = ("train", "validation", "test", "trap")  # the parts no encoder was pretrained on
+
+
+class ClipGallery(NamedTuple):
+    """Emoji CLIP has never seen, and every caption of the data set, embedded once."""
+
+    clip: encoders.Clip
+    emoji: data.Emoji  # at 64 px
+    image: torch.Tensor  # (images, dim) unit vectors
+    text: torch.Tensor  # (concepts, dim) unit vectors of all names, seen and unseen
+    labels: torch.Tensor  # (images,) downstream classes, -1 for none
+
+
+@torch.no_grad()
+def embed_gallery(clip: encoders.Clip) -> ClipGallery:
+    """Embed all unseen emoji in all styles, and all 1,644 names: seconds, once."""
+    emoji = data.load(parts=UNSEEN, size=64)
+    image = torch.cat([clip.embed_images(data.half_size(part)) for part in emoji.images.split(256)])
+    text = clip.embed_captions([concept.name for concept in data.concepts()])
+    return ClipGallery(clip, emoji, image, text, data.labels_of(emoji.concept))
+
+
+@torch.no_grad()
+def embed_pairs(
+    clip: encoders.Clip, emoji: data.Emoji, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images and their names in random order, (n, dim) unit vectors each."""
+    emoji = emoji[torch.randperm(len(emoji), generator=generator)]
+    image = torch.cat([clip.embed_images(part) for part in emoji.images.split(256)])
+    return image, clip.embed_captions(emoji.captions)
+
+
+@torch.no_grad()
+def hits_of(
+    gallery: ClipGallery, prompts: Sequence[str], part: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of the images of `part`, and the class whose prompt is nearest to each: (n,), (n,).
+
+    prompts: one for each of `data.class_names()`. Raises ValueError for another number of them, or
+    a part without classes.
+    """
+    check_choice("part", (part,), ("train", "validation", "test"))
+    if len(prompts) != len(data.class_names()):
+        raise ValueError(f"prompts: got {len(prompts)}, accepted: {len(data.class_names())}")
+    inside = torch.tensor([concept.part == part for concept in data.concepts()])
+    rows = (inside[gallery.emoji.concept] & (gallery.labels >= 0)).nonzero()[:, 0]
+    text = gallery.clip.embed_captions(list(prompts))  # (classes, dim)
+    return rows, (gallery.image[rows] @ text.T).argmax(dim=1)
+
+
+def accuracy(gallery: ClipGallery, prompts: Sequence[str], part: str) -> Interval:
+    """Mean accuracy over concepts, each in all its styles, with the interval over concepts."""
+    rows, guess = hits_of(gallery, prompts, part)
+    return over_concepts(guess == gallery.labels[rows], gallery.emoji.concept[rows])
+
+
+def over_concepts(hits: torch.Tensor, concept: torch.Tensor) -> Interval:
+    """hits, concept: (n,). A concept's score is the share of its styles that are right."""
+    _, place, count = concept.unique(return_inverse=True, return_counts=True)
+    right = torch.zeros(len(count)).index_add_(0, place, hits.float())
+    return evaluate.mean_interval((right / count).numpy())

@@ -1,0 +1,1 @@
+"""What runs the course: the environment, grading, the classroom, static pages."""

@@ -1,0 +1,105 @@
+"""What a check is: it runs the reader's function, shows yours beside expected, never raises.
+
+Each returns an `Outcome`, which is true when the exercise is solved, so that a solution notebook
+can assert it. A stub that does nothing is never right.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+NOTHING = "your function returns nothing; end it with `return`."
+OUTCOMES = "LABKIT_OUTCOMES"  # in the environment: the file where `python -m labkit check` looks
+
+
+class Outcome(NamedTuple):
+    """Whether an exercise is solved, and what to tell the reader."""
+
+    passed: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __repr__(self) -> str:
+        return ("✓ " if self.passed else "✗ ") + self.message
+
+
+def checker(problems: Callable[..., Iterator[str]]) -> Callable[..., Outcome]:
+    """Turn a generator of problems into a check: the first problem is the hint, none is a pass."""
+
+    def check(*arguments) -> Outcome:
+        try:
+            problem = next(problems(*arguments), None)
+        except Exception as error:  # the reader's code failed: show where, do not stop the notebook
+            line = traceback.extract_tb(error.__traceback__)[-1]
+            problem = f"your function raised {type(error).__name__}: {error} (line: {line.line})"
+        outcome = Outcome(problem is None, problem or "That is right.")
+        write_down(problems.__name__, outcome)
+        return outcome
+
+    check.__doc__, check.__name__ = problems.__doc__, problems.__name__
+    return check
+
+
+def write_down(name: str, outcome: Outcome) -> None:
+    """Tell a grader, if one is waiting, what became of an exercise."""
+    if path := os.environ.get(OUTCOMES):
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps([name, *outcome]) + "\n")
+
+
+def compare(
+    yours: Any,
+    expected: Any,
+    mistakes: Mapping[str, Any],
+    otherwise: str = "",
+    what: str = "",
+    tolerance: float = 1e-4,
+) -> Iterator[str]:
+    """One problem at most: yours beside what is expected, and the hint that fits.
+
+    yours, expected: numbers, arrays or tensors. mistakes: hint -> what the mistake it names gives;
+    `otherwise` is the hint where none of them fits. what: of what this is, at the beginning.
+    """
+    if yours is None:
+        yield NOTHING
+        return
+    try:
+        given, right = plain(yours), plain(expected)
+    except (TypeError, ValueError):
+        yield f"{what}your function returns {yours!r}, expected {shown(expected)}."
+        return
+    if close(given, right, tolerance):
+        return
+    fitting = (hint for hint, wrong in mistakes.items() if close(given, plain(wrong), tolerance))
+    hint = next(fitting, otherwise)
+    if given.shape != right.shape:
+        given, right = given.shape, right.shape
+        yield f"{what}yours has shape {given}, expected {right}. {hint}".rstrip()
+    else:
+        yield f"{what}yours {shown(yours)}, expected {shown(expected)}. {hint}".rstrip()
+
+
+def plain(values: Any) -> np.ndarray:
+    """Numbers, an array or a tensor as float64."""
+    values = values.detach().cpu() if hasattr(values, "detach") else values
+    return np.asarray(values, dtype=float)
+
+
+def close(one: np.ndarray, two: np.ndarray, tolerance: float) -> bool:
+    """Whether two arrays of one shape agree, relatively or (near 0) absolutely."""
+    return one.shape == two.shape and np.allclose(one, two, rtol=tolerance, atol=tolerance / 100)
+
+
+def shown(values: Any) -> str:
+    """A number, or the first few of many."""
+    flat = plain(values).ravel()
+    first = ", ".join(f"{x:.4g}" for x in flat[:3])
+    return f"is {first}" if flat.size == 1 else f"starts {first}"

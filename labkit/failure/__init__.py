@@ -1,0 +1,1 @@
+"""Notebook 05: when transfer fails, and how one would notice."""

@@ -1,0 +1,65 @@
+"""Accuracy against the number of labels when a closed form fits the head: many draws, instantly.
+
+With almost no ridge, least squares on features of `dim` dimensions passes through every training
+label once n reaches dim, and near that point by the wildest of functions: the error peaks and then
+falls again, double descent (Belkin et al. 2019; in the number of samples, Nakkiran et al. 2021).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from labkit.ridge import ridge, with_one
+from labkit.tasks import Task
+from labkit.training import features
+
+NO_RIDGE = 1e-8
+
+
+class Embedded(NamedTuple):
+    """Training and test features, float64, divided by their root mean square."""
+
+    train: Tensor  # (n, dim + 1), the last feature is always one
+    train_labels: Tensor
+    test: Tensor  # (m, dim + 1)
+    test_labels: Tensor
+
+    @property
+    def threshold(self) -> int:
+        """How many labels least squares can fit exactly, whatever they are."""
+        return self.train.shape[1]
+
+
+def embed(encoder: nn.Module, task: Task) -> Embedded:
+    """Compute the features once."""
+    train, test = (features(encoder, part.images).double() for part in (task.train, task.test))
+    scale = train.square().mean().sqrt().clamp(min=1e-12)
+    return Embedded(
+        with_one(train / scale), task.train.labels, with_one(test / scale), task.test.labels
+    )
+
+
+def draw_accuracies(
+    data: Embedded, n: int, strength: float, draws: int, generator: Generator
+) -> np.ndarray:
+    """Test accuracies (draws,) of ridge regression on `n` random training images, drawn anew.
+
+    Raises ValueError when n is not between 1 and the number of training images, or draws < 1.
+    """
+    if len(data.train_labels) != len(data.train):
+        raise ValueError(f"data: {len(data.train_labels)} labels for {len(data.train)} images")
+    if not 1 <= n <= len(data.train) or draws < 1:
+        raise ValueError(
+            f"n, draws: got {n} and {draws}, accepted: n from 1 to {len(data.train)}, draws >= 1"
+        )
+    rows = torch.rand(draws, len(data.train), generator=generator).topk(n, dim=1).indices
+    classes = int(data.train_labels.max()) + 1
+    targets = F.one_hot(data.train_labels[rows], classes).double()  # (draws, n, classes)
+    weights = ridge(data.train[rows], targets, strength)  # (draws, dim + 1, classes)
+    guesses = (data.test @ weights).argmax(dim=2)  # (draws, m)
+    return (guesses == data.test_labels).double().mean(dim=1).numpy()

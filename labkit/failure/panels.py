@@ -1,0 +1,204 @@
+"""Notebook 05: damage images and see a classifier stay sure; count labels and see it waver."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import ipywidgets
+import numpy as np
+import torch
+
+from labkit import data, encoders, evaluate, plots, tasks, transfer
+from labkit.failure import corruptions
+from labkit.failure import double_descent as descent
+from labkit.failure.calibration import answers
+from labkit.ui.panel import Panel, panel
+
+# ------------------------------------------------ corruption, accuracy and confidence
+
+SHOWN, WORST = 20, 5  # pictures; the largest severity
+
+
+class Damage(NamedTuple):
+    """A classifier on images damaged by one corruption, at every severity and at the chosen one."""
+
+    kind: str
+    severity: int
+    temperature: float
+    accuracy: np.ndarray  # (WORST + 1,)
+    confidence: np.ndarray  # (WORST + 1,)
+    images: np.ndarray  # (SHOWN, 3, 32, 32) uint8, at the chosen severity
+    right: list[bool]
+
+
+class Damaged(NamedTuple):
+    """All damaged test images, and what the classifier says of them."""
+
+    images: dict[str, torch.Tensor]  # kind -> (WORST + 1, n, 3, 32, 32) uint8
+    logits: dict[str, np.ndarray]  # kind -> (WORST + 1, n, classes)
+    labels: np.ndarray  # (n,)
+
+
+def damage_all(model: torch.nn.Module, test: tasks.Examples, seed: int = 0) -> Damaged:
+    """Damage `test` by every corruption at every severity, in a random order of images."""
+    generator = torch.Generator().manual_seed(seed)
+    test = test.at(torch.randperm(len(test.labels), generator=generator))
+    images, logits = {}, {}
+    for kind in corruptions.AMOUNTS:
+        found = [
+            corruptions.corrupt(test.images, kind, severity, generator)
+            for severity in range(WORST + 1)
+        ]
+        images[kind] = torch.stack(found)
+        logits[kind] = torch.stack([transfer.features(model, part) for part in found]).numpy()
+    return Damaged(images, logits, test.labels.numpy())
+
+
+def compute_damage(
+    damaged: Damaged, kind: str, severity: int, temperature: float, page: int
+) -> Damage:
+    """Page `page` of the images; accuracy and confidence are over all of them."""
+    found = [answers(x, damaged.labels, temperature) for x in damaged.logits[kind]]
+    rows = np.arange(SHOWN * page, SHOWN * (page + 1)) % len(damaged.labels)
+    return Damage(
+        kind, severity, temperature,
+        np.array([x.right.mean() for x in found]), np.array([x.confidence.mean() for x in found]),
+        damaged.images[kind][severity][torch.from_numpy(rows)].numpy(),
+        found[severity].right[rows].tolist(),
+    )  # fmt: skip
+
+
+def describe_damage(result: Damage) -> str:
+    right, sure = result.accuracy[result.severity], result.confidence[result.severity]
+    return (
+        f"{result.kind.capitalize()} at severity {result.severity}: the probe is right about "
+        f"{right:.0%} of the images (undamaged: {result.accuracy[0]:.0%}) and {sure:.0%} sure on "
+        f"average, at temperature {result.temperature:.2g}. Of {len(result.right)} shown, "
+        f"{sum(result.right)} are framed: recognised."
+    )
+
+
+def damage(model: torch.nn.Module | None = None, test: tasks.Examples | None = None) -> Panel:
+    """Choose a corruption and its severity; see what is recognised, and how sure the probe is."""
+    task = tasks.style_shift(("twemoji",), ())
+    model = model or transfer.linear_probe(encoders.load("clip-conv").image, task).model
+    damaged = damage_all(model, test or task.test)
+
+    def compute(corruption: str, severity: int, temperature: float, page: int) -> Damage:
+        return compute_damage(damaged, corruption, severity, temperature, page)
+
+    return panel(
+        compute,
+        plots.draw_damage,
+        describe_damage,
+        size=(9, 3.7),
+        columns=2,
+        title="Does it know that it does not know?",
+        corruption=ipywidgets.Dropdown(
+            options=tuple(corruptions.AMOUNTS), value="noise", description="Corruption"
+        ),
+        severity=ipywidgets.IntSlider(0, 0, WORST, description="Severity"),
+        temperature=ipywidgets.FloatSlider(
+            1.0, min=0.5, max=4, step=0.1, description="Temperature"
+        ),
+        page=ipywidgets.IntSlider(0, 0, 6, description="Other images"),
+    )
+
+
+# ------------------------------------------------ the number of labels
+
+RIDGES = {
+    "almost none (least squares)": descent.NO_RIDGE,
+    "a little (1)": 1.0,
+    "about right (30)": 30.0,
+    "too much (1000)": 1000.0,
+}
+DRAWS = 8
+FEWEST = 12  # labels: one per class, with luck
+
+
+class Labels(NamedTuple):
+    """A ridge head on n labels, drawn several times, before the curve over all n."""
+
+    n: int
+    draws: np.ndarray  # (DRAWS,) test accuracies, fitted now
+    counts: tuple[int, ...]
+    curve: np.ndarray  # (3, counts): low, mean, high over other draws
+    threshold: int  # labels that least squares can fit exactly
+    chance: float
+
+
+def label_counts(embedded: descent.Embedded) -> tuple[int, ...]:
+    """Numbers of labels, dense where least squares just fits them, up to all training images."""
+    shares = (0.56, 0.75, 0.9, 1, 1.12, 1.32, 1.7, 2.3)
+    near = [round(embedded.threshold * share) for share in shares]
+    images = len(embedded.train)
+    return tuple(sorted(n for n in {FEWEST, 24, 48, *near, images} if n <= images))
+
+
+def label_curve(embedded: descent.Embedded, strength: float, seed: int = 1) -> np.ndarray:
+    """Mean and 95 % interval of the accuracy for every number of labels: (3, counts)."""
+    found = []
+    for n in label_counts(embedded):
+        generator = torch.Generator().manual_seed(seed)
+        scores = descent.draw_accuracies(embedded, n, strength, DRAWS, generator)
+        mean, low, high = evaluate.mean_interval(scores)
+        found.append((low, mean, high))
+    return np.array(found).T
+
+
+def compute_labels(
+    embedded: descent.Embedded, curve: np.ndarray, n: int, strength: float, seed: int
+) -> Labels:
+    """Fit the head on n random labels, `DRAWS` times."""
+    generator = torch.Generator().manual_seed(seed)
+    draws = descent.draw_accuracies(embedded, n, strength, DRAWS, generator)
+    chance = tasks.largest_share(embedded.test_labels)
+    return Labels(n, draws, label_counts(embedded), curve, embedded.threshold, chance)
+
+
+def describe_labels(result: Labels) -> str:
+    best = result.counts[int(result.curve[1].argmax())]
+    return (
+        f"With {result.n} labels in all, {len(result.draws)} draws of them give between "
+        f"{result.draws.min():.0%} and {result.draws.max():.0%}, {result.draws.mean():.0%} on "
+        f"average. The curve starts at {result.curve[1][0]:.0%}, is {result.curve[1].min():.0%} at "
+        f"its lowest and best at {best} labels. Least squares can fit {result.threshold} labels "
+        "exactly."
+    )
+
+
+def embed_label_task() -> dict[str, descent.Embedded]:
+    """Two flat styles, 450 training images, seen by a pretrained and by an untrained encoder."""
+    task = tasks.style_shift(data.COLOUR_STYLES[:2], ())
+    pretrained = encoders.load("clip-conv").image
+    untrained = transfer.reinitialised(pretrained, torch.Generator().manual_seed(0))
+    networks = {"pretrained": pretrained, "untrained": untrained}
+    return {name: descent.embed(network, task) for name, network in networks.items()}
+
+
+def labels(embedded: dict[str, descent.Embedded] | None = None) -> Panel:
+    """How many labels, how much ridge, which features: fitted at every move, eight times."""
+    embedded = embedded or embed_label_task()
+    curves = {
+        (name, strength): label_curve(features, strength)
+        for name, features in embedded.items()
+        for strength in RIDGES.values()
+    }
+
+    def compute(n: int, ridge: float, features: str, seed: int) -> Labels:
+        return compute_labels(embedded[features], curves[features, ridge], n, ridge, seed)
+
+    return panel(
+        compute,
+        plots.draw_labels,
+        describe_labels,
+        size=(9, 4.2),
+        title="More labels are better. Are they?",
+        n=ipywidgets.IntSlider(
+            48, FEWEST, len(embedded["pretrained"].train), description="Labels in all"
+        ),
+        ridge=ipywidgets.Dropdown(options=RIDGES, description="Ridge"),
+        features=ipywidgets.Dropdown(options=tuple(embedded), description="Features"),
+        seed=ipywidgets.IntSlider(0, 0, 20, description="Draw again"),
+    )

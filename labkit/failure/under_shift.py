@@ -1,0 +1,60 @@
+"""What becomes of a classifier when its images change: right, sure, and what it could have known.
+
+known = in_distribution(fit.model, task)      # from labelled ID validation images
+report(fit.model, known, task.ood["fluent"])  # accuracy, confidence, and guesses without labels
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import nn
+
+from labkit.failure import label_free_estimates as proxies
+from labkit.failure.calibration import Answers, answers, calibration_error, fit_temperature
+from labkit.tasks import Examples, Task
+from labkit.training import features
+
+
+class Known(NamedTuple):
+    """What labelled validation images tell: nothing here has seen a test image."""
+
+    temperature: float  # fitted by temperature scaling
+    validation: Answers  # at that temperature
+
+
+class Report(NamedTuple):
+    """A classifier on one set of test images."""
+
+    n: int
+    accuracy: float
+    confidence: float  # mean, as the network gives it
+    error: float  # expected calibration error
+    scaled_confidence: float  # after temperature scaling on ID validation
+    scaled_error: float
+    doc: float  # accuracy guessed without labels: difference of confidences
+    atc: float  # and by average thresholded confidence
+
+
+def in_distribution(model: nn.Module, task: Task) -> Known:
+    """Fit the temperature on ID validation, and keep the answers there."""
+    logits = features(model, task.validation.images)
+    temperature = fit_temperature(logits, task.validation.labels)
+    return Known(temperature, answers(logits, task.validation.labels, temperature))
+
+
+def report(model: nn.Module, known: Known, examples: Examples) -> Report:
+    """Measure `model` on labelled test images; the two guesses do not look at the labels."""
+    logits = features(model, examples.images)
+    plain = answers(logits, examples.labels)
+    scaled = answers(logits, examples.labels, known.temperature)
+    return Report(
+        len(examples.labels),
+        float(plain.right.mean()),
+        float(plain.confidence.mean()),
+        calibration_error(plain),
+        float(scaled.confidence.mean()),
+        calibration_error(scaled),
+        proxies.difference_of_confidences(known.validation, scaled.confidence),
+        proxies.average_thresholded_confidence(known.validation, scaled.confidence),
+    )

@@ -1,0 +1,162 @@
+"""Figures that several notebooks draw: dots with intervals, curves with bands, and learning curves.
+
+Tables are those of `labkit.sweeps`: a row for each cell, columns mean, low and high. A method is a
+key of `looks`, by default of `labkit.looks.METHODS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from labkit.looks import METHODS, Look
+from labkit.ui.style import INK, label_end, percent_axis, spread, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas.io.formats.style import Styler
+
+GUESS = "guessing"  # always the largest class
+Looks = Mapping[str, Look]
+
+
+@style()
+def draw_dots(
+    ax: Axes,
+    table: pd.DataFrame,
+    looks: Looks = METHODS,
+    *,
+    title: str = "",
+    xlabel: str = "accuracy",
+    chance: float | None = None,
+    percent: bool = True,
+) -> None:
+    """A dot with its interval for each method in each row, one row below the other.
+
+    table: indexed by what a row is and by the method, in the order to be drawn.
+    """
+    rows, methods = (list(dict.fromkeys(table.index.get_level_values(k))) for k in (0, 1))
+    offsets = np.linspace(-0.28, 0.28, len(methods)) if len(methods) > 1 else [0.0]
+    for offset, method in zip(offsets, methods, strict=True):
+        look, found = looks[method], table.xs(method, level=1).reindex(rows)
+        y = np.arange(len(rows)) + offset
+        ax.hlines(y, found["low"], found["high"], color=look.color, lw=3, alpha=0.6)
+        ax.plot(found["mean"], y, look.marker, color=look.color, ms=10, label=look.name)
+    if chance is not None:
+        ax.axvline(chance, color=INK, lw=1, ls=":")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=xlabel, title=title)
+    ax.grid(axis="x", color=INK, alpha=0.2)
+    if percent:
+        ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+
+
+def name_methods(ax: Axes, columns: int = 4) -> None:
+    """Every method of an axes once, above its figure."""
+    handles, labels = ax.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))
+    ax.figure.legend(
+        once.values(), once, loc="outside upper center", ncols=columns, handletextpad=0.3,
+        columnspacing=1.2,
+    )  # fmt: skip
+
+
+def describe_dots(table: pd.DataFrame, looks: Looks = METHODS, percent: bool = True) -> str:
+    """Every row in words: the alternative text of `draw_dots`."""
+    parts = []
+    for row, found in table.groupby(level=0, sort=False):
+        form = ".0%" if percent else ".3g"
+        each = [
+            f"{looks[m].name} {mean:{form}}"
+            for (_, m), mean in zip(found.index, found["mean"], strict=True)
+        ]
+        parts.append(f"{' '.join(str(row).split())}: {', '.join(each)}")
+    return f"{'; '.join(parts)}."
+
+
+@style()
+def draw_curves(
+    ax: Axes,
+    curves: Mapping[str, pd.DataFrame],
+    looks: Looks = METHODS,
+    *,
+    dashes: str = "-",
+    named: bool = True,
+    gap: float = 0.06,
+) -> None:
+    """Curves with bands, each named at its end: method -> mean (and low, high) indexed by x.
+
+    gap: between two names, in units of the y axis.
+    """
+    for method, curve in curves.items():
+        look, x = looks[method], curve.index.to_numpy(dtype=float)
+        if "low" in curve:
+            ax.fill_between(x, curve["low"], curve["high"], color=look.color, alpha=0.25, lw=0)
+        ax.plot(x, curve["mean"], dashes, color=look.color, marker=look.marker)
+    ends = spread([curve["mean"].iloc[-1] for curve in curves.values()], gap)
+    for (method, curve), end in zip(curves.items(), ends if named else [], strict=named):
+        label_end(ax, float(curve.index[-1]), end, looks[method].name, looks[method].color)
+
+
+def describe_curves(curves: Mapping[str, pd.DataFrame], looks: Looks = METHODS) -> str:
+    """Where every curve begins and ends: the alternative text of `draw_curves`."""
+    parts = [
+        f"{looks[method].name} from {c['mean'].iloc[0]:.0%} at {c.index[0]:g} to "
+        f"{c['mean'].iloc[-1]:.0%} at {c.index[-1]:g}"
+        for method, c in curves.items()
+    ]
+    return f"{'; '.join(parts)}."
+
+
+@style()
+def draw_history(
+    ax: Axes, histories: Mapping[str, Sequence], chance: float, title: str, looks: Looks = METHODS
+) -> None:
+    """Accuracy against training steps: ID solid, the mean over OOD tests dashed.
+
+    histories: method -> `labkit.transfer.Moment`s. A history of one moment (a probe has no steps)
+    is a horizontal line.
+    """
+    last = max(moment.step for history in histories.values() for moment in history) or 1
+    for method, history in histories.items():
+        steps = [moment.step for moment in history] if len(history) > 1 else [0, last]
+        repeat = len(steps) // len(history)
+        ax.plot(steps, [moment.id for moment in history] * repeat, color=looks[method].color)
+        if history[0].ood:
+            ood = [np.mean(list(moment.ood.values())) for moment in history] * repeat
+            ax.plot(steps, ood, "--", color=looks[method].color)
+    *ends, guess = spread([*(history[-1].id for history in histories.values()), chance], 0.07)
+    for method, end in zip(histories, ends, strict=True):
+        label_end(ax, last, end, looks[method].name, looks[method].color)
+    ax.axhline(chance, color=INK, linewidth=1, linestyle=":")
+    label_end(ax, last, guess, GUESS, INK)
+    percent_axis(ax)
+    shifted = any(history[0].ood for history in histories.values())
+    ylabel = "accuracy (solid ID, dashed OOD)" if shifted else "accuracy"
+    ax.set(xlabel="training steps", ylabel=ylabel, title=title, xlim=(0, last))
+
+
+def describe_history(histories: Mapping[str, Sequence], looks: Looks = METHODS) -> str:
+    """The alternative text of `draw_history`."""
+    parts = []
+    for method, history in histories.items():
+        ood = list(history[-1].ood.values())
+        shifted = f" (OOD {np.mean(ood):.0%})" if ood else ""
+        parts.append(f"{looks[method].name} ends at {history[-1].id:.0%}{shifted}")
+    return f"Test accuracy against training steps: {'; '.join(parts)}."
+
+
+def styled(
+    table: pd.DataFrame, form: str | Mapping[str, str] = "{:.1%}", looks: Looks = METHODS
+) -> Styler:
+    """A table as a notebook shows it: numbers short, methods in their colour and by their name."""
+    colors = {look.name: look.color for look in looks.values()}
+    names = {method: look.name for method, look in looks.items()}
+    shown = table.rename(index=names)
+    return shown.style.format(form, na_rep="").map_index(
+        lambda name: f"color: {colors[name]}; font-weight: bold" if name in colors else ""
+    )

@@ -1,0 +1,1 @@
+"""Notebook 06: why fine-tuning loses what pretraining knew, and what helps."""

@@ -1,0 +1,127 @@
+"""Few-shot emoji: episodes as batches of tasks, a four-layer network, and its shipped weights."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from labkit import data, meta, tasks
+from labkit.augment import as_float
+from labkit.inputs import check_choice, whole
+from labkit.meta import batched
+from labkit.weights import parse_tensors
+
+
+class Setting(NamedTuple):
+    """Which drawings of a concept are shown, and which are asked about."""
+
+    support_styles: tuple[str, ...]
+    query_styles: tuple[str, ...]
+
+
+ALL_STYLES = Setting(data.STYLES, data.STYLES)
+# A style draws a concept once, so "within" means within the family of flat colour drawings.
+SETTINGS = {
+    "within": Setting(data.COLOUR_STYLES, data.COLOUR_STYLES),
+    "across": Setting(data.COLOUR_STYLES, data.MONO_STYLES),
+}
+WEIGHTS = {"maml": "fewshot/maml", "prototypes": "fewshot/prototypes"}  # file names under data/
+
+INNER_LR, STEPS = 0.4, 3  # the rate of meta-training; its one step and two more, as in the paper
+
+
+def network(width: int = 32, ways: int = 5) -> nn.Sequential:
+    """The papers' four-layer network for 32 pixels: `.body` gives features, `.head` logits.
+
+    Stride-2 convolutions instead of max-pooling and GroupNorm instead of BatchNorm, so that each
+    task can have its own weights. The first layer takes each picture's mean and scale away.
+    """
+    groups = 4
+    if whole("width", width, 1) % groups:
+        raise ValueError(f"width: got {width}, accepted: a multiple of {groups}")
+    whole("ways", ways, 1)
+    layers: list[nn.Module] = [nn.GroupNorm(3, 3, affine=False)]
+    for channels in (3, width, width, width):
+        convolution = nn.Conv2d(channels, width, 3, stride=2, padding=1)
+        layers += [convolution, nn.GroupNorm(groups, width), nn.ReLU()]
+    body = nn.Sequential(*layers, nn.Flatten())  # (n, 3, 32, 32) -> (n, 4 * width)
+    return nn.Sequential(OrderedDict(body=body, head=nn.Linear(4 * width, ways)))
+
+
+def stack(episodes: Sequence[tasks.Episode]) -> meta.TaskBatch:
+    """Episodes of one size as tensors: images (tasks, n, 3, size, size) in [0, 1], labels.
+
+    Where features (n, dim) stand in for images, they are stacked as they are.
+    """
+
+    def images(parts: list[tasks.Examples]) -> Tensor:
+        bytes_ = parts[0].images.dtype == torch.uint8
+        return torch.stack([as_float(p.images) if bytes_ else p.images for p in parts])
+
+    def labels(parts: list[tasks.Examples]) -> Tensor:
+        return torch.stack([part.labels for part in parts])
+
+    support, query = ([getattr(e, side) for e in episodes] for side in ("support", "query"))
+    return meta.TaskBatch(images(support), labels(support), images(query), labels(query))
+
+
+def sample(
+    emoji: data.Emoji,
+    count: int,
+    ways: int,
+    shots: int,
+    queries: int,
+    generator: Generator,
+    setting: Setting = ALL_STYLES,
+) -> meta.TaskBatch:
+    """Draw `count` episodes (`labkit.tasks.sample_episode`) and stack them."""
+    drawn = [
+        tasks.sample_episode(emoji, ways, shots, queries, generator, *setting)
+        for _ in range(whole("count", count, 1))
+    ]
+    return stack(drawn)
+
+
+def maml(model: nn.Module, steps: int = STEPS, only: str = "") -> meta.GradientDescent:
+    """The A that uses a meta-trained network: no second order, for nobody differentiates it."""
+    return meta.GradientDescent(
+        model, INNER_LR, steps, F.cross_entropy, first_order=True, only=only
+    )
+
+
+def accuracies(algorithm: meta.Algorithm, episodes: meta.TaskBatch) -> Tensor:
+    """The share of right answers in each episode, (tasks,), after A has seen its support set."""
+    meta.check_tasks(episodes)
+    logits = algorithm(episodes.support_x, episodes.support_y)(episodes.query_x)
+    return (logits.argmax(dim=2) == episodes.query_y).float().mean(dim=1)
+
+
+def load(name: str) -> nn.Sequential:
+    """A meta-trained `network`: "maml" or "prototypes", in evaluation mode.
+
+    Raises ValueError for an unknown name, DataError for a missing or damaged file.
+    """
+    check_choice("name", (name,), tuple(WEIGHTS))
+    config, tensors = parse_tensors(data.read_bytes(f"{WEIGHTS[name]}.safetensors"))
+    model = network(config["width"], config["ways"])
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+@torch.no_grad()
+def accuracies_by_step(
+    model: nn.Module, episodes: meta.TaskBatch, steps: int, only: str = "", lr: float = INNER_LR
+) -> list[float]:
+    """Mean query accuracy after 0, 1, ..., `steps` steps of gradient descent on the support set."""
+    meta.check_tasks(episodes)
+    descent = meta.GradientDescent(model, lr, steps, F.cross_entropy, True, only)
+    right = [
+        batched.forward(model, weights, episodes.query_x).argmax(dim=2) == episodes.query_y
+        for weights in descent.path(episodes.support_x, episodes.support_y)
+    ]
+    return [answers.float().mean().item() for answers in right]

@@ -1,0 +1,118 @@
+"""Algorithms A that leave the features alone: class means, ridge and logistic regression on them.
+
+All but the last are closed forms, differentiable in the encoder's weights theta, so that theta can
+be meta-trained through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.special import log_softmax
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from labkit.inputs import above_0
+from labkit.ridge import finite_or_raise, ridge, with_one
+from labkit.threads import one_blas_thread
+
+Function = Callable[[Tensor], Tensor]  # f_i of every task: x (tasks, m, ...) -> (tasks, m, ...)
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """A(D, theta): the class means of the features by `encoder`, whose weights are theta."""
+
+    encoder: nn.Module
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        support = embed(self.encoder, support_x)
+        return lambda x: prototypical_logits(support, support_y, embed(self.encoder, x))
+
+
+@dataclass(frozen=True)
+class RidgeHead:
+    """A(D, theta): ridge regression of one-hot labels on features (R2-D2, Bertinetto 2019)."""
+
+    encoder: nn.Module
+    strength: float = 1.0
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        support = embed(self.encoder, support_x)
+        targets = F.one_hot(support_y).to(support.dtype)  # (tasks, n, classes)
+        weights = ridge(with_one(support), targets, self.strength)
+        return lambda x: with_one(embed(self.encoder, x)) @ weights  # (tasks, m, classes)
+
+
+@dataclass(frozen=True)
+class LogisticHead:
+    """A(D, theta): scikit-learn's logistic regression on frozen features, task by task.
+
+    Features are divided by their root mean square, so that `strength` (scikit-learn's C) means the
+    same for every encoder. Not differentiable in theta.
+    """
+
+    encoder: nn.Module
+    strength: float = 1.0
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        strength = above_0("strength", self.strength)
+        if support_y.shape != support_x.shape[:2]:
+            raise ValueError(f"support_y: got shape {tuple(support_y.shape)}, accepted: (tasks, n)")
+        support = embed(self.encoder, support_x).detach()  # (tasks, n, dim)
+        scale = support.square().mean().sqrt().clamp(min=1e-12)
+        with one_blas_thread():
+            regressions = [
+                LogisticRegression(C=strength, max_iter=1000).fit(x.numpy(), y.numpy())
+                for x, y in zip(support / scale, support_y, strict=True)
+            ]
+
+        def predict(x: Tensor) -> Tensor:
+            queries = embed(self.encoder, x).detach() / scale
+            logits = [
+                log_probabilities(r, q.numpy()) for r, q in zip(regressions, queries, strict=True)
+            ]
+            return torch.stack([torch.from_numpy(row) for row in logits]).to(queries.dtype)
+
+        return predict
+
+
+def log_probabilities(regression: LogisticRegression, x: np.ndarray) -> np.ndarray:
+    """x (m, dim) -> (m, classes), finite where scikit-learn's own takes the logarithm of 0."""
+    scores = regression.decision_function(x)
+    if scores.ndim == 1:  # two classes: the second's score, the first's being 0
+        scores = np.stack([np.zeros_like(scores), scores], axis=1)
+    return log_softmax(scores, axis=1)
+
+
+def embed(encoder: nn.Module, x: Tensor) -> Tensor:
+    """(tasks, n, ...) -> features (tasks, n, dim), by the same weights for every task."""
+    features = encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+    return finite_or_raise(features, "support or query: the encoder's features")
+
+
+def prototypical_logits(support: Tensor, support_labels: Tensor, query: Tensor) -> Tensor:
+    """Minus the squared Euclidean distance of each query to each class mean (Snell et al. 2017).
+
+    support (..., n, dim), support_labels (..., n), query (..., m, dim) -> (..., m, classes), where
+    classes are the distinct labels in rising order. Raises ValueError for shapes that do not fit,
+    or when a task lacks a class that another one has, FloatingPointError for features not finite.
+    """
+    fits = support.shape[:-1] == support_labels.shape and support.shape[-1] == query.shape[-1]
+    if not fits or support.shape[:-2] != query.shape[:-2] or not support_labels.numel():
+        raise ValueError(
+            f"support {tuple(support.shape)}, support_labels {tuple(support_labels.shape)}, query "
+            f"{tuple(query.shape)}: accepted (..., n, dim), (..., n) and (..., m, dim), n above 0"
+        )
+    _, index = support_labels.unique(return_inverse=True)
+    member = F.one_hot(index).to(support.dtype)  # (..., n, classes)
+    count = member.sum(dim=-2)[..., None]  # (..., classes, 1)
+    if not count.all():
+        raise ValueError("support_labels: every task needs an example of every class")
+    means = member.mT @ support / count  # (..., classes, dim)
+    logits = -(query[..., :, None, :] - means[..., None, :, :]).square().sum(dim=-1)
+    return finite_or_raise(logits, "support, query: the distances")

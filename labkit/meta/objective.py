@@ -1,0 +1,238 @@
+"""The transfer / meta-learning objective: theta^ = argmin_theta sum_i L(D_i^s, A(D_i^s, theta)).
+
+`objective` is that sum, written once. The algorithm A is passed in: gradient descent from theta
+(MAML, Finn et al. 2017; with no steps, plain pretraining), class means (prototypical networks,
+Snell et al. 2017), or a closed-form head on features. Each D_i^s is split as the papers do: A
+learns from the support set, L is measured on the query set. All tasks of a batch run at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from labkit.inputs import above_0
+from labkit.meta import batched
+from labkit.meta.heads import (  # noqa: F401  (the other algorithms A, offered here too)
+    Function,
+    LogisticHead,
+    Prototypes,
+    RidgeHead,
+    embed,
+    prototypical_logits,
+    ridge,
+    with_one,
+)
+
+
+class TaskBatch(NamedTuple):
+    """Tasks D_i, the first axis counting them; one task's support and query share no example."""
+
+    support_x: Tensor  # (tasks, n, ...)
+    support_y: Tensor  # (tasks, n, ...)
+    query_x: Tensor  # (tasks, m, ...)
+    query_y: Tensor  # (tasks, m, ...)
+
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # one task's predictions and targets -> scalar
+Algorithm = Callable[[Tensor, Tensor], Function]  # A(., theta): support x and y -> f
+
+
+def objective(algorithm: Algorithm, tasks: TaskBatch, loss_fn: Loss) -> Tensor:
+    """The mean over tasks of L(query_i, A(support_i, theta)): differentiable in theta.
+
+    Raises ValueError for tensors that do not fit, FloatingPointError for a loss that is not finite.
+    """
+    check_tasks(tasks)
+    functions = algorithm(tasks.support_x, tasks.support_y)  # f_i = A(D_i, theta)
+    loss = total_loss(loss_fn, functions(tasks.query_x), tasks.query_y) / len(tasks.query_x)
+    if not torch.isfinite(loss):
+        raise FloatingPointError(
+            f"the query loss became {loss.item()}: give finite support_x, support_y, query_x and "
+            "query_y; if they are, A's steps diverge: lower inner_lr"
+        )
+    return loss
+
+
+# Means over all numbers or rows, so that one call on all tasks is the mean of their losses.
+MEANS = (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, F.binary_cross_entropy_with_logits)
+
+
+def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor) -> Tensor:
+    """The sum over tasks of loss_fn(predictions[i], targets[i])."""
+    tasks = len(predictions)
+    if loss_fn in MEANS and predictions.shape != targets.shape:
+        raise ValueError(
+            f"targets (y): got shape {tuple(targets.shape)}, accepted: {tuple(predictions.shape)}, "
+            "as predicted"
+        )
+    # A label of -100 is left out of cross_entropy's mean, which then differs between tasks.
+    whole = loss_fn is F.cross_entropy and not targets.is_floating_point() and targets.min() >= 0
+    if whole or loss_fn in MEANS:
+        return tasks * loss_fn(predictions.flatten(0, 1), targets.flatten(0, 1))
+    losses = [loss_fn(p, y) for p, y in zip(predictions, targets, strict=True)]
+    if losses[0].dim():
+        raise ValueError(f"loss_fn: returned shape {tuple(losses[0].shape)}, accepted: a scalar")
+    return torch.stack(losses).sum()
+
+
+# ------------------------------------------------ algorithms A
+
+
+@dataclass(frozen=True)
+class GradientDescent:
+    """A(D, theta): `steps` steps of gradient descent on the support loss, from theta.
+
+    theta is the parameters of `model` that require gradients. `first_order` treats the inner
+    gradients as constants (FOMAML). `only` adapts just the parameters whose names start with it,
+    such as the head (ANIL, Raghu et al. 2020). With no steps, f_i is the model itself.
+    """
+
+    model: nn.Module
+    lr: float
+    steps: int
+    loss_fn: Loss
+    first_order: bool = False
+    only: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.steps, bool) or int(self.steps) != self.steps or self.steps < 0:
+            raise ValueError(f"inner_steps: got {self.steps}, accepted: 0, 1, 2, ...")
+        if not math.isfinite(self.lr) or self.lr < 0:
+            raise ValueError(f"inner_lr: got {self.lr}, accepted: a number of at least 0")
+        batched.check_batchable(self.model)
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        weights = self.path(support_x, support_y)[-1]
+        return lambda x: batched.forward(self.model, weights, x)
+
+    def path(self, support_x: Tensor, support_y: Tensor) -> list[batched.Weights]:
+        """theta, and each task's weights after every step: name -> (tasks, *shape)."""
+        with torch.enable_grad():  # an inner gradient is needed even where no outer one is
+            weights = batched.stack_weights(self.model, len(support_x))
+            path = [weights]
+            for _ in range(self.steps):
+                weights = self._step(weights, support_x, support_y)
+                path.append(weights)
+        return path
+
+    def _step(self, weights: batched.Weights, x: Tensor, y: Tensor) -> batched.Weights:
+        moving = self._moving()
+        # The sum over tasks has each task's own gradient: no task's loss knows another's weights.
+        loss = total_loss(self.loss_fn, batched.forward(self.model, weights, x), y)
+        gradients = torch.autograd.grad(
+            loss, [weights[name] for name in moving], create_graph=not self.first_order,
+            materialize_grads=True,
+        )  # fmt: skip
+        rate = min(self.lr, torch.finfo(loss.dtype).max)  # torch takes no larger alpha
+        moved = {
+            name: torch.sub(weights[name], gradient, alpha=rate)
+            for name, gradient in zip(moving, gradients, strict=True)
+        }
+        return {**weights, **moved}
+
+    def _moving(self) -> list[str]:
+        names = [
+            name
+            for name, parameter in self.model.named_parameters()
+            if parameter.requires_grad and name.startswith(self.only)
+        ]
+        if not names:
+            raise ValueError(f"model: no parameter that can be adapted (only={self.only!r})")
+        return names
+
+
+# ------------------------------------------------ what is minimised, by name
+
+
+def maml_loss(
+    model: nn.Module,
+    support_x: Tensor,
+    support_y: Tensor,
+    query_x: Tensor,
+    query_y: Tensor,
+    inner_lr: float,
+    inner_steps: int,
+    loss_fn: Loss,
+    first_order: bool = False,
+) -> Tensor:
+    """MAML (Finn et al. 2017, eq. 1): the query loss after `inner_steps` steps, mean over tasks.
+
+    The first axis of the tensors counts tasks. Differentiable in the parameters of any small
+    `model`. Raises ValueError for BatchNorm in training mode, and what `objective` raises.
+    """
+    algorithm = GradientDescent(model, inner_lr, inner_steps, loss_fn, first_order)
+    return objective(algorithm, TaskBatch(support_x, support_y, query_x, query_y), loss_fn)
+
+
+def reptile_loss(
+    model: nn.Module, x: Tensor, y: Tensor, inner_lr: float, inner_steps: int, loss_fn: Loss
+) -> Tensor:
+    """A loss whose gradient is Reptile's direction, theta - mean_i theta_i (Nichol et al. 2018).
+
+    theta_i are the weights after `inner_steps` steps on x, y (tasks, n, ...), taken as constants.
+    Raises ValueError and FloatingPointError as `maml_loss` does.
+    """
+    check_tasks(TaskBatch(x, y, x, y))
+    adapted = GradientDescent(model, inner_lr, inner_steps, loss_fn, first_order=True).path(x, y)
+    squares = [
+        (parameter - adapted[-1][name].detach()).square().sum()
+        for name, parameter in model.named_parameters()
+    ]
+    loss = torch.stack(squares).sum() / (2 * len(x))
+    if not torch.isfinite(loss):
+        raise FloatingPointError(f"the inner steps diverged: lower inner_lr ({inner_lr})")
+    return loss
+
+
+def train(
+    model: nn.Module,
+    loss: Callable[[TaskBatch], Tensor],
+    batches: Iterable[TaskBatch],
+    lr: float,
+    on_step: Callable[[int, float], None] | None = None,
+    decay_steps: int | None = None,
+) -> list[float]:
+    """The outer loop: Adam on theta, a batch of tasks at a time. Returns the losses.
+
+    `decay_steps` lowers the rate to zero along a cosine of so many steps. `on_step(step, loss)` is
+    called after each step. Raises ValueError for a rate that is not positive, FloatingPointError
+    when the loss leaves the numbers.
+    """
+    above_0("lr", lr)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    decay = decay_steps and torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, decay_steps)
+    losses = []
+    for step, tasks in enumerate(batches, 1):
+        value = loss(tasks)
+        if not torch.isfinite(value):
+            raise FloatingPointError(f"the loss became {value.item()} at step {step}: lower a rate")
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        if decay:
+            decay.step()
+        losses.append(value.item())
+        if on_step is not None:
+            on_step(step, losses[-1])
+    return losses
+
+
+def check_tasks(tasks: TaskBatch) -> None:
+    """Raise ValueError for tensors that do not count the same tasks and examples."""
+    counts = {name: len(x) if x.dim() else 0 for name, x in tasks._asdict().items()}
+    if len(set(counts.values())) > 1 or not counts["support_x"]:
+        raise ValueError(f"first axes must count the same tasks, one or more; got {counts}")
+    for side in ("support", "query"):
+        x, y = (getattr(tasks, f"{side}_{axis}") for axis in "xy")
+        if x.dim() < 2 or y.dim() < 2 or x.shape[1] != y.shape[1] or not x.shape[1]:
+            raise ValueError(
+                f"{side}_x {tuple(x.shape)} and {side}_y {tuple(y.shape)}: accepted (tasks, n, ...)"
+                " with the same n above 0"
+            )

@@ -1,0 +1,1 @@
+"""Notebook 01: how many labels prior knowledge is worth."""

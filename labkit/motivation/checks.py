@@ -1,0 +1,118 @@
+"""Notebook 01: a linear probe, a horizontal reading, class means, and the random control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+
+from labkit import evaluate, tasks, transfer
+from labkit.exercise import checker
+
+
+def _toy(seed: int = 0, apart: float = 4, n: int = 60, dim: int = 8, classes: int = 3):
+    """Random features with labels: (train_x, train_y, test_x, test_y) as tensors.
+
+    apart: how far the classes are, in standard deviations of one; at 4, every classifier is right.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    centres = apart * torch.randn(classes, dim, generator=generator)
+    labels = torch.randint(classes, (2 * n,), generator=generator)
+    x = centres[labels] + torch.randn(2 * n, dim, generator=generator) + 3
+    return x[:n], labels[:n], x[n:], labels[n:]
+
+
+@checker
+def linear_probe(probe: Callable) -> Iterator[str]:
+    """Notebook 01: probe(train_features, train_labels, test_features) -> predicted labels."""
+    train_x, train_y, test_x, test_y = _toy()
+    given = probe(train_x, train_y, test_x)
+    if given is None:
+        yield "your function returns nothing; end it with `return` and the predicted labels."
+        return
+    yours = np.asarray(given)
+    if yours.shape == (len(test_x), 3):
+        yield "yours are scores for every class; return labels: `.predict`, not `.predict_proba`."
+    if yours.shape == tuple(train_y.shape) and np.array_equal(yours, train_y.numpy()):
+        yield "yours are the training labels; predict for the test features."
+    if yours.shape != (len(test_x),):
+        yield f"yours has shape {yours.shape}, expected ({len(test_x)},): a label per test row."
+    if len(np.unique(yours)) == 1:
+        yield (
+            f"yours is always {yours[0]}, expected labels 0 to 2. Fit a LogisticRegression on the "
+            "training features and labels first."
+        )
+    right = (yours == test_y.numpy()).mean()
+    if right < 0.95:
+        yield (
+            f"yours gets {right:.0%} right, expected about 100 % on this easy toy. Do features and "
+            "labels belong to the same images, in the same order?"
+        )
+
+
+@checker
+def labels_needed(function: Callable) -> Iterator[str]:
+    """Notebook 01: function(shots, accuracies, target), read horizontally."""
+    shots = np.array([1, 2, 5, 10, 20, 50])
+    rising = np.array([0.2, 0.3, 0.45, 0.6, 0.7, 0.8])
+    for target in (0.6, 0.65, 0.3, 0.5, 0.1):
+        yours, expected = (
+            function(shots, rising, target),
+            evaluate.labels_needed(shots, rising, target),
+        )
+        hint = ""
+        linear = np.interp(target, rising, shots)
+        if yours is not None and np.isclose(yours, linear) and not np.isclose(linear, expected):
+            hint = (
+                " You interpolate in the number of labels; the axis of the figure is logarithmic."
+            )
+        elif yours is not None and np.isclose(yours, np.interp(target, shots, rising)):
+            hint = " You read the curve vertically: accuracy goes in, labels come out."
+        if yours is None or not np.isclose(yours, expected, rtol=1e-3):
+            yield f"at accuracy {target}: yours {yours}, expected {expected:.2f}.{hint}"
+    if not np.isinf(function(shots, rising, 0.9)):
+        yield "accuracy 0.9 is never reached here: return float('inf'), not the last of `shots`."
+
+
+@checker
+def class_means(function: Callable) -> Iterator[str]:
+    """Notebook 01: function(train_features, train_labels, test_features) by class means."""
+    train_x, train_y, test_x, _ = _toy(seed=1, apart=0.5)  # where only class means agree with them
+    means = torch.stack([train_x[train_y == c].mean(dim=0) for c in range(3)])
+    distances = torch.cdist(test_x, means)  # (n, classes)
+    expected, farthest = distances.argmin(dim=1).numpy(), distances.argmax(dim=1).numpy()
+    yours = function(train_x, train_y, test_x)
+    if yours is None:
+        yield "your function returns nothing; end it with `return` and the predicted labels."
+        return
+    yours = np.asarray(yours)
+    if np.array_equal(yours, farthest):
+        yield "yours is the farthest mean everywhere: argmin of distances, argmax of similarities."
+    if yours.shape != expected.shape or (yours == expected).mean() < 0.99:
+        agree = (yours == expected).mean() if yours.shape == expected.shape else 0
+        yield (
+            f"yours agrees with the nearest class mean on {agree:.0%} of the images, expected all. "
+            "One mean per class: `features[labels == c].mean(dim=0)`."
+        )
+
+
+@checker
+def random_control(function: Callable, encoder: torch.nn.Module, task: tasks.Task) -> Iterator[str]:
+    """Notebook 01: function(encoder, task) -> test accuracy of a probe on random features."""
+    yours = function(encoder, task)
+    if yours is None:
+        yield "your function returns nothing; end it with `return` and the accuracy."
+        return
+    pretrained = transfer.accuracy(transfer.linear_probe(encoder, task).model, task.test)
+    draws = [
+        transfer.reinitialised(encoder, torch.Generator().manual_seed(seed)) for seed in range(3)
+    ]
+    random = [transfer.accuracy(transfer.linear_probe(e, task).model, task.test) for e in draws]
+    if np.isclose(yours, pretrained):
+        yield f"yours is {yours:.3f}, the pretrained encoder's; use `transfer.reinitialised` first."
+    if not min(random) - 0.05 <= yours <= max(random) + 0.05:
+        yield (
+            f"yours is {yours:.3f}, expected about {np.mean(random):.3f}: probe the encoder with "
+            "new random weights, and measure accuracy on task.test."
+        )

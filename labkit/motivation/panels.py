@@ -1,0 +1,233 @@
+"""Notebook 01: neighbours before and after pretraining, and a task of one's own choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import ipywidgets
+import numpy as np
+import torch
+
+from labkit import augment, data, encoders, evaluate, plots, tasks, transfer
+from labkit.ui.panel import Panel, panel
+
+# ------------------------------------------------ neighbours before and after pretraining
+
+NEIGHBOURS = 7
+
+
+class Neighbours(NamedTuple):
+    """The nearest other concepts to one image, by random and by pretrained features."""
+
+    query: np.ndarray  # (3, 64, 64) uint8
+    name: str
+    label: str
+    images: dict[str, np.ndarray]  # "random" | "pretrained" -> (NEIGHBOURS, 3, 64, 64)
+    names: dict[str, list[str]]
+    same_class: dict[str, list[bool]]
+
+
+class Gallery(NamedTuple):
+    """All downstream test images with both networks' features."""
+
+    emoji: data.Emoji  # at 64 px
+    labels: torch.Tensor
+    features: dict[str, torch.Tensor]  # each (n, dim)
+
+
+def make_gallery(encoder: torch.nn.Module, seed: int = 0) -> Gallery:
+    """Embed the test images twice: with `encoder`, and with the same network untrained."""
+    emoji = data.load(parts="test", size=64)
+    small = data.load(parts="test").images
+    random = transfer.reinitialised(encoder, torch.Generator().manual_seed(seed))
+    networks = {"random": random, "pretrained": encoder}
+    features = {name: transfer.features(network, small) for name, network in networks.items()}
+    return Gallery(emoji, data.labels_of(emoji.concept), features)
+
+
+def compute_neighbours(
+    gallery: Gallery, emoji: int, style: str, other_concepts_only: bool = True
+) -> Neighbours:
+    """Look up the neighbours of concept `emoji` drawn in `style` (or in its first style).
+
+    `other_concepts_only` leaves out the same concept in other styles: is what remains of its kind?
+    """
+    row = gallery.emoji.row_of(emoji, style)
+    keep = torch.ones(len(gallery.labels), dtype=torch.bool)
+    keep[gallery.emoji.concept == emoji if other_concepts_only else row] = False
+    candidates = keep.nonzero()[:, 0]
+    images, names, same = {}, {}, {}
+    for network, features in gallery.features.items():
+        order = evaluate.nearest(features[row][None], features[candidates], len(candidates))[0]
+        near = first_of_each(candidates[order], gallery.emoji.concept)[:NEIGHBOURS]
+        images[network] = gallery.emoji.images[near].numpy()
+        names[network] = [data.concepts()[i].name for i in gallery.emoji.concept[near].tolist()]
+        same[network] = (gallery.labels[near] == gallery.labels[row]).tolist()
+    concept = data.concepts()[emoji]
+    return Neighbours(
+        gallery.emoji.images[row].numpy(), concept.name, concept.label, images, names, same
+    )
+
+
+def first_of_each(rows: torch.Tensor, concept: torch.Tensor) -> torch.Tensor:
+    """Keep the first row of every concept: seven styles of a camel say less than seven animals."""
+    seen: dict[int, int] = {}
+    for row, position in zip(rows.tolist(), concept[rows].tolist(), strict=True):
+        seen.setdefault(position, row)
+    return torch.tensor(list(seen.values()))
+
+
+def describe_neighbours(result: Neighbours) -> str:
+    """Names and counts; a tick marks a neighbour of the query's class."""
+
+    def row(network: str) -> str:
+        same, names = result.same_class[network], result.names[network]
+        return ", ".join(name + " ✓" * own for name, own in zip(names, same, strict=True))
+
+    return (
+        f"Nearest to {result.name} by random features: {row('random')}. By pretrained features: "
+        f"{row('pretrained')}. A tick, and a frame, mean the same class ({result.label})."
+    )
+
+
+def neighbours() -> Panel:
+    """What lies near an unseen emoji, before and after pretraining."""
+    gallery = make_gallery(encoders.load("clip-conv").image)
+    shown = {
+        f"{concept.name} ({concept.label})": concept.position
+        for concept in data.concepts()
+        if concept.part == "test"
+    }
+    start = next(c.position for c in data.concepts() if c.part == "test" and c.label == "animal")
+
+    def compute(emoji: int, style: str, other_concepts_only: bool) -> Neighbours:
+        return compute_neighbours(gallery, emoji, style, other_concepts_only)
+
+    return panel(
+        compute,
+        plots.draw_neighbours,
+        describe_neighbours,
+        size=(9, 2.9),  # as wide as a panel, so that no pixel is drawn to be scaled away
+        rows=2,
+        title="What lies near an emoji the encoder has never seen?",
+        emoji=ipywidgets.Dropdown(options=shown, value=start, description="Emoji"),
+        style=list(data.STYLES),
+        other_concepts_only=ipywidgets.Checkbox(True, description="Other concepts only"),
+    )
+
+
+# ------------------------------------------------ learn a task of one's own choice
+
+LIVE_RATES = {"fine-tuning": 0.01, "scratch": 0.03}  # what the sweep chose most often
+LIVE_STEPS = 40
+
+
+class Learned(NamedTuple):
+    """The learning curves of the chosen methods on one small task."""
+
+    histories: dict[str, tuple[transfer.Moment, ...]]
+    classes: tuple[str, ...]
+    shots: int
+    style: str
+    ood_style: str
+    chance: float
+
+
+def compute_learned(
+    encoder: torch.nn.Module,
+    classes: Sequence[str],
+    shots: int,
+    style: str,
+    ood_style: str,
+    methods: Sequence[str],
+    seed: int,
+    progress=None,
+) -> Learned:
+    """Train each method on the same `shots` images per class. Raises ValueError for one class."""
+    if len(classes) < 2:
+        raise ValueError(f"classes: got {len(classes)}, choose two or more (Ctrl+click, or Shift)")
+    if not methods:
+        raise ValueError("methods: got none, choose one or more")
+    if style == ood_style:
+        raise ValueError(
+            f"then try in: got {ood_style} for both, choose a style other than the first"
+        )
+    task = tasks.style_shift((style,), (ood_style,), classes=classes)
+    task = tasks.few_shot(task, shots, torch.Generator().manual_seed(seed))
+    histories = {}
+    for place, method in enumerate(methods):
+
+        def report(fraction: float, text: str, place: int = place, method: str = method) -> None:
+            if progress is not None:
+                name = plots.METHODS[method].name
+                progress((place + fraction) / len(methods), f"{name}: {text}")
+
+        histories[method] = learn(encoder, task, method, seed, report)
+    return Learned(histories, task.classes, shots, style, ood_style, task.chance)
+
+
+def learn(encoder, task: tasks.Task, method: str, seed: int, progress) -> tuple:
+    """One method's history on one task; a probe's has a single moment."""
+    if method == "probe":
+        return (transfer.moment(0, transfer.linear_probe(encoder, task).model, task),)
+    recipe = transfer.fine_tune if method == "fine-tuning" else transfer.from_scratch
+    schedule = transfer.Schedule(steps=LIVE_STEPS, augmentation=augment.CLIP, record_every=10)
+    generator = torch.Generator().manual_seed(seed)
+    return recipe(encoder, task, LIVE_RATES[method], generator, schedule, progress).history
+
+
+def draw_learned(ax, result: Learned) -> None:
+    final = {method: history[-1].id for method, history in result.histories.items()}
+    best = max(final, key=final.get)
+    title = f"{result.shots} labels per class: {plots.METHODS[best].name} reaches {final[best]:.0%}"
+    plots.draw_history(ax, result.histories, result.chance, title)
+
+
+def describe_learned(result: Learned) -> str:
+    parts = [
+        f"{plots.METHODS[method].name} {history[-1].id:.0%} in {result.style}, "
+        f"{history[-1].ood[result.ood_style]:.0%} in {result.ood_style}"
+        for method, history in result.histories.items()
+    ]
+    return (
+        f"Test accuracy on {len(result.classes)} classes after {result.shots} labelled images per "
+        f"class: {'; '.join(parts)}. Always guessing the largest class gives {result.chance:.0%}."
+    )
+
+
+def own_task() -> Panel:
+    """Choose classes, labels, styles and methods; train them live."""
+    encoder = encoders.load("clip-conv").image
+    names = {plots.METHODS[key].name: key for key in ("scratch", "probe", "fine-tuning")}
+
+    def compute(classes, shots, style, ood_style, methods, seed, progress) -> Learned:
+        # Every setting of the controls is a task: one class is told from all others, and a second
+        # style equal to the first is replaced by another (the picture's text names the one used).
+        classes = classes if len(classes) > 1 else data.class_names()
+        if style == ood_style:
+            ood_style = next(s for s in data.MONO_STYLES if s != style)
+        methods = methods or tuple(names.values())
+        return compute_learned(encoder, classes, shots, style, ood_style, methods, seed, progress)
+
+    return panel(
+        compute,
+        draw_learned,
+        describe_learned,
+        run="button",
+        label="Train",
+        title="Teach it a task of your own",
+        classes=ipywidgets.SelectMultiple(
+            options=data.class_names(), value=("animal", "vehicle", "plant", "clothing"), rows=5,
+            description="Classes",
+        ),
+        methods=ipywidgets.SelectMultiple(
+            options=names, value=tuple(names.values()), rows=3, description="Methods"
+        ),
+        shots=ipywidgets.IntSlider(5, 1, 20, description="Labels each"),
+        style=ipywidgets.Dropdown(options=data.STYLES, description="Learn in"),
+        ood_style=ipywidgets.Dropdown(
+            options=data.STYLES, value="fluent-mono", description="Then try in"
+        ),
+        seed=ipywidgets.IntSlider(0, 0, 9, description="Seed"),
+    )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Every figure of the lab: one style, and `draw_*(ax, result)` functions that only draw."""
+
+from labkit.adapters.block_figures import PARTS, draw_block, draw_storage, size
+from labkit.adapters.figures import (
+    TUNED,
+    describe_forgetting,
+    describe_frontier,
+    describe_movement,
+    describe_pruning,
+    draw_forgetting,
+    draw_frontier,
+    draw_movement,
+    draw_pruning,
+    name_of,
+)
+from labkit.contrastive.figures import (
+    describe_styles,
+    draw_geometry,
+    draw_information,
+    draw_matrix,
+    draw_push,
+    draw_styles,
+    draw_training,
+    draw_views,
+)
+from labkit.contrastive.playground_figures import draw_search, draw_zero_shot
+from labkit.failure.figures import (
+    describe_drift,
+    describe_estimates,
+    describe_reliability,
+    draw_damage,
+    draw_drift,
+    draw_estimates,
+    draw_line,
+    draw_reliability,
+    kind_of,
+)
+from labkit.failure.invariance_figures import (
+    describe_grid,
+    describe_traps,
+    draw_grid,
+    draw_seen,
+    draw_traps,
+    label_encoders,
+)
+from labkit.failure.label_figures import (
+    describe_chart,
+    describe_contest,
+    draw_chart,
+    draw_contest,
+    draw_labels,
+    intervals_of,
+)
+from labkit.figures import describe_history, draw_history
+from labkit.looks import METHODS, Look
+from labkit.lp_ft.figures import (
+    describe_layers,
+    describe_rates,
+    describe_shifts,
+    draw_layers,
+    draw_rates,
+    draw_shifts,
+    points,
+)
+from labkit.lp_ft.theory_figures import draw_crossover, draw_losses
+from labkit.meta.figures import (
+    FEW_SHOT,
+    describe_steps,
+    describe_table,
+    draw_episode,
+    draw_errors,
+    draw_few_shot_guesses,
+    draw_functions,
+    draw_landscape,
+    draw_steps,
+    draw_table,
+    label_functions,
+    look_of,
+)
+from labkit.motivation.figures import (
+    describe_shots,
+    draw_guesses,
+    draw_neighbours,
+    draw_shots,
+    draw_worth,
+)
+from labkit.ui.images import (
+    draw_framed,
+    draw_images,
+    frame_first,
+    label_grid,
+    tiles,
+)
+from labkit.ui.style import (
+    INK,
+    RC,
+    Picture,
+    figure,
+    label_end,
+    percent_axis,
+    place_ticks,
+    shorten,
+    spread,
+    style,
+)

@@ -1,0 +1,315 @@
+"""Long experiments and their tables: run, resume, read, compare.
+
+    failed = sweep(run, cells, out)
+    lead(read("lp_ft"), "ood", "lp-ft", "fine-tuning", shift=FAR, picked=True)
+
+A *cell* is one setting, a dict such as {"shift": "near", "seed": 3}. `run(**cell)` returns the rows
+it measured, dicts of plain values, and `out` gathers all rows in a CSV table, each with its cell's
+values first. Cells that are in the table already are not run again. Tables are pandas' DataFrames
+(imported when one is first needed: it takes half a second).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import torch
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from labkit import data
+from labkit.evaluate import Interval, mean_interval, movement, paired_difference
+from labkit.files import make_folder, replacing, told
+from labkit.inputs import check_choice
+from labkit.tasks import Task
+from labkit.training import Fit, features
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]
+KILLED = "its process was killed (by the system, where memory ran out)"
+
+# ---------------------------------------------------------------- run
+
+
+def sweep(
+    run: Callable[..., list[Row]],
+    cells: Sequence[Row],
+    out: Path,
+    jobs: int = -1,
+    scheduler: str | None = None,
+) -> dict[str, str]:
+    """Run what is missing, writing `out` after each cell; return failed cell -> traceback.
+
+    jobs: processes, -1 for one per core. scheduler: the address of a `dask.distributed` scheduler
+    ("tcp://host:8786"), whose workers need this package installed; `jobs` then counts for nothing.
+    Raises, before any work, ValueError for a table that is damaged or of another sweep, and OSError
+    for a folder that cannot be written to.
+    """
+    keys = list(cells[0])
+    make_folder(out.parent)
+    table = read_table(out, keys)
+    done = set() if table is None else set(map(tuple, table[keys].to_numpy(object).tolist()))
+    missing = [cell for cell in cells if tuple(cell.values()) not in done]
+    failed = {}
+    with cluster(scheduler):
+        results = outcomes(run, missing, jobs)
+        bar = tqdm(results, total=len(cells), initial=len(cells) - len(missing), unit="cell")
+        for cell, found, problem in bar:
+            if problem:
+                failed[str(cell)] = problem
+                bar.set_postfix(failed=len(failed))
+                continue
+            table = add_rows(table, [{**cell, **row} for row in found])
+            write_table(out, table)
+    return failed
+
+
+def outcomes(
+    run: Callable[..., list[Row]], cells: Sequence[Row], jobs: int
+) -> Iterator[tuple[Row, list[Row], str]]:
+    """Every cell with its rows or its problem, as they come.
+
+    A process that the system kills takes its pool along, and nobody knows which cell it was: those
+    that are left go on in two halves, until one is alone with its problem.
+    """
+    left = list(cells)
+    workers = 2 if len(left) == 1 and jobs != 1 else jobs  # alone, but not in this process
+    try:
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
+        for outcome in parallel(joblib.delayed(attempt)(run, cell) for cell in cells):
+            left.remove(outcome[0])
+            yield outcome
+    except TerminatedWorkerError:
+        if len(cells) == 1:
+            yield cells[0], [], KILLED
+            return
+        middle = (len(left) + 1) // 2
+        for half in filter(None, (left[:middle], left[middle:])):
+            yield from outcomes(run, half, jobs)
+
+
+def attempt(run: Callable[..., list[Row]], cell: Row) -> tuple[Row, list[Row], str]:
+    """One cell: its rows, or the traceback; a failure must not lose the other cells' work."""
+    try:
+        return cell, run(**cell), ""
+    except Exception:
+        return cell, [], traceback.format_exc()
+
+
+@contextmanager
+def cluster(scheduler: str | None) -> Iterator[None]:
+    """A context in which joblib works on a Dask cluster; for None, one that changes nothing."""
+    if scheduler is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise RuntimeError("scheduler: needs `pip install distributed`") from error
+    with Client(scheduler) as client, joblib.parallel_config(backend="dask", client=client):
+        yield
+
+
+def command_line(
+    run: Callable[..., list[Row]], cells: Sequence[Row], out: Path, about: str
+) -> None:
+    """The main function of a sweep: parse the options, run, tell what failed."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=-1, help="processes (default: all cores)")
+    parser.add_argument("--scheduler", help="a dask.distributed scheduler, e.g. tcp://host:8786")
+    parser.add_argument("--folder", type=Path, default=out.parent, help="for the table")
+    options = parser.parse_args()
+    with told("--folder"):
+        failed = sweep(run, cells, options.folder / out.name, options.jobs, options.scheduler)
+    for cell, problem in failed.items():
+        print(f"{cell} failed:\n{problem}", file=sys.stderr)
+    if failed:
+        sys.exit(f"{len(failed)} of {len(cells)} cells failed; the same command tries them again.")
+
+
+class Measure:
+    """What a sweep writes down of every network trained on one task from one encoder."""
+
+    def __init__(self, encoder: nn.Module, task: Task) -> None:
+        self.tests = {"id": task.test, **task.ood}
+        self.start = self.features(encoder)
+
+    def features(self, encoder: nn.Module) -> dict[str, Tensor]:
+        """Test -> features (n, dim) of its images."""
+        return {name: features(encoder, test.images) for name, test in self.tests.items()}
+
+    @torch.no_grad()
+    def __call__(self, fit: Fit) -> Row:
+        """Accuracies and movement of the test images' features; OOD is the mean over its tests."""
+        found = self.features(fit.model.encoder)
+        right = {
+            name: (fit.model.head(x).argmax(dim=1) == self.tests[name].labels).float().mean().item()
+            for name, x in found.items()
+        }
+        moved = {name: movement(self.start[name], x).mean for name, x in found.items()}
+        return {
+            "validation": round(fit.validation, 4),
+            "id": round(right.pop("id"), 4),
+            "ood": round(float(np.mean(list(right.values()))), 4),
+            "moved_id": float(f"{moved.pop('id'):.4g}"),
+            "moved_ood": float(f"{np.mean(list(moved.values())):.4g}"),
+        }
+
+
+# ---------------------------------------------------------------- read and write
+
+
+def read(name: str) -> pd.DataFrame:
+    """A shipped table of data/sweeps, such as "lp_ft". Raises DataError as `data.read_bytes`."""
+    return parse(data.read_bytes(f"sweeps/{name}.csv").decode("utf-8-sig"))
+
+
+def read_table(path: Path, keys: Sequence[str] = ()) -> pd.DataFrame | None:
+    """The table at `path`; None if there is no such file yet.
+
+    keys: the names of a cell's values, which come first in each row. With them, a table whose last
+    line was cut off (by a copy that broke off: `write_table` leaves no such file) loses its last
+    cell, of which rows may be missing. Raises ValueError for other damage, and for other columns.
+    """
+    import pandas as pd
+
+    if not path.exists() or not path.stat().st_size:
+        return None
+    text = path.read_text(encoding="utf-8-sig")
+    whole = text[: text.rfind("\n") + 1]
+    try:
+        table = parse(whole)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error}. Restore or delete it.") from error
+    if list(table.columns[: len(keys)]) != list(keys) or (text != whole and not keys):
+        what = f"columns {list(table.columns)}" if keys else "its last line"
+        raise ValueError(f"{path} is damaged, or another table: {what}. Restore or delete it.")
+    if text != whole and len(table):
+        table = table[(table[list(keys)] != table[list(keys)].iloc[-1]).any(axis=1)]
+    return table
+
+
+def parse(text: str) -> pd.DataFrame:
+    """CSV as `write_table` or a spreadsheet writes it (semicolons, TRUE); every line is whole."""
+    import pandas as pd
+
+    head, _, _ = text.partition("\n")
+    separator = ";" if ";" in head and "," not in head else ","
+    lines = text.splitlines()
+    odd = [i for i, line in enumerate(lines, 1) if line.count(separator) != head.count(separator)]
+    if odd and '"' not in text:
+        raise ValueError(f"line {odd[0]} has not as many values as there are columns")
+    decimal = "," if separator == ";" else "."
+    return pd.read_csv(io.StringIO(text), sep=separator, decimal=decimal)
+
+
+def add_rows(table: pd.DataFrame | None, rows: Sequence[Row]) -> pd.DataFrame:
+    """The table with more rows; a column that either lacks is empty there."""
+    import pandas as pd
+
+    new = pd.DataFrame(rows)
+    return new if table is None else pd.concat([table, new], ignore_index=True)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write the table, all of it or nothing, sorted: the order of arrival leaves no trace."""
+    ordered = table.sort_values(list(table.columns), key=lambda column: column.astype(str))
+    with replacing(path) as temporary:
+        ordered.to_csv(temporary, index=False, lineterminator="\n")
+
+
+# ---------------------------------------------------------------- compare
+
+
+def scores(
+    table: pd.DataFrame, score: str | Sequence[str], by: str = "seed", **where: Any
+) -> pd.Series:
+    """One score for each `by` (a seed), of the rows in which every named column has its value.
+
+    Several values, or several scores, are averaged seed by seed: shift=["near", "far"]. Raises
+    ValueError for a column or a value that the table does not have, and where a seed has more or
+    less than one row for each of them.
+    """
+    wanted = [score] if isinstance(score, str) else list(score)
+    check_choice("score, by, where", [*wanted, by, *where], tuple(table.columns))
+    lists = {k: list(v) if isinstance(v, (list, tuple)) else [v] for k, v in where.items()}
+    found = table
+    for name, values in lists.items():
+        check_choice(name, values, tuple(table[name].unique()))
+        found = found[found[name].isin(values)]
+    cells = int(np.prod([len(values) for values in lists.values()]))
+    counts = found.groupby(by).size()
+    incomplete = counts.index[counts != cells].tolist()
+    if incomplete or not len(found) or found[wanted].isna().any(axis=None):
+        raise ValueError(
+            f"where: {where} has {len(found)} rows, not one for each {by} "
+            f"(look at {by} {incomplete[:3]}, {score})"
+        )
+    return found.groupby(by)[wanted].mean().mean(axis=1)
+
+
+def lead(
+    table: pd.DataFrame,
+    score: str | Sequence[str],
+    ours: str | Mapping[str, Any],
+    theirs: str | Mapping[str, Any],
+    by: str = "seed",
+    **where: Any,
+) -> Interval:
+    """How far `ours` is ahead of `theirs`, paired by seed; a str is a method.
+
+    Raises ValueError as `scores` does, and where the two do not have the same seeds.
+    """
+    pair = [{"method": which} if isinstance(which, str) else which for which in (ours, theirs)]
+    one, two = (scores(table, score, by, **{**where, **which}) for which in pair)
+    if not one.index.equals(two.index):
+        raise ValueError(f"theirs: has {by} {two.index.tolist()}, ours {one.index.tolist()}")
+    return paired_difference(one, two)
+
+
+def intervals(table: pd.DataFrame, score: str, by: Sequence[str], **where: Any) -> pd.DataFrame:
+    """Mean and 95 % interval of a score in every group: index `by`, columns mean, low and high.
+
+    Raises ValueError for a column or a value that the table does not have.
+    """
+    import pandas as pd
+
+    check_choice("score, by, where", [score, *by, *where], tuple(table.columns))
+    for name, value in where.items():
+        check_choice(name, [value], tuple(table[name].unique()))
+        table = table[table[name] == value]
+    groups = {key: mean_interval(x) for key, x in table.groupby(list(by), sort=False)[score]}
+    index = pd.MultiIndex.from_tuples(list(groups), names=list(by))
+    return pd.DataFrame(groups.values(), index=index, columns=Interval._fields)
+
+
+def picked_again(
+    table: pd.DataFrame, without: Mapping[str, Sequence[float]], by: Sequence[str]
+) -> pd.DataFrame:
+    """The table as if some rates (method -> learning rates) had not been tried: `picked` is anew.
+
+    As in the sweep, the best network on ID validation of each method in each cell (`by`) is picked,
+    of equal ones that with the smallest rate. Raises ValueError for a method without rows.
+    """
+    if without:
+        check_choice("without", tuple(without), tuple(table["method"].unique()))
+    left_out = [
+        (table["method"] == method) & table["rate"].isin(list(rates))
+        for method, rates in without.items()
+    ]
+    kept = table[~np.logical_or.reduce(left_out)] if left_out else table
+    ordered = kept.sort_values("rate", kind="stable", na_position="first")
+    best = ordered.groupby([*by, "method"])["validation"].idxmax()
+    return kept.assign(picked=kept.index.isin(best))

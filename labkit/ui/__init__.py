@@ -1,0 +1,1 @@
+"""Panels, and how they look: nothing here knows a method or the data."""

@@ -1,0 +1,267 @@
+"""Notebook 03's panels: every control at its ends and middle; results against plain loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from panels import check_every_control
+
+from labkit import augment, data, encoders, evaluate, explorers, plots
+from labkit.contrastive import pretrain, zero_shot
+from labkit.contrastive import simclr as live
+from labkit.ui.panel import Panel
+
+
+@pytest.fixture(scope="module")
+def clip() -> encoders.Clip:
+    return encoders.load("clip-conv")
+
+
+@pytest.fixture(scope="module")
+def simclr() -> encoders.SimCLR:
+    return encoders.load("simclr-conv")
+
+
+@pytest.fixture(scope="module")
+def gallery(clip) -> zero_shot.ClipGallery:
+    return zero_shot.embed_gallery(clip)
+
+
+@pytest.fixture(scope="module", params=["playground", "zero_shot", "augmentations", "temperature"])
+def panel(request, gallery, clip, simclr) -> Panel:
+    made = {
+        "playground": lambda: explorers.playground(gallery),
+        "zero_shot": lambda: explorers.zero_shot(gallery),
+        "augmentations": lambda: explorers.augmentations(simclr),
+        "temperature": lambda: explorers.temperature(clip, simclr),
+    }
+    return made[request.param]()
+
+
+def test_every_setting_of_every_control_gives_a_picture(panel: Panel) -> None:
+    check_every_control(panel)
+
+
+def test_frames_reuse_their_background_while_typing(gallery) -> None:
+    """What keeps the answer under 100 ms: words change, axes do not."""
+    panel = explorers.playground(gallery)
+    before = panel.canvas.hits
+    for words in ("animal", "a ship", "zorple"):
+        panel.controls["words"].value = words
+    assert panel.canvas.hits == before + 3
+
+
+def test_a_click_on_a_found_picture_asks_what_it_is(gallery, pixel_of) -> None:
+    panel = explorers.playground(gallery)
+    found, shown = panel.result.found_concepts, panel.picture.frames
+    place = pixel_of(panel, axes=0, x=3.5, y=1.5)  # second row, fourth style
+    panel.picture.clicked = [1, *place]
+    assert panel.values["emoji"] == found[len(data.STYLES) + 3]
+    assert panel.values["style"] == data.STYLES[3]
+    assert panel.picture.frames == shown + 1, "two controls, one frame"
+    before = panel.values
+    for number, (axes, x, y) in enumerate([(1, 0.5, 1), (0, 3.5, 2.5)], start=2):
+        panel.picture.clicked = [number, *pixel_of(panel, axes, x, y)]
+    panel.picture.clicked = [4, 0.999, 0.001]
+    assert panel.values == before, "beside the pictures nothing happens"
+
+
+def test_words_find_the_nearest_image_of_every_style(gallery) -> None:
+    """Against a plain loop over all images."""
+    result = explorers.compute_search(gallery, "  animal ", start(), "twemoji")
+    with torch.no_grad():
+        query = gallery.clip.embed_captions(["animal"])[0]
+    best: dict[int, tuple[float, str]] = {}
+    for i in range(len(gallery.emoji)):
+        name = data.concepts()[int(gallery.emoji.concept[i])].name
+        found = float(gallery.image[i] @ query), name
+        style = int(gallery.emoji.style[i])
+        best[style] = max(best.get(style, (-2, "")), found)
+    assert result.found_names[: len(data.STYLES)] == [best[s][1] for s in range(len(data.STYLES))]
+    assert result.unknown == [] and not result.nothing_known
+
+
+def test_a_picture_finds_itself_and_its_rank_is_counted_from_one(gallery) -> None:
+    result = explorers.compute_search(gallery, "", start(), "noto")
+    place = data.STYLES.index("noto")
+    assert result.found_names[place] == result.name == "sailboat"
+    row = gallery.emoji.row_of(start(), "noto")
+    cosines = gallery.text @ gallery.image[row]
+    assert result.rank == 1 + int((cosines > cosines[start()]).sum())
+    assert result.is_own.count(True) == (result.rank <= len(result.captions))
+    assert list(result.cosines) == sorted(result.cosines, reverse=True)
+
+
+def test_unknown_words_are_said_in_words(gallery) -> None:
+    result = explorers.compute_search(gallery, "zorple fruit", start(), "noto")
+    assert result.unknown == ["zorple"] and not result.nothing_known
+    assert "never met zorple" in explorers.describe_search(result)
+    foreign = explorers.compute_search(gallery, "яяя", start(), "noto")
+    assert foreign.nothing_known and "arbitrary" in explorers.describe_search(foreign)
+
+
+def test_a_concept_that_clip_has_seen_is_refused(gallery) -> None:
+    seen = next(c.position for c in data.concepts() if c.part == "upstream")
+    with pytest.raises(ValueError, match=f"emoji: got {seen}"):
+        explorers.compute_search(gallery, "", seen, "noto")
+
+
+def test_zero_shot_counts_every_image_once(gallery) -> None:
+    result = explorers.compute_zero_shot(gallery, data.class_names(), "validation")
+    shares = [interval.mean for interval in result.intervals]
+    assert shares == pytest.approx(list(result.default)), "these are the bare names"
+    rows, guess = zero_shot.hits_of(gallery, data.class_names(), "validation")
+    assert result.total == len(rows)
+    assert result.failures == int((guess != gallery.labels[rows]).sum())
+    truth = {c.name: c.label for c in data.concepts() if c.part == "validation"}
+    assert all(truth[name] != guess for name, guess in result.mistakes)
+
+
+def test_empty_prompts_and_templates_fall_back_to_the_class_name(gallery) -> None:
+    panel = explorers.zero_shot(gallery)
+    before = panel.result.overall
+    panel.controls["class_0"].value = "   "
+    panel.controls["template"].value = ""
+    assert panel.result.overall == before
+
+
+def test_without_augmentation_every_emoji_is_itself(simclr) -> None:
+    gallery = explorers.make_view_gallery(simclr)
+    names = ("elephant", "bicycle", "cherries")
+    none = augment.Augmentation()
+    result = explorers.compute_views(gallery, names, "noto", none, seed=0)
+    assert result.names == list(names) == result.neighbour_names and all(result.found)
+    assert np.allclose(result.cosines, 1, atol=1e-5)
+    strong = augment.Augmentation(crop=0.9, color=1, hue=0.5, color_probability=1)
+    harder = explorers.compute_views(gallery, names, "noto", strong, seed=0)
+    assert harder.cosines.mean() < 0.99
+    assert explorers.compute_views(gallery, names, "noto", strong, 0).cosines == pytest.approx(
+        harder.cosines
+    )
+
+
+def test_gray_views_make_coloured_hearts_one(simclr) -> None:
+    """The trap: what only colour tells apart is lost with it."""
+    gallery = explorers.make_view_gallery(simclr)
+    hearts = explorers.VIEW_SETS["hearts, told apart by colour"]
+    gray = augment.Augmentation(gray=1)
+    result = explorers.compute_views(gallery, hearts, "twemoji", gray, seed=0)
+    assert sum(result.found) <= 2 and result.others > 0.8
+
+
+def test_the_push_follows_the_temperature(clip, simclr) -> None:
+    crowd = explorers.make_crowd(clip, simclr)
+    halves = [explorers.compute_push(crowd, "clip", t, 0, 3).half for t in (0.01, 0.1, 1.0)]
+    assert halves == sorted(halves) and halves[0] < 2
+    assert crowd.cosines["collapsed"].abs().mean() > 0.95, "one point, or two opposite ones"
+    warm, cold = (explorers.compute_push(crowd, "collapsed", t, 0, 3) for t in (0.3, 0.03))
+    assert abs(warm.half - cold.half) < 1.5, "a collapsed encoder cannot tell hard from easy"
+    assert np.allclose(cold.shares.sum(axis=1), 1, atol=1e-5)
+    assert cold.shares[3][cold.order[0]] == cold.shares[3].max()
+
+
+def test_every_encoder_s_cosines_are_of_the_pictures_beside_them(clip, simclr) -> None:
+    crowd = explorers.make_crowd(clip, simclr)
+    shown = crowd.emoji["clip"]
+    own = clip.embed_images(shown.images) @ clip.embed_captions(shown.captions).T
+    torch.testing.assert_close(crowd.cosines["clip"], own)
+    assert crowd.cosines["clip"].diagonal().mean() > crowd.cosines["clip"].mean() + 0.1
+    for name, emoji in crowd.emoji.items():
+        assert len(emoji) == len(crowd.cosines[name]), name
+        part = {data.concepts()[i].part for i in emoji.concept.tolist()}
+        assert part == ({"upstream"} if name == "collapsed" else {"test"})
+
+
+def test_live_simclr_takes_the_steps_of_pretrain(tmp_path, monkeypatch) -> None:
+    """The same losses as `pretrain.pretrain`, step by step, and one picture updated in place."""
+    few = data.load("noto", parts="upstream")[:60]
+    monkeypatch.setattr(live.data, "load", lambda *a, **k: few)
+    shown, updated = [], []
+
+    class Handle:
+        def update(self, picture) -> None:
+            updated.append(picture)
+
+    def show(picture, display_id: bool) -> Handle:
+        shown.append(picture)
+        return Handle()
+
+    model, last = explorers.watch_simclr(steps=21, batch=16, width=4, show=show)
+    assert len(shown) == 1 and len(updated) == 2 and len(last.losses) == 21
+    assert not model.training and "After 21 of 21 steps" in updated[-1].alt
+    config = pretrain.Config("simclr", options={"width": 4}, steps=21, batch=16)
+    trained = pretrain.pretrain(config, tmp_path / "x.safetensors")
+    for ours, theirs in zip(model.parameters(), trained.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_geometry_of_a_collapse_is_a_point(clip) -> None:
+    from labkit.contrastive import projections
+
+    pairs = projections.caption_pairs(clip, data.load("noto", parts="upstream"))
+    fallen = explorers.geometry_of(pairs, projections.attraction_only, steps=300, lr=0.01)
+    start_row = explorers.geometry_of(pairs, projections.attraction_only, steps=0)
+    assert fallen["alignment"] < 0.2 < start_row["alignment"]
+    assert fallen["uniformity"] > start_row["uniformity"] + 1
+
+
+def start() -> int:
+    return next(c.position for c in data.concepts() if c.name == "sailboat")
+
+
+def test_view_similarity_has_pairs_on_its_diagonal(simclr) -> None:
+    images = data.load("noto", parts="test").images[:20]
+    none = explorers.view_similarity(simclr, images, augment.Augmentation(), seed=0)
+    with torch.no_grad():
+        x = F.normalize(simclr.embed_images(images), dim=1)
+    assert np.allclose(none, (x @ x.T).numpy(), atol=1e-5)
+
+
+def test_tiles_lay_images_out_row_by_row_with_transparent_gaps() -> None:
+    images = np.arange(3 * 3 * 2 * 2, dtype=np.uint8).reshape(3, 3, 2, 2)
+    grid = plots.tiles(images, columns=2, gap=(1, 0))
+    assert grid.shape == (6, 4, 4)
+    assert (grid[0:2, 2:4, :3] == images[1].transpose(1, 2, 0)).all()
+    assert (grid[3:5, 0:2, :3] == images[2].transpose(1, 2, 0)).all()
+    assert grid[2, :, 3].max() == 0 and grid[3:, 2:, 3].max() == 0, "gap and missing tile"
+    assert (plots.tiles(images / 255, 2, (1, 0)) == grid).all(), "floats in [0, 1] are the same"
+
+
+def test_figures_of_the_notebook_show_what_they_are_given() -> None:
+    temperatures = (0.1, 1.0)
+    rows = [{"gap": 0.3, "alignment": 0.5, "uniformity": -3}] * 2
+    _, axes = plots.figure(1, 3)
+    plots.draw_geometry(axes, temperatures, rows)
+    assert [list(ax.lines[0].get_ydata()) for ax in axes] == [[0.3] * 2, [0.5] * 2, [-3] * 2]
+    _, ax = plots.figure()
+    plots.draw_information(ax, (2, 4), {"seen": [0.5, 1.0], "unseen": [0.1, 0.2]})
+    assert list(ax.lines[0].get_ydata()) == pytest.approx([np.log(2), np.log(4)]), "the ceiling"
+    table = {m: [evaluate.Interval(0.3, 0.2, 0.4)] * 5 for m in ("clip", "random")}
+    _, ax = plots.figure()
+    plots.draw_styles(ax, table, tuple("abcde"), 2, 0.16, "title")
+    solid, dashed = ax.lines[0], ax.lines[1]
+    assert (len(solid.get_xdata()), len(dashed.get_xdata())) == (3, 2)
+    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
+    assert "CLIP from 30% (a) to 30%" in plots.describe_styles(table, tuple("abcde"))
+
+
+def test_intervals_of_the_sweep_are_paired_by_seed() -> None:
+    rows = [
+        {"method": m, "shots": "5", "seed": str(s), "x": str(v), "y": str(v + 0.1)}
+        for m, values in {"a": (0.5, 0.7), "b": (0.4, 0.6)}.items()
+        for s, v in enumerate(values)
+    ]
+    lead = evaluate.lead(rows[::-1], "a", "b", "5", ("x", "y"))
+    assert lead == pytest.approx((0.1, 0.1, 0.1)), "the gap is the same in both seeds"
+    table = evaluate.by_score(rows, ("a",), "5", ("x", "y"))["a"]
+    assert [interval.mean for interval in table] == pytest.approx([0.6, 0.7])
+
+
+def test_wilsons_interval_has_its_published_values() -> None:
+    """Newcombe 1998, table I: 81 of 263 and 0 of 20."""
+    assert evaluate.share_interval(81, 263)[1:] == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert evaluate.share_interval(0, 20)[1:] == pytest.approx((0, 0.1611), abs=1e-4)
+    with pytest.raises(ValueError, match="got 3 of 2"):
+        evaluate.share_interval(3, 2)

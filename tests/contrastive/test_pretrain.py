@@ -1,0 +1,452 @@
+"""Pretraining: sees upstream concepts only, survives interruption, is the same on two processes."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing
+from cases import cases
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit import augment, data, text
+from labkit.contrastive import pretrain
+from labkit.contrastive.pretrain import Batches, Config
+from labkit.weights import parse_tensors
+
+CONV = Config(options={"width": 4}, steps=6, batch=8)
+# BatchNorm normalises by the statistics of a process's own share, so that two processes cannot
+# equal one. LayerNorm looks at one image at a time: here they must.
+VIT = Config(architecture="vit", options={"dim": 16, "depth": 1, "heads": 2, "patch": 16}, batch=8)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def upstream() -> data.Emoji:
+    return data.load(parts="upstream")
+
+
+@pytest.fixture
+def loaded_once(upstream, monkeypatch) -> list:
+    """Let `pretrain` reuse the images; returns what it asked for."""
+    asked = []
+
+    def load(*args, **kwargs) -> data.Emoji:
+        asked.append((args, kwargs))
+        return upstream
+
+    monkeypatch.setattr(data, "load", load)
+    return asked
+
+
+# What is seen
+
+
+@given(seed=st.integers(0, 1000), size=st.integers(2, 64))
+@cases(25)
+def test_a_batch_has_distinct_concepts_of_the_upstream_part(upstream, seed, size) -> None:
+    batches = all_batches(upstream)
+    batch = batches.draw(size, generator(seed))
+    assert len(batch) == len(batch.concept.unique()) == size
+    assert {data.concepts()[i].part for i in batch.concept.tolist()} == {"upstream"}
+    assert torch.equal(batch.images, batches.draw(size, generator(seed)).images)
+
+
+@functools.cache
+def all_batches(emoji: data.Emoji) -> Batches:
+    return Batches(emoji)
+
+
+def test_a_drawn_image_shows_its_concept_in_its_style(upstream) -> None:
+    rows = {
+        (c, s): image
+        for c, s, image in zip(
+            upstream.concept.tolist(), upstream.style.tolist(), upstream.images, strict=True
+        )
+    }
+    batch = all_batches(upstream).draw(50, generator())
+    for c, s, image in zip(batch.concept.tolist(), batch.style.tolist(), batch.images, strict=True):
+        assert torch.equal(image, rows[c, s])
+
+
+def test_every_style_of_a_concept_is_drawn_and_every_concept_is_reached(upstream) -> None:
+    few = upstream.of(upstream.concept.unique()[:5])
+    drawn = [Batches(few).draw(5, generator(seed)) for seed in range(200)]
+    seen = {pair for b in drawn for pair in zip(b.concept.tolist(), b.style.tolist(), strict=True)}
+    assert seen == set(zip(few.concept.tolist(), few.style.tolist(), strict=True))
+
+
+def test_more_concepts_than_there_are_cannot_be_drawn(upstream) -> None:
+    batches = all_batches(upstream)
+    count = len(upstream.concept.unique())
+    assert len(batches.draw(count, generator())) == count
+    with pytest.raises(ValueError, match=f"batch: got {count + 1}, accepted: at most {count}"):
+        batches.draw(count + 1, generator())
+
+
+UPSTREAM = [concept for concept in data.concepts() if concept.part == "upstream"]
+
+
+@given(concept=st.sampled_from(UPSTREAM), seed=st.integers(0, 1000))
+def test_captions_are_made_of_the_concept_s_own_words(concept, seed) -> None:
+    caption = pretrain.draw_caption(concept, generator(seed))
+    own = text.words(" ".join([concept.name, *concept.keywords]))
+    assert caption and set(text.words(caption)) <= set(own)
+    assert caption == pretrain.draw_caption(concept, generator(seed))
+
+
+def test_a_caption_is_the_name_alone_with_keywords_or_keywords_alone() -> None:
+    concept = UPSTREAM[0]
+    captions = {pretrain.draw_caption(concept, generator(seed)) for seed in range(300)}
+    assert concept.name in captions
+    assert any(c.startswith(concept.name + " ") for c in captions)
+    assert any(not c.startswith(concept.name) for c in captions)
+    bare = concept._replace(keywords=())
+    assert {pretrain.draw_caption(bare, generator(seed)) for seed in range(20)} == {concept.name}
+
+
+def test_the_vocabulary_is_that_of_upstream_captions() -> None:
+    _, stored = pretrain.make_model(CONV)
+    captions = [" ".join([c.name, *c.keywords]) for c in UPSTREAM]
+    assert set(stored["vocabulary"]) == {p for c in captions for p in text.pieces(c)}
+
+
+@pytest.mark.parametrize("method", ["clip", "simclr", "supervised"])
+def test_a_whole_run_sees_no_downstream_or_trap_concept(
+    tmp_path, loaded_once, monkeypatch, method
+) -> None:
+    seen = []
+    real = pretrain.batch_loss
+
+    def loss(model, batch, config, step):
+        seen.extend(batch.concept.tolist())
+        return real(model, batch, config, step)
+
+    monkeypatch.setattr(pretrain, "batch_loss", loss)
+    run = replace(CONV, method=method, steps=3)
+    pretrain.pretrain(run, tmp_path / "run.safetensors")
+    assert loaded_once == [((), {"parts": "upstream"})]
+    assert len(seen) == 3 * 8
+    assert {data.concepts()[i].part for i in seen} == {"upstream"}
+
+
+# A run, interrupted and resumed
+
+
+class Interruption(Exception):
+    pass
+
+
+def interrupted(run: Config, out: Path, at: int, monkeypatch, every: int = 3) -> None:
+    """Pretrain until step `at`, then stop as a power cut would."""
+    real = pretrain.batch_loss
+
+    def loss(model, batch, config, step):
+        if step == at:
+            raise Interruption
+        return real(model, batch, config, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pretrain, "batch_loss", loss)
+        with pytest.raises(Interruption):
+            pretrain.pretrain(run, out, checkpoint_every=every)
+
+
+@pytest.mark.parametrize("method", ["clip", "simclr", "supervised"])
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
+    tmp_path, loaded_once, monkeypatch, method
+) -> None:
+    run = replace(CONV, method=method)
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "new folder" / "parts.safetensors"
+    straight = pretrain.pretrain(run, whole, checkpoint_every=3)
+    interrupted(run, parts, 4, monkeypatch)
+    assert [path.name for path in parts.parent.iterdir()] == ["parts.checkpoint.safetensors"]
+    torch.manual_seed(123)  # the global generator must not matter
+    resumed_at = []
+    real = pretrain.batch_loss
+    monkeypatch.setattr(
+        pretrain, "batch_loss", lambda *args: (resumed_at.append(args[3]), real(*args))[1]
+    )
+    resumed = pretrain.pretrain(run, parts, checkpoint_every=3)
+    assert resumed_at == [3, 4, 5]
+    for (name, one), two in zip(
+        straight.state_dict().items(), resumed.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, two), name
+    assert parts.with_suffix(".csv").read_bytes() == whole.with_suffix(".csv").read_bytes()
+    left = {path.name for path in parts.parent.iterdir()}
+    assert left == {"parts.safetensors", "parts.csv"}, "no checkpoint left behind"
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, loaded_once, monkeypatch) -> None:
+    out = tmp_path / "run.safetensors"
+    interrupted(CONV, out, 4, monkeypatch)
+    before = (tmp_path / "run.checkpoint.safetensors").read_bytes()
+    for other in (replace(CONV, seed=1), replace(CONV, options={"width": 8})):
+        with pytest.raises(ValueError, match=r"run\.checkpoint.* belongs to another run"):
+            pretrain.pretrain(other, out)
+    assert (tmp_path / "run.checkpoint.safetensors").read_bytes() == before
+
+
+def test_what_is_stored_describes_the_run(tmp_path, loaded_once) -> None:
+    out = tmp_path / "run.safetensors"
+    model = pretrain.pretrain(CONV, out)
+    assert not model.training
+    stored, _ = parse_tensors(out.read_bytes())
+    assert asdict(CONV).items() <= stored.items()
+    assert stored["vocabulary"] == list(model.text.vocabulary) and stored["minutes"] >= 0
+
+
+def test_training_lowers_the_loss_on_a_batch_it_sees_again(upstream) -> None:
+    """The same batch and augmentation, thirty times over: an optimiser that works learns it."""
+    model, _ = pretrain.make_model(CONV)
+    optimizer = pretrain.make_optimizer(model, CONV)
+    batch = all_batches(upstream).draw(8, generator())
+    losses = []
+    for _ in range(30):
+        loss = pretrain.batch_loss(model, batch, CONV, step=0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
+
+
+@pytest.mark.parametrize("method", pretrain.METHODS)
+def test_an_augmentation_that_is_off_leaves_colours_and_sides_alone(upstream, method) -> None:
+    """The changes reach the views: with everything off, the network sees the images themselves."""
+    off = {
+        "crop": 0,
+        "rotate": 0,
+        "zoom": 0,
+        "shift": 0,
+        "flip": 0,
+        "color": 0,
+        "hue": 0,
+        "gray": 0,
+    }
+    config = replace(CONV, method=method, augmentation=off)
+    model, _ = pretrain.make_model(config)
+    seen = []
+    model.image.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
+    batch = all_batches(upstream).draw(8, generator())
+    pretrain.batch_loss(model, batch, config, step=0)
+    assert all(torch.equal(images, batch.images / 255) for images in seen) and seen
+    kept = pretrain.Config(method=method).make_augmentation()
+    assert kept == (augment.SIMCLR if method == "simclr" else augment.CLIP)
+
+
+def test_seeds_decide_everything(upstream) -> None:
+    def loss(config: Config, step: int) -> float:
+        model, _ = pretrain.make_model(config)
+        batch = all_batches(upstream).draw(8, pretrain.step_generator(config.seed, step))
+        return pretrain.batch_loss(model, batch, config, step).item()
+
+    assert loss(CONV, 0) == loss(CONV, 0)
+    assert len({loss(replace(CONV, seed=seed), step) for seed in (0, 1) for step in (0, 1)}) == 4
+
+
+def test_matrices_decay_and_vectors_do_not() -> None:
+    model, _ = pretrain.make_model(CONV)
+    decayed, rest = pretrain.make_optimizer(model, CONV).param_groups
+    assert decayed["weight_decay"] == 0.05 and rest["weight_decay"] == 0
+    in_rest = {id(p) for p in rest["params"]}
+    assert len(decayed["params"]) + len(in_rest) == len(list(model.parameters()))
+    assert id(model.log_scale) in in_rest and id(model.image.norm.weight) in in_rest
+    assert id(model.image.stem.weight) not in in_rest
+
+
+# The learning rate and its curve
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10, 1000])
+@pytest.mark.parametrize("warmup", [0.0, 0.05, 0.5, 1.0])
+def test_the_learning_rate_warms_up_to_its_peak_and_falls_to_zero(steps, warmup) -> None:
+    config = Config(steps=steps, warmup=warmup, lr=2.0)
+    rates = [pretrain.learning_rate(config, step) for step in range(steps)]
+    rising = max(1, round(warmup * steps))
+    assert rates[0] == pytest.approx(2.0 / rising)
+    assert rates[rising - 1] == max(rates) == pytest.approx(2.0)
+    assert rates[:rising] == sorted(rates[:rising])
+    assert rates[rising:] == sorted(rates[rising:], reverse=True)
+    assert min(rates) > 0, "no step is wasted"
+    if rising < steps:
+        assert pretrain.learning_rate(config, steps) == pytest.approx(0)
+        middle = pretrain.learning_rate(config, (rising + steps) / 2)
+        assert middle == pytest.approx(1.0), "half a cosine crosses half its height midway"
+
+
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 120])
+def test_the_curve_holds_the_mean_of_all_losses(tmp_path, count) -> None:
+    losses = [float(i) for i in range(count)]
+    pretrain.write_curve(tmp_path / "curve.csv", losses)
+    with open(tmp_path / "curve.csv", newline="") as file:
+        rows = [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)]
+    ends = [step for step, _ in rows]
+    assert ends == [*range(50, count, 50), count]
+    begins = [0, *ends[:-1]]
+    total = sum(mean * (end - begin) for (end, mean), begin in zip(rows, begins, strict=True))
+    assert total == pytest.approx(sum(losses), rel=1e-4)
+
+
+# Two processes are one
+
+
+def tiny_batch() -> data.Emoji:
+    return Batches(data.load("noto", parts="upstream")).draw(8, generator(1))
+
+
+def loss_and_gradients(config: Config, batch: data.Emoji) -> dict[str, torch.Tensor]:
+    model, _ = pretrain.make_model(config)
+    loss = pretrain.batch_loss(model, batch, config, step=5)
+    loss.backward()
+    pretrain.average_gradients(model)
+    return {"loss": loss.detach()} | {name: p.grad for name, p in model.named_parameters()}
+
+
+def work(rank: int, folder: str, methods: tuple[str, ...]) -> None:
+    """What one of the two processes does: its part of each loss, and a batch it must refuse."""
+    torch.set_num_threads(1)
+    path = Path(folder)
+    dist.init_process_group(
+        "gloo", init_method=(path / "rendezvous").as_uri(), rank=rank, world_size=2
+    )
+    batch = tiny_batch()
+    found = {method: loss_and_gradients(replace(VIT, method=method), batch) for method in methods}
+    found["shares"] = pretrain.share(list(range(8)))
+    found["refused"] = []
+    data.load = None  # to refuse before any work is to refuse before loading
+    for refused in (
+        lambda: pretrain.pretrain(replace(VIT, batch=7), path / "never.safetensors"),
+        lambda: pretrain.share(list(range(7))),
+    ):
+        try:
+            refused()
+        except ValueError as error:
+            found["refused"].append(str(error))
+    torch.save(found, path / f"found-{rank}.pt")
+    dist.destroy_process_group()
+
+
+METHODS = ("clip", "simclr", "supervised")
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> list[dict]:
+    """What each of two processes found, talking through gloo on this machine."""
+    folder = tmp_path_factory.mktemp("gloo")
+    torch.multiprocessing.spawn(work, (str(folder), METHODS), nprocs=2)
+    return [torch.load(folder / f"found-{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_two_processes_give_the_loss_and_gradients_of_one(two, method) -> None:
+    one = loss_and_gradients(replace(VIT, method=method), tiny_batch())
+    assert one["loss"] > 0.1 and sum(g.abs().max() > 1e-4 for g in one.values()) > 10
+    for found in two:
+        assert found[method].keys() == one.keys()
+        for name, expected in one.items():
+            assert torch.allclose(found[method][name], expected, rtol=1e-5, atol=1e-6), name
+
+
+def test_shares_are_disjoint_and_complete(two) -> None:
+    assert [found["shares"] for found in two] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert pretrain.share([1, 2, 3]) == [1, 2, 3], "alone, a process takes all"
+
+
+def test_a_batch_that_cannot_be_shared_is_refused_before_any_work(two) -> None:
+    for found in two:
+        assert found["refused"] == ["batch: got 7, accepted: a multiple of the 2 processes"] * 2
+
+
+# The command
+
+
+def parse(monkeypatch, *arguments: str) -> tuple[Config, Path]:
+    monkeypatch.setattr("sys.argv", ["pretrain", *arguments])
+    return pretrain.parse_arguments()
+
+
+def test_the_command_line_has_the_documented_defaults(monkeypatch) -> None:
+    config, out = parse(monkeypatch, "clip")
+    assert config == Config()
+    assert out == data.DATA / "weights/clip-conv.safetensors"
+
+
+def test_the_command_line_sets_every_option(monkeypatch) -> None:
+    config, out = parse(
+        monkeypatch,
+        *("simclr", "--architecture", "vit", "--options", '{"dim": 16}', "--steps", "7"),
+        *("--batch", "12", "--seed", "3", "--lr", "0.5", "--weight-decay", "0.1"),
+        *("--temperature", "0.3", "--augmentation", '{"flip": 0}', "--out", "here.safetensors"),
+    )
+    assert config == Config(
+        method="simclr", architecture="vit", options={"dim": 16}, steps=7, batch=12, seed=3,
+        lr=0.5, weight_decay=0.1, temperature=0.3, augmentation={"flip": 0},
+    )  # fmt: skip
+    assert out == Path("here.safetensors")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("byol",), ("clip", "--architecture", "mlp"), ("clip", "--options", "{")]
+)
+def test_a_wrong_command_line_is_explained(monkeypatch, capsys, arguments) -> None:
+    with pytest.raises(SystemExit):
+        parse(monkeypatch, *arguments)
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_help_can_be_printed(monkeypatch, capsys) -> None:
+    with pytest.raises(SystemExit) as exit:
+        parse(monkeypatch, "--help")
+    assert exit.value.code == 0
+    assert "--architecture" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ({"method": "byol"}, "method: got .'byol'.*clip, simclr, supervised"),
+        ({"architecture": "mlp"}, "architecture: got .'mlp'.*conv, vit"),
+        ({"steps": 0}, "steps: got 0, accepted: 1 or more"),
+        ({"batch": 1}, "batch: got 1, accepted: 2 or more"),
+        ({"augmentation": {"flips": 1}}, "augmentation: got .'flips'"),
+        ({"augmentation": {"flip": 2}}, "flip must be a number from 0 to 1"),
+    ],
+)
+def test_impossible_configurations_are_named(field, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        Config(**field)
+
+
+def test_the_command_trains_what_it_was_told_to(tmp_path, loaded_once, monkeypatch) -> None:
+    out = tmp_path / "w.safetensors"
+    options = ["--options", '{"width": 4}', "--steps", "1", "--batch", "2", "--out", str(out)]
+    monkeypatch.setattr("sys.argv", ["pretrain", "supervised", *options])
+    pretrain.main()
+    config, _ = parse_tensors(out.read_bytes())
+    assert (config["method"], config["steps"], config["labels"]) == (
+        *("supervised", 1),
+        pretrain.subgroups(),
+    )
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("method", pretrain.METHODS)
+def test_a_rate_that_diverges_is_named_and_leaves_no_weights(
+    method, steps, loaded_once, tmp_path
+) -> None:
+    """Even when it is the last step that leaves the numbers."""
+    config = replace(CONV, method=method, steps=steps, lr=1e30, warmup=0.0)
+    with pytest.raises((FloatingPointError, ValueError), match="lower (--)?lr"):
+        pretrain.pretrain(config, tmp_path / "w.safetensors")
+    assert not list(tmp_path.glob("*.safetensors"))

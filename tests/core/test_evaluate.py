@@ -1,0 +1,228 @@
+"""Intervals, neighbours and horizontal readings, each against a closed form or brute force."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from labkit.evaluate import (
+    bootstrap_interval,
+    head_change,
+    labels_needed,
+    linear_cka,
+    mean_interval,
+    movement,
+    nearest,
+    paired_difference,
+)
+
+ACCURACIES = st.lists(st.floats(0, 1), min_size=2, max_size=10)
+
+
+# Intervals
+
+
+@given(ACCURACIES, st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_the_interval_is_student_s(values, confidence) -> None:
+    assume(np.std(values) > 1e-6)
+    interval = mean_interval(values, confidence)
+    mean, sem = np.mean(values), stats.sem(values)
+    low, high = stats.t.interval(confidence, len(values) - 1, loc=mean, scale=sem)
+    assert interval == pytest.approx((mean, low, high), abs=1e-12)
+
+
+def test_equal_values_leave_no_doubt() -> None:
+    assert mean_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_the_interval_covers_the_truth_as_often_as_it_says(seeds) -> None:
+    rng = np.random.default_rng(0)
+    trials = 2000
+    intervals = [mean_interval(rng.normal(3, 2, seeds)) for _ in range(trials)]
+    covered = np.mean([low <= 3 <= high for _, low, high in intervals])
+    assert covered == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / trials))
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.5, math.nan], [0.5, math.inf], [[1, 2], [3, 4]]])
+def test_values_without_an_interval_are_refused(values) -> None:
+    with pytest.raises(ValueError, match="values: got .*two or more finite"):
+        mean_interval(values)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 95, math.nan])
+def test_a_confidence_is_a_share(confidence) -> None:
+    with pytest.raises(ValueError, match="confidence: got"):
+        mean_interval([0.4, 0.5], confidence)
+
+
+# Neighbours
+
+
+@given(n=st.integers(1, 5), m=st.integers(1, 12), seed=st.integers(0, 99), data=st.data())
+def test_neighbours_are_those_of_brute_force(n, m, seed, data) -> None:
+    count = data.draw(st.integers(1, m))
+    generator = torch.Generator().manual_seed(seed)
+    queries, gallery = (torch.randn(k, 4, generator=generator) for k in (n, m))
+    found = nearest(queries, gallery, count)
+    assert found.shape == (n, count)
+    for query, rows in zip(queries.double().numpy(), found.tolist(), strict=True):
+        cosines = [
+            query @ other / np.linalg.norm(query) / np.linalg.norm(other)
+            for other in gallery.double().numpy()
+        ]
+        assert rows == sorted(range(m), key=lambda row: -cosines[row])[:count]
+
+
+def test_length_does_not_matter_and_an_image_is_its_own_neighbour() -> None:
+    x = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    stretched = x * torch.arange(1, 7)[:, None]
+    assert nearest(x, stretched, 1)[:, 0].tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("count", [0, -1, 4])
+def test_impossible_counts_are_refused(count) -> None:
+    with pytest.raises(ValueError, match=f"count: got {count}, accepted: 1 to 3"):
+        nearest(torch.ones(2, 5), torch.ones(3, 5), count)
+
+
+# Labels needed
+
+SHOTS = (1, 2, 5, 10, 20, 50)
+
+
+@given(
+    start=st.floats(0.1, 0.4),
+    slope=st.floats(0.02, 0.1),
+    wanted=st.floats(1, 50),
+)
+def test_on_a_log_linear_curve_the_reading_is_exact(start, slope, wanted) -> None:
+    def accuracy(shots):
+        return start + slope * np.log(shots)
+
+    needed = labels_needed(SHOTS, [accuracy(n) for n in SHOTS], accuracy(wanted))
+    assert needed == pytest.approx(wanted, rel=1e-6) or needed == math.inf
+    assert needed < math.inf or wanted > 50 * (1 - 1e-9), "only rounding puts it out of reach"
+
+
+def test_readings_at_and_beyond_the_ends() -> None:
+    curve = [0.2, 0.3, 0.5]
+    assert labels_needed([1, 10, 100], curve, 0.1) == 1, "starts above"
+    assert labels_needed([1, 10, 100], curve, 0.2) == 1
+    assert labels_needed([1, 10, 100], curve, 0.3) == pytest.approx(10)
+    assert labels_needed([1, 10, 100], curve, 0.4) == pytest.approx(10**1.5)
+    assert labels_needed([1, 10, 100], curve, 0.5) == pytest.approx(100)
+    assert labels_needed([1, 10, 100], curve, 0.51) == math.inf
+
+
+def test_a_curve_that_dips_is_read_where_it_first_gets_there() -> None:
+    assert labels_needed([1, 10, 100, 1000], [0.2, 0.4, 0.3, 0.6], 0.3) == pytest.approx(10**0.5)
+
+
+@given(ACCURACIES, st.floats(0, 1), st.floats(0, 1))
+def test_more_accuracy_never_needs_fewer_labels(accuracies, one, two) -> None:
+    shots = [2**k for k in range(len(accuracies))]
+    low, high = sorted((one, two))
+    assert labels_needed(shots, accuracies, low) <= labels_needed(shots, accuracies, high) + 1e-9
+
+
+# Bootstrap and pairs
+
+
+def test_the_bootstrap_agrees_with_scipy_s(seed=3) -> None:
+    values = np.random.default_rng(seed).normal(size=30)
+    ours = bootstrap_interval(values)
+    theirs = stats.bootstrap((values,), np.mean, method="percentile").confidence_interval
+    assert ours.low == pytest.approx(theirs.low, abs=0.03)
+    assert ours.high == pytest.approx(theirs.high, abs=0.03)
+    assert ours == bootstrap_interval(values) and ours.mean == values.mean()
+
+
+def test_pairs_remove_what_both_share() -> None:
+    luck = np.random.default_rng(0).normal(0, 10, 20)
+    found = paired_difference(luck + 1, luck)
+    assert found == pytest.approx((1, 1, 1))
+    with pytest.raises(ValueError, match="theirs: got 2 values, accepted: 3"):
+        paired_difference([1, 2, 3], [1, 2])
+
+
+# Movement, heads and CKA
+
+with np.load(Path(__file__).parents[1] / "fixtures/cka.npz") as file:
+    CKA = dict(file)
+FEATURES = np.random.default_rng(0).normal(size=(40, 6))
+
+
+@pytest.mark.parametrize("case", [0, 1])
+@pytest.mark.parametrize("kind", ["biased", "unbiased"])
+def test_cka_equals_an_independent_library(case, kind) -> None:
+    x, y = CKA[f"{case}/x"], CKA[f"{case}/y"]
+    assert linear_cka(x, y, unbiased=kind == "unbiased") == pytest.approx(
+        CKA[f"{case}/{kind}"], abs=1e-10
+    )
+
+
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_cka_equals_its_definition_on_kernels(unbiased) -> None:
+    x, y = FEATURES, np.tanh(FEATURES[:, :3] @ np.ones((3, 2)) + FEATURES[:, 3:5])
+
+    def hsic(one, two):
+        n = len(one)
+        if not unbiased:
+            centre = np.eye(n) - 1 / n
+            return np.trace(one @ centre @ two @ centre)
+        one, two = (kernel - np.diag(np.diag(kernel)) for kernel in (one, two))
+        sums = one.sum() * two.sum() / (n - 1) / (n - 2) - 2 * (one @ two).sum() / (n - 2)
+        return np.trace(one @ two) + sums
+
+    kernels = x @ x.T, y @ y.T
+    own = np.prod([hsic(kernel, kernel) for kernel in kernels])
+    expected = hsic(*kernels) / np.sqrt(own)
+    assert linear_cka(torch.tensor(x), y, unbiased) == pytest.approx(expected, abs=1e-10)
+
+
+@given(scale=st.floats(0.1, 10), shift=st.floats(-5, 5), seed=st.integers(0, 100))
+def test_cka_cannot_see_rotation_scale_and_shift_but_movement_can(scale, shift, seed) -> None:
+    rotation = stats.ortho_group.rvs(6, random_state=seed)
+    moved = scale * FEATURES @ rotation + shift
+    for unbiased in (False, True):
+        assert linear_cka(FEATURES, moved, unbiased) == pytest.approx(1, abs=1e-9)
+    assert movement(FEATURES, moved).mean > 0
+
+
+def test_movement_is_the_mean_euclidean_distance() -> None:
+    before = torch.tensor([[3.0, 4.0], [0.0, 5.0]])
+    found = movement(before, before + torch.tensor([[0.0, 1.0], [2.0, 0.0]]))
+    assert found == pytest.approx((1.5, 0.3))
+
+
+def test_a_head_s_change_is_blind_to_what_no_prediction_sees() -> None:
+    head = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    turned = torch.tensor([[0.0, 2.0], [0.0, -2.0]])
+    found = head_change(head, turned + 7)
+    assert found == pytest.approx((8**0.5, 2**0.5, 90))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: linear_cka(FEATURES, FEATURES[:5]), "x, y: got 40 and 5 rows"),
+        (lambda: linear_cka(FEATURES[:3], FEATURES[:3], True), "4 or more"),
+        (lambda: linear_cka(FEATURES, np.ones((40, 2))), "same for all images"),
+        (lambda: linear_cka(FEATURES * np.nan, FEATURES), "x: got shape"),
+        (lambda: movement(FEATURES, FEATURES[:, :2]), "after: got shape"),
+        (lambda: movement(0 * FEATURES, FEATURES), "before: all features are zero"),
+        (lambda: head_change(FEATURES, FEATURES[:1]), "after: got shape .1, 6., accepted"),
+        (lambda: head_change(np.ones((3, 2)), np.ones((3, 2))), "no direction"),
+    ],
+)
+def test_features_that_cannot_be_compared_are_named(call, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,145 @@
+"""Tasks, shifts and episodes: no image serves two purposes, and labels mean what they say."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit import data, tasks
+from labkit.failure import corruptions
+
+
+@pytest.fixture(scope="module")
+def task() -> tasks.Task:
+    return tasks.style_shift(("twemoji", "noto"), ("blob", "fluent-mono"))
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_style_shift_has_the_named_styles_and_matching_labels(task) -> None:
+    assert list(task.ood) == ["blob", "fluent-mono"]
+    emoji = data.load(("twemoji", "noto"), parts="train")
+    assert torch.equal(task.train.images, emoji.images)
+    labels = [data.class_names().index(data.concepts()[i].label) for i in emoji.concept.tolist()]
+    assert task.train.labels.tolist() == labels
+    assert 0 < task.chance < 0.25
+
+
+def test_chosen_classes_are_numbered_in_the_given_order() -> None:
+    task = tasks.style_shift(("noto",), ("blob",), classes=("vehicle", "animal"))
+    assert task.classes == ("vehicle", "animal")
+    assert set(task.train.labels.tolist()) == {0, 1}
+    names = [data.concepts()[i].label for i in data.load("noto", parts="train").concept.tolist()]
+    expected = [task.classes.index(name) for name in names if name in task.classes]
+    assert task.train.labels.tolist() == expected
+
+
+def test_a_style_cannot_be_on_both_sides() -> None:
+    with pytest.raises(ValueError, match="ood_styles: .*noto"):
+        tasks.style_shift(("noto",), ("noto", "blob"))
+    with pytest.raises(ValueError, match="classes: got .'robots'"):
+        tasks.style_shift(classes=("robots",))
+
+
+def test_subpopulations_do_not_overlap() -> None:
+    task = tasks.subpopulation_shift(("noto",))
+    assert "clothing" not in task.classes and "animal" in task.classes
+    source = {i.numpy().tobytes() for part in (task.train, task.test) for i in part.images}
+    target = {i.numpy().tobytes() for i in task.ood["other subgroups"].images}
+    assert not source & target and len(target) > 100
+    with pytest.raises(ValueError, match="both populations"):
+        tasks.subpopulation_shift(("noto",), classes=("clothing",))
+
+
+TASK = tasks.style_shift(("twemoji",), ("noto",))
+
+
+@given(shots=st.integers(1, 30), seed=st.integers(0, 10))
+def test_few_shot_takes_that_many_of_each_class(shots: int, seed: int) -> None:
+    few = tasks.few_shot(TASK, shots, generator(seed))
+    expected = TASK.train.labels.bincount().clamp(max=shots)
+    assert torch.equal(few.train.labels.bincount(), expected)
+    everything = {i.numpy().tobytes() for i in TASK.train.images}
+    assert {i.numpy().tobytes() for i in few.train.images} <= everything
+    assert few.test is TASK.test
+
+
+def test_few_shot_is_seeded_and_refuses_nonsense(task) -> None:
+    one, two = (tasks.few_shot(task, 3, generator(5)).train.images for _ in range(2))
+    assert torch.equal(one, two)
+    assert tasks.few_shot(task, None, generator()) is task
+    with pytest.raises(ValueError, match="shots: got 0"):
+        tasks.few_shot(task, 0, generator())
+
+
+EMOJI = data.load(parts="test")
+
+
+@given(
+    ways=st.integers(2, 20),
+    shots=st.integers(1, 4),
+    queries=st.integers(1, 3),
+    seed=st.integers(0, 5),
+)
+def test_an_episode_has_its_shape_and_no_shared_image(ways, shots, queries, seed) -> None:
+    episode = tasks.sample_episode(EMOJI, ways, shots, queries, generator(seed))
+    assert episode.support.labels.bincount().tolist() == [shots] * ways
+    assert episode.query.labels.bincount().tolist() == [queries] * ways
+    assert len(set(episode.concepts.tolist())) == ways
+    find = {
+        i.numpy().tobytes(): c for i, c in zip(EMOJI.images, EMOJI.concept.tolist(), strict=True)
+    }
+    for side in (episode.support, episode.query):
+        for image, label in zip(side.images, side.labels.tolist(), strict=True):
+            assert find[image.numpy().tobytes()] == episode.concepts[label]
+
+
+def test_an_episode_can_cross_styles() -> None:
+    episode = tasks.sample_episode(EMOJI, 5, 1, 1, generator(), ("noto",), ("fluent-mono",))
+    noto = {i.numpy().tobytes() for i in EMOJI.drawn_in("noto").images}
+    mono = {i.numpy().tobytes() for i in EMOJI.drawn_in("fluent-mono").images}
+    assert {i.numpy().tobytes() for i in episode.support.images} <= noto
+    assert {i.numpy().tobytes() for i in episode.query.images} <= mono
+
+
+def test_impossible_episodes_are_explained() -> None:
+    with pytest.raises(ValueError, match="ways: got 5, but only 0 concepts have 2 drawings"):
+        tasks.sample_episode(EMOJI, 5, 2, 1, generator(), ("noto",), ("blob",))
+    with pytest.raises(ValueError, match="queries: got 0"):
+        tasks.sample_episode(EMOJI, 5, 1, 0, generator())
+
+
+@pytest.mark.parametrize("kind", corruptions.AMOUNTS)
+def test_corruptions_grow_with_severity(task, kind: str) -> None:
+    images = task.test.images
+    damage = [
+        (corruptions.corrupt(images, kind, s, generator()).float() - images.float()).abs().mean()
+        for s in range(6)
+    ]
+    assert damage[0] == 0
+    if kind == "rotation":  # a quarter turn needs no interpolation and may land nearer
+        damage = damage[:5]
+    assert damage == sorted(damage)
+
+
+def test_full_inversion_is_the_negative_and_rotation_turns() -> None:
+    images = torch.randint(0, 256, (4, 3, 8, 8), generator=generator(), dtype=torch.uint8)
+    assert torch.equal(corruptions.corrupt(images, "inversion", 5, generator()), 255 - images)
+    turned = corruptions.corrupt(images, "rotation", 5, generator())
+    for before, after in zip(images, turned, strict=True):
+        quarter_turns = [before.rot90(k, (1, 2)) for k in (1, 3)]
+        assert any((after.int() - q.int()).abs().max() <= 1 for q in quarter_turns)
+
+
+def test_corrupted_tasks_keep_labels_and_name_what_they_refuse(task) -> None:
+    noisy = corruptions.with_corruptions(task, "noise", generator(), (1, 3))
+    assert list(noisy.ood) == ["noise 1", "noise 3"]
+    assert torch.equal(noisy.ood["noise 3"].labels, task.test.labels)
+    with pytest.raises(ValueError, match="kind: got .'fog'.*rotation, noise"):
+        corruptions.corrupt(task.test.images, "fog", 1, generator())
+    with pytest.raises(ValueError, match="severity: got .6."):
+        corruptions.corrupt(task.test.images, "noise", 6, generator())

@@ -1,0 +1,62 @@
+"""How many threads work is given, and that the number is as before afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from labkit import encoders, tasks, transfer
+from labkit.meta import heads
+from labkit.threads import one_torch_thread
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def fit_probe(encoder) -> None:
+    task = tasks.few_shot(tasks.style_shift(("noto",)), 1, torch.Generator().manual_seed(0))
+    transfer.linear_probe(encoder, task, [1.0])
+
+
+def fit_head(encoder) -> None:
+    images = torch.rand(1, 4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    heads.LogisticHead(encoder)(images, torch.tensor([[0, 0, 1, 1]]))
+
+
+@pytest.mark.parametrize("fit", [fit_probe, fit_head])
+def test_a_regression_is_fitted_by_one_blas_thread(monkeypatch, fit) -> None:
+    seen, real = [], LogisticRegression.fit
+
+    def watched(*arguments, **options):
+        seen.append(blas_threads())
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(LogisticRegression, "fit", watched)
+    with threadpool_limits(3, user_api="blas"):
+        fit(encoders.load("clip-conv").image)
+        assert blas_threads() == {3}
+    assert seen == [{1}]
+
+
+def test_torch_s_threads_come_back_after_an_error() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with pytest.raises(KeyError), one_torch_thread():
+            assert torch.get_num_threads() == 1
+            raise KeyError
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_where_there_is_no_torch_none_is_imported() -> None:
+    use = "from labkit.threads import one_torch_thread as one\nwith one(): pass"
+    code = f"import sys\n{use}\nassert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

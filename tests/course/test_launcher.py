@@ -1,0 +1,382 @@
+"""`python -m labkit`, run for real in small copies of the checkout, without a network."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from labkit import __main__ as launcher
+from labkit.course import environment
+
+ROOT = environment.ROOT
+RUN_LABKIT = "import runpy; runpy.run_module('labkit', run_name='__main__', alter_sys=True)"
+
+# pip with no index but a port that nobody listens on, and no settings of this machine.
+OFFLINE = {
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+    "PIP_RETRIES": "0",
+    "PIP_NO_INPUT": "1",
+}
+
+
+def copy_checkout(folder: Path, requirements: str = "") -> Path:
+    """Make a checkout that has the real launcher and needs no (or these) packages."""
+    (folder / "labkit").mkdir(parents=True)
+    for name in ("__init__.py", "__main__.py", "environment.py", "files.py"):
+        shutil.copy(ROOT / "labkit" / name, folder / "labkit")
+    (folder / "tests").mkdir()
+    for name in ("requirements.txt", "tests/requirements.txt", "pyproject.toml"):
+        (folder / name).write_text("# nothing needed\n")
+    (folder / "requirements.txt").write_text(f"# needed here:\n{requirements}\n")
+    return folder
+
+
+def launch(checkout: Path, *arguments: str, code: str = "", python: str = sys.executable):
+    """Run `python -m labkit ...`, or `code` in its place, and return the finished process."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "PYTHON", "COV_"))}
+    start = ["-c", code + "\n" + RUN_LABKIT] if code else ["-m", "labkit"]
+    return subprocess.run(
+        [python, "-B", *start, *arguments],
+        cwd=checkout,
+        env=env | OFFLINE,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def assert_told(done, *parts: str, lines: int = 2):
+    """It failed with a short message that holds `parts`, and with no traceback."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    for part in parts:
+        assert part in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= lines, done.stderr
+
+
+# ------------------------------------------------------------ before there is an environment
+
+
+def old_pythons() -> list[str]:
+    """Find interpreters older than 3.10, on PATH or among pyenv's."""
+    names = ["python2.7", *(f"python3.{minor}" for minor in range(6, 10))]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    inside = [shutil.which(n, path=str(v / "bin")) for v in pyenv.glob("*") for n in names]
+    return sorted(filter(None, inside or map(shutil.which, names)))
+
+
+def test_an_old_python_is_told_so_in_one_line(tmp_path):
+    pythons = old_pythons()
+    if not pythons:
+        pytest.skip("no Python older than 3.10 on this machine")
+    checkout = copy_checkout(tmp_path / "lab")
+    for python in pythons:
+        done = launch(checkout, python=python)
+        assert_told(done, "Python 3.10 or newer is needed", lines=1)
+
+
+def test_help_names_every_command(capsys):
+    assert launcher.main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"python -m labkit {word}" in text for word in ("test", "setup", "lab"))
+
+
+@pytest.mark.parametrize("words", [["jump"], ["setup", "--fast"], ["--here", "jump"]])
+def test_a_wrong_word_is_named(words, capsys, monkeypatch):
+    started = []
+    monkeypatch.setattr(launcher, "hand_over", lambda command, _: started.append(command) or 0)
+    monkeypatch.setattr(launcher, "check_here", lambda _: sys.executable)
+    status = launcher.main(list(words))
+    if words[0] == "--here":  # no command: the rest is for JupyterLab
+        assert status == 0 and "jump" in started[0]
+    else:
+        assert status == 1 and words[-1] in capsys.readouterr().err
+
+
+def test_without_ensurepip_the_cure_is_named_and_nothing_is_made(tmp_path):
+    checkout = copy_checkout(tmp_path / "lab")
+    done = launch(checkout, "setup", code="import sys; sys.modules['ensurepip'] = None")
+    assert_told(done, "lacks the module ensurepip", "apt install python3-venv")
+    assert not (checkout / ".venv").exists()
+
+
+def test_too_little_disk_is_told_before_anything_is_made(tmp_path):
+    checkout = copy_checkout(tmp_path / "lab")
+    code = (
+        "import shutil; shutil.disk_usage = lambda path: type('Usage', (), {'free': 1_200_000_000})"
+    )
+    done = launch(checkout, "setup", code=code)
+    assert_told(done, "only 1.2 GB are free", "3 GB are needed")
+    assert not (checkout / ".venv").exists()
+
+
+def test_a_disk_that_fills_up_is_told(tmp_path):
+    checkout = copy_checkout(tmp_path / "lab")
+    code = (
+        "import venv\n"
+        "def full(*args, **kwargs): raise OSError(28, 'No space left on device')\n"
+        "venv.create = full"
+    )
+    assert_told(launch(checkout, "setup", code=code), "the disk is full")
+    assert (checkout / ".venv" / environment.MARKER).exists()  # so the next run starts anew
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no read-only folders")
+def test_a_read_only_checkout_is_told():
+    # Root may write anywhere, so it becomes nobody once all is imported, in a folder (unlike
+    # tmp_path) that nobody may read.
+    code = (
+        "import os, sys, venv, ensurepip\n"
+        "from labkit.__main__ import main\n"
+        "root = os.geteuid() == 0\n"
+        "if root: os.seteuid(65534)\n"
+        "status = main(['setup'])\n"
+        "if root: os.seteuid(0)\n"  # coverage has to write what it saw
+        "sys.exit(status)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        checkout = copy_checkout(Path(folder) / "lab")
+        checkout.chmod(0o555)
+        done = launch(checkout, code=code)
+        checkout.chmod(0o755)
+    assert_told(done, "cannot write to", "--here")
+
+
+def test_here_names_what_is_missing_and_makes_nothing(tmp_path):
+    checkout = copy_checkout(tmp_path / "lab", "-e .\nsurely-not-installed>=2  # why\npytest")
+    done = launch(checkout, "setup", "--here")
+    assert_told(done, "lacks surely-not-installed.", "-m pip install -r requirements.txt")
+    (checkout / "requirements.txt").write_text("# nothing\n-e .   # itself\npytest>=1\n")
+    assert "ready" in launch(checkout, "setup", "--here").stdout
+    assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="execve is POSIX's")
+def test_threads_wait_asleep_unless_the_user_says_otherwise(monkeypatch) -> None:
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "execve", lambda path, command, env: given.append(env))
+    monkeypatch.setattr(os, "chdir", lambda folder: None)
+    for own in (None, "ACTIVE"):
+        if own:
+            monkeypatch.setenv("OMP_WAIT_POLICY", own)
+        else:
+            monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+        launcher.hand_over([sys.executable], {"OMP_NUM_THREADS": "1"})
+        assert given.pop()["OMP_WAIT_POLICY"] == (own or "PASSIVE")
+
+
+@pytest.mark.parametrize("command", ["check", "site"])
+def test_a_command_with_options_has_a_help_of_its_own(monkeypatch, capsys, command: str) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(launcher, "run", lambda arguments: asked.append(arguments) or 0)
+    assert launcher.main([command, "--help"]) == 0 and asked == [[command, "--help"]]
+    for words in (["--help"], ["-h"], ["lab", "--help"], ["--help", command]):
+        assert launcher.main(words) == 0 and "The lab's front door" in capsys.readouterr().out
+    assert len(asked) == 1
+
+
+# ------------------------------------------------------------ with an environment
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """One checkout with an environment made by the launcher, which the tests below share."""
+    checkout = copy_checkout(tmp_path_factory.mktemp("with space") / "lab")
+    done = launch(checkout, "setup")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "making the environment" in done.stdout and "installing" in done.stdout
+    return checkout
+
+
+def test_a_second_run_does_nothing_and_is_fast(lab):
+    start = time.perf_counter()
+    done = launch(lab, "setup")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 1 and "ready" in done.stdout
+    assert time.perf_counter() - start < 1
+
+
+def test_the_environment_can_run_the_launcher_itself(lab):
+    python = environment.venv_python().relative_to(environment.VENV)
+    done = launch(lab, "setup", python=str(lab / ".venv" / python))
+    assert done.returncode == 0 and "installing" not in done.stdout
+    (lab / ".venv" / environment.MARKER).touch()
+    done = launch(lab, "setup", python=str(lab / ".venv" / python))
+    (lab / ".venv" / environment.MARKER).unlink()
+    assert_told(done, "deactivate")
+
+
+def test_a_change_of_the_requirements_runs_pip_again(lab):
+    (lab / "pyproject.toml").write_text("# changed\n")
+    assert "installing" in launch(lab, "setup").stdout
+    assert "installing" not in launch(lab, "setup").stdout
+    # The tests' requirements have a stamp of their own, and include the lab's.
+    assert "installing" in launch(lab, "setup", "--tests").stdout
+    assert "installing" not in launch(lab, "setup", "--tests").stdout
+    assert "installing" not in launch(lab, "setup").stdout
+
+
+def test_no_network_is_told_and_spoils_nothing(lab):
+    before = (lab / "requirements.txt").read_text()
+    (lab / "requirements.txt").write_text("some-package\n")
+    done = launch(lab, "setup")
+    (lab / "requirements.txt").write_text(before)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "there is no network" in done.stderr and "run the same command again" in done.stderr
+    assert "ERROR: No matching distribution found for some-package" in done.stderr
+    assert len(done.stderr.splitlines()) <= 6
+    assert not (lab / ".venv" / environment.MARKER).exists()
+    done = launch(lab, "setup")
+    assert done.returncode == 0 and "making" not in done.stdout
+
+
+def test_an_unfinished_environment_is_made_anew(lab):
+    """Killed while pip was unpacking: the marker is there, and a package is in pieces."""
+    (lab / ".venv" / environment.MARKER).touch()
+    (lab / ".venv" / "half-unpacked").touch()
+    done = launch(lab, "setup")
+    assert done.returncode == 0 and "making it anew" in done.stdout
+    assert not (lab / ".venv" / "half-unpacked").exists()
+    assert "installing" not in launch(lab, "setup").stdout
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(tmp_path):
+    checkout = copy_checkout(tmp_path / "lab")
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    (checkout / ".venv" / "bin" / "python").symlink_to(tmp_path / "uninstalled")
+    # Far enough: the broken folder is seen, and not trusted for having a stamp.
+    (checkout / ".venv" / environment.STAMP.format(1)).write_text("trust me")
+    done = launch(checkout, "setup", code="import shutil; shutil.disk_usage = None")
+    assert "making it anew" in done.stdout
+
+
+# ------------------------------------------------------------ what pip's log means
+
+
+@pytest.mark.parametrize(
+    "said, cure",
+    [
+        ("ERROR: Could not install: [Errno 28] No space left on device", "the disk is full"),
+        ("WARNING: Retrying after '<pip._vendor.NewConnectionError ...>'", "no network"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "pip could not install"),
+        ("", "pip could not install"),
+    ],
+)
+def test_pip_failures_are_told_apart(said, cure):
+    text = environment.explain_pip(f"2026-01-01T00:00:00,123 Collecting torch\n{said}\n\n")
+    assert cure in text and text.endswith("    " + (said or "Collecting torch"))
+
+
+# ------------------------------------------------------------ what is started
+
+
+def test_the_lab_opens_the_first_notebook_with_the_whole_checkout_in_view(monkeypatch):
+    started = []
+    monkeypatch.setattr(launcher, "hand_over", lambda *call: started.append(call) or 0)
+    launcher.start_lab("python", ["--no-browser"])
+    command = started[0][0]
+    assert command[:4] == ["python", "-m", "jupyterlab", "notebooks/01_motivation.ipynb"]
+    assert f"--ServerApp.root_dir={ROOT}" in command and "--no-browser" in command
+
+
+def test_tests_take_arguments_or_run_everything(monkeypatch):
+    started = []
+    monkeypatch.setattr(launcher, "hand_over", lambda *call: started.append(call) or 0)
+    launcher.run_tests("python", [])
+    launcher.run_tests("python", ["-k", "launcher"])
+    (everything, env), (chosen, _) = started
+    assert everything[:-1] == ["python", "-m", "pytest", "-n"] and env == {"OMP_NUM_THREADS": "1"}
+    assert chosen == ["python", "-m", "pytest", "-k", "launcher"]
+
+
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [
+        (["check", "01"], "labkit.course.check"),
+        (["site", "p"], "labkit.course.site"),
+        (["classroom"], None),
+    ],
+)
+def test_each_command_is_a_module_of_the_environment(monkeypatch, words, module):
+    started = []
+    monkeypatch.setattr(launcher, "hand_over", lambda *call: started.append(call) or 5)
+    monkeypatch.setattr(launcher, "check_here", lambda _: "python")
+    assert launcher.main([words[0], "--here", *words[1:]]) == 5
+    assert started[0][0] == ["python", "-m", module or "labkit." + words[0], *words[1:]]
+
+
+def test_ctrl_c_is_told_without_a_traceback(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher, "run", interrupted)
+    assert launcher.main(["setup"]) == 130
+    assert "The same command takes it up again" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no exec")
+def test_the_command_takes_over_process_and_settings(tmp_path):
+    code = "import os, sys; print(os.getpid(), os.environ['JUPYTER_CONFIG_PATH']); sys.exit(7)"
+    script = (
+        "import os, sys; from labkit.__main__ import hand_over; print(os.getpid());"
+        f"hand_over([sys.executable, '-c', {code!r}], {{}})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"JUPYTER_CONFIG_PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    before, after = done.stdout.splitlines()
+    assert done.returncode == 7 and after.split()[0] == before
+    assert after.split(maxsplit=1)[1] == f"{ROOT / 'labkit'}{os.pathsep}{tmp_path}"
+
+
+def test_jupyterlab_finds_settings_that_it_knows(monkeypatch):
+    """Every override is found on the path, and its plugin, key and value exist in JupyterLab."""
+    jsonschema = pytest.importorskip("jsonschema")
+    code = (
+        "from jupyterlab_server.settings_utils import _get_overrides; import json, sys;"
+        "from jupyterlab.commands import get_app_dir;"
+        "print(json.dumps([_get_overrides(get_app_dir())[0], get_app_dir()]))"
+    )
+    env = os.environ | {"JUPYTER_CONFIG_PATH": str(ROOT / "labkit")}
+    out = subprocess.check_output([sys.executable, "-c", code], env=env, text=True)
+    found, app_dir = json.loads(out)
+    ours = json.loads((ROOT / "labkit/course/labconfig/default_setting_overrides.json").read_text())
+    for plugin, settings in ours.items():
+        assert found[plugin] == settings
+        package, name = plugin.split(":")
+        schema = json.loads((Path(app_dir) / "schemas" / package / f"{name}.json").read_text())
+        assert set(settings) <= set(schema["properties"])
+        jsonschema.validate(settings, schema)
+
+
+# ------------------------------------------------------------ the package and its lists
+
+
+def test_import_labkit_is_instant_and_loads_nothing_heavy():
+    code = (
+        "import sys, time; start = time.perf_counter(); import labkit;"
+        "print(time.perf_counter() - start, *{m.split('.')[0] for m in sys.modules})"
+    )
+    out = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
+    assert float(out[0]) < 0.05
+    assert not {"torch", "numpy", "matplotlib", "sklearn", "ipywidgets"} & set(out[1:])
+
+
+def test_every_requirement_says_why():
+    for path in [ROOT / "requirements.txt", *ROOT.glob("tests/**/requirements.txt")]:
+        for line in path.read_text().splitlines():
+            if line and not line.startswith("#"):
+                assert re.fullmatch(r"\S.*\S\s{2,}# \S.*", line), f"{path.name}: {line}"

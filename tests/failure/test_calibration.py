@@ -1,0 +1,162 @@
+"""Calibration and label-free guesses of accuracy: closed forms, properties, scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from cases import cases
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
+
+from labkit.failure import calibration
+from labkit.failure import label_free_estimates as proxies
+from labkit.failure.calibration import Answers
+
+
+def random_logits(seed: int, n: int = 400, classes: int = 4, scale: float = 2.0):
+    """Logits, and labels drawn from their own softmax: calibrated by construction."""
+    rng = np.random.default_rng(seed)
+    logits = scale * rng.normal(size=(n, classes))
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return logits, (p.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+
+
+def random_answers(seed: int, n: int = 200) -> Answers:
+    rng = np.random.default_rng(seed)
+    confidence = rng.uniform(0.1, 1, n)
+    return Answers(confidence, rng.random(n) < confidence)
+
+
+def test_answers_are_softmax_and_argmax() -> None:
+    logits = torch.tensor([[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]])
+    found = calibration.answers(logits, torch.tensor([1, 2]))
+    assert found.confidence == pytest.approx(logits.softmax(1).max(1).values.numpy())
+    assert found.right.tolist() == [True, False]
+
+
+@given(st.integers(0, 2**31), st.floats(0.05, 20))
+@cases(30)
+def test_temperature_changes_confidence_only(seed: int, temperature: float) -> None:
+    logits, labels = random_logits(seed, 50)
+    plain = calibration.answers(logits, labels)
+    scaled = calibration.answers(logits, labels, temperature)
+    assert (plain.right == scaled.right).all()
+    surer = scaled.confidence >= plain.confidence - 1e-12
+    assert (
+        surer.all() if temperature <= 1 else (scaled.confidence <= plain.confidence + 1e-12).all()
+    )
+
+
+def test_reliability_equals_scikit_learn() -> None:
+    given_ = random_answers(3)
+    accuracy, confidence = calibration_curve(given_.right, given_.confidence, n_bins=10)
+    found = calibration.reliability(given_, 10)
+    full = found.count > 0
+    assert found.accuracy[full] == pytest.approx(accuracy)
+    assert found.confidence[full] == pytest.approx(confidence)
+    assert found.count.sum() == len(given_.right)
+
+
+def test_an_error_that_can_be_written_down() -> None:
+    """Four answers at .9, three of them right; two at .6, both wrong."""
+    given_ = Answers(np.array([0.95] * 4 + [0.65] * 2), np.array([1, 1, 1, 0, 0, 0], bool))
+    expected = (4 * abs(0.75 - 0.95) + 2 * 0.65) / 6
+    assert calibration.calibration_error(given_) == pytest.approx(expected)
+    found = calibration.reliability(given_)
+    assert np.isnan(found.accuracy[0]) and found.count.tolist() == [0] * 6 + [2, 0, 0, 4]
+
+
+@given(st.integers(0, 2**31), st.integers(1, 30))
+@cases(30)
+def test_the_error_is_between_the_overall_gap_and_one(seed: int, bins: int) -> None:
+    """Merging bins lets gaps of opposite sign cancel, so one bin has the least error."""
+    given_ = random_answers(seed)
+    found = calibration.calibration_error(given_, bins)
+    overall = abs(given_.confidence.mean() - given_.right.mean())
+    assert overall - 1e-12 <= found <= 1
+    assert calibration.calibration_error(given_, 1) == pytest.approx(overall)
+
+
+def test_the_fitted_temperature_finds_a_known_one() -> None:
+    """Logits multiplied by three need to be divided by three."""
+    logits, labels = random_logits(0, 20_000)
+    assert calibration.fit_temperature(logits, labels) == pytest.approx(1, rel=0.05)
+    unscaled = calibration.fit_temperature(logits, labels)
+    assert calibration.fit_temperature(3 * logits, labels) == pytest.approx(3 * unscaled, rel=1e-4)
+
+
+@given(st.integers(0, 2**31))
+@cases(20)
+def test_at_the_fitted_temperature_the_loss_is_stationary(seed: int) -> None:
+    """dL/d(1/T) = E[expected logit - own logit] = 0 (Guo et al. 2017): by autograd."""
+    logits, labels = (torch.from_numpy(x) for x in random_logits(seed, 300))
+    inverse = torch.tensor(1 / calibration.fit_temperature(logits, labels), dtype=torch.float64)
+    inverse.requires_grad_()
+    torch.nn.functional.cross_entropy(logits * inverse, labels).backward()
+    assert abs(inverse.grad.item()) < 1e-4
+
+
+def test_a_classifier_that_is_always_right_gets_the_coldest_temperature() -> None:
+    logits, labels = 10 * np.eye(3), np.arange(3)
+    assert calibration.fit_temperature(logits, labels) < 2
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "message"),
+    [
+        (np.zeros(3), np.zeros(3, int), r"logits: got shape \(3,\)"),
+        (np.full((2, 2), np.nan), np.zeros(2, int), "logits: .* all finite"),
+        (np.zeros((2, 2)), np.zeros(3, int), r"labels: got shape \(3,\)"),
+        (np.zeros((2, 2)), np.zeros(2), "labels: .* 2 integers"),
+        (np.zeros((2, 2)), np.array([0, 2]), "labels: got 0 to 2, accepted: 0 to 1"),
+    ],
+)
+def test_bad_input_is_named(logits, labels, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        calibration.answers(logits, labels)
+
+
+def test_bad_settings_are_named() -> None:
+    with pytest.raises(ValueError, match="temperature: got 0"):
+        calibration.answers(np.zeros((2, 2)), np.zeros(2, int), 0)
+    with pytest.raises(ValueError, match="bins: got 0"):
+        calibration.reliability(random_answers(0), 0)
+
+
+# ---------------------------------------------------------------- guesses without labels
+
+
+@given(st.integers(0, 2**31))
+@cases(30)
+def test_without_a_shift_both_guesses_are_exact(seed: int) -> None:
+    known = random_answers(seed)
+    expected = pytest.approx(known.right.mean())
+    assert proxies.difference_of_confidences(known, known.confidence) == expected
+    assert proxies.average_thresholded_confidence(known, known.confidence) == expected
+
+
+def test_guesses_by_hand() -> None:
+    known = Answers(np.array([0.9, 0.8, 0.6, 0.3]), np.array([True, True, False, True]))
+    elsewhere = np.array([0.7, 0.2, 0.25, 0.1])
+    assert proxies.threshold_of(known) == 0.3
+    assert proxies.average_thresholded_confidence(known, elsewhere) == 0.25
+    expected = 0.75 - (known.confidence.mean() - elsewhere.mean())
+    assert proxies.difference_of_confidences(known, elsewhere) == pytest.approx(expected)
+    always = Answers(known.confidence, np.ones(4, bool))
+    assert proxies.average_thresholded_confidence(always, elsewhere) == 1
+
+
+@given(st.integers(0, 2**31), st.floats(0, 0.5))
+@cases(30)
+def test_less_confidence_never_promises_more(seed: int, loss: float) -> None:
+    known = random_answers(seed)
+    lower = known.confidence * (1 - loss)
+    for guess in (proxies.difference_of_confidences, proxies.average_thresholded_confidence):
+        assert guess(known, lower) <= guess(known, known.confidence) + 1e-12
+
+
+def test_confidences_outside_zero_and_one_are_refused() -> None:
+    with pytest.raises(ValueError, match="confidence: got shape"):
+        proxies.average_thresholded_confidence(random_answers(0), np.array([1.5]))

@@ -1,0 +1,193 @@
+"""Notebook 02's sinusoids, landscape and panels against closed forms and plain loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from cases import cases
+from hypothesis import given
+from hypothesis import strategies as st
+from panels import check_every_control
+
+from labkit import explorers, meta, plots
+from labkit.meta import landscape, sinusoids
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# Sinusoids
+
+
+def test_a_task_is_one_sinusoid_with_noise_on_the_support_only() -> None:
+    sines = sinusoids.Sines((2.0, 2.0), (0.5, 0.5), noise=0.3)
+    tasks = sinusoids.sample(3, 200, 50, generator(), sines)
+    assert torch.allclose(tasks.query_y, 2 * (tasks.query_x - 0.5).sin())
+    rest = tasks.support_y - 2 * (tasks.support_x - 0.5).sin()
+    assert rest.std() == pytest.approx(0.3, abs=0.03)
+    assert tasks.support_x.min() >= -5 and tasks.support_x.max() <= 5
+
+
+@pytest.mark.parametrize("method", sinusoids.METHODS)
+def test_every_method_trains_from_the_same_start_and_repeats(method: str) -> None:
+    one, two = (sinusoids.meta_train(method, steps=3, seed=1) for _ in range(2))
+    start = sinusoids.network(seed=1)
+    same = [torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True)]
+    moved = [
+        not torch.equal(a, b) for a, b in zip(one.parameters(), start.parameters(), strict=True)
+    ]
+    assert all(same)
+    assert all(moved) if method != "random" else not any(moved)
+
+
+def test_an_unknown_method_is_named() -> None:
+    with pytest.raises(ValueError, match="method: got .'mmal'., accepted: maml"):
+        sinusoids.meta_train("mmal")
+
+
+def test_maml_learns_to_adapt() -> None:
+    """In a few seconds: one step helps MAML's theta more than a random one."""
+    tasks = sinusoids.sample(50, 10, 30, generator(7))
+    trained = sinusoids.meta_train("maml", steps=150)
+    errors = sinusoids.errors_after(trained, tasks, 1).mean(dim=1)
+    random = sinusoids.errors_after(sinusoids.network(0), tasks, 1).mean(dim=1)
+    assert errors[1] < 0.8 * errors[0] and errors[1] < 0.8 * random[1]
+
+
+def test_errors_after_are_those_of_plain_gradient_descent_and_infinite_when_it_diverges() -> None:
+    model, tasks = sinusoids.network(0), sinusoids.sample(2, 10, 10, generator())
+    errors = sinusoids.errors_after(model, tasks, 2)
+    for task in range(2):
+        copy = sinusoids.network(0)
+        optimizer = torch.optim.SGD(copy.parameters(), lr=sinusoids.INNER_LR)
+        for step in range(3):
+            query = F.mse_loss(copy(tasks.query_x[task]), tasks.query_y[task])
+            assert errors[step, task] == pytest.approx(query.item(), rel=1e-4)
+            optimizer.zero_grad()
+            F.mse_loss(copy(tasks.support_x[task]), tasks.support_y[task]).backward()
+            optimizer.step()
+    assert sinusoids.errors_after(model, tasks, 30, lr=1e9)[-1].isinf().all()
+
+
+# The landscape
+
+
+def as_torch(theta: Sequence[float], steps: int, lr: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The objective by maml_loss on a linear network: half the summed squared errors."""
+    x = torch.from_numpy(landscape.INPUTS)[:, :, None]
+    y = torch.from_numpy(landscape.OPTIMA[:, :1] + landscape.OPTIMA[:, 1:] * landscape.INPUTS)
+    model = torch.nn.Linear(1, 1).double()
+    with torch.no_grad():
+        model.bias.fill_(theta[0])
+        model.weight.fill_(theta[1])
+
+    def half_error(prediction, target):
+        return 0.5 * F.mse_loss(prediction, target)
+
+    loss = 3 * meta.maml_loss(model, x, y[:, :, None], x, y[:, :, None], lr, steps, half_error)
+    gradients = torch.autograd.grad(loss, (model.bias, model.weight))
+    return loss, torch.cat([g.flatten() for g in gradients])
+
+
+@cases(20)
+@given(
+    st.floats(-3, 3), st.floats(-3, 3), st.integers(0, 8), st.floats(0.05, 0.5)
+)  # fmt: skip
+def test_the_landscape_is_maml_on_a_linear_network(a, b, steps, lr) -> None:
+    value = landscape.values(np.array([a, b]), steps, lr).sum()
+    loss, _ = as_torch((a, b), steps, lr)
+    assert loss.item() == pytest.approx(value, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 5])
+def test_theta_hat_is_where_the_gradient_vanishes_and_nothing_is_lower(steps: int) -> None:
+    best = landscape.minimiser(steps, 0.3)
+    loss, gradient = as_torch(best, steps, 0.3)
+    assert gradient.abs().max() < 1e-10
+    shown = landscape.landscape(np.array([-2.0, 1.0]), steps, 0.3)
+    assert shown.best_value == pytest.approx(loss.item())
+    assert shown.objective.min() >= shown.best_value - 1e-12
+    assert shown.paths.shape == (3, steps + 1, 2) and np.allclose(shown.paths[:, 0], (-2, 1))
+
+
+def test_more_steps_move_theta_hat_towards_the_slow_tasks() -> None:
+    """The story of the panel: the steep (blue) task is left to A."""
+    slow, steep = landscape.hessians()[:, 1, 1].argsort()[[0, -1]]
+    assert (slow, steep) == (0, 1)
+    hats = [landscape.minimiser(k, 0.3) for k in (0, 1, 3, 10, 20)]
+    to_steep, to_slow = (
+        [np.linalg.norm(hat - landscape.OPTIMA[task]) for hat in hats] for task in (steep, slow)
+    )
+    assert to_steep == sorted(to_steep) and to_slow == sorted(to_slow, reverse=True)
+    assert to_steep[0] < to_slow[0] and to_steep[-1] > to_slow[-1]
+
+
+def test_a_rate_that_overshoots_is_refused() -> None:
+    with pytest.raises(ValueError, match="lr: got 5, accepted: above 0 and below"):
+        landscape.landscape(np.zeros(2), 1, 5)
+
+
+# Panels
+
+
+@pytest.fixture(scope="module")
+def networks() -> dict[str, torch.nn.Module]:
+    return {method: sinusoids.meta_train(method, steps=5) for method in sinusoids.METHODS}
+
+
+def test_the_sinusoid_panel_follows_every_control(networks) -> None:
+    panel = explorers.sinusoid_panel(networks)
+    check_every_control(panel)
+    panel.controls["amplitude"].value = 8.0
+    assert "outside the trained range" in panel.alt
+
+
+def test_the_sinusoid_panel_shows_gradient_descent_on_what_it_draws(networks) -> None:
+    result = explorers.compute_sinusoids(networks, 3.0, 1.0, 10, 2, 0.02)
+    copy = sinusoids.meta_train("joint", steps=5)
+    optimizer = torch.optim.SGD(copy.parameters(), lr=0.02)
+    x, y = (torch.from_numpy(part)[:, None] for part in result.support)
+    for _ in range(2):
+        optimizer.zero_grad()
+        F.mse_loss(copy(x), y).backward()
+        optimizer.step()
+    with torch.no_grad():
+        expected = copy(torch.from_numpy(result.x)[:, None])[:, 0].numpy()
+    assert np.allclose(result.functions["joint"], expected, atol=1e-4)
+
+
+def test_the_order_chooses_whose_theta_is_shown(networks) -> None:
+    second, first = (
+        explorers.compute_sinusoids(networks, 3.0, 1.0, 10, 0, 0.02, order)
+        for order in ("second", "first")
+    )
+    x = torch.from_numpy(first.x)[:, None]
+    with torch.no_grad():
+        shown = networks["fomaml"](x)[:, 0].numpy()
+    assert np.allclose(first.functions["maml"], shown, atol=1e-5)
+    assert not np.allclose(second.functions["maml"], shown, atol=1e-5)
+
+
+def test_the_landscape_panel_follows_every_control() -> None:
+    panel = explorers.objective_landscape()
+    check_every_control(panel)
+    panel.controls["steps"].value = 20
+    assert "20 steps" in panel.alt
+
+
+def test_few_shot_names_and_looks_fit_the_methods() -> None:
+    assert len({look.name for look in plots.FEW_SHOT.values()}) == len(plots.FEW_SHOT)
+
+
+def test_a_click_on_the_plane_moves_theta(pixel_of) -> None:
+    panel = explorers.objective_landscape()
+    panel.picture.clicked = [1, *pixel_of(panel, 0, 1.52, -0.71)]
+    assert (panel.values["intercept"], panel.values["slope"]) == (1.5, -0.7)
+    assert panel.result.theta == pytest.approx([1.5, -0.7])
+    panel.picture.clicked = [2, *pixel_of(panel, 1, 0.0, 0.0)]
+    assert panel.result.theta == pytest.approx([1.5, -0.7]), "the functions are not the plane"

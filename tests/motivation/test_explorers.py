@@ -1,0 +1,117 @@
+"""Panels as a reader uses them: every control at its ends and middle; the text follows."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from panels import settings
+
+from labkit import data, encoders, explorers
+from labkit.ui.panel import Panel
+
+
+@pytest.fixture(scope="module")
+def neighbours() -> Panel:
+    return explorers.neighbours()
+
+
+def test_neighbours_follow_every_control(neighbours: Panel) -> None:
+    for control in neighbours.controls.values():
+        for value in settings(control):
+            control.value = value
+            assert neighbours.error is None and neighbours.result.name in neighbours.alt
+        neighbours.reset()
+
+
+def test_neighbours_stay_in_place_from_emoji_to_emoji(neighbours: Panel) -> None:
+    """Names of any length leave the layout alone, so that frames reuse the background."""
+    neighbours.reset()
+    hits, emoji = neighbours.canvas.hits, neighbours.controls["emoji"]
+    values = [value for _, value in emoji._options_full][1:21]
+    for value in values:
+        emoji.value = value
+    assert neighbours.canvas.hits == hits + len(values)
+    neighbours.reset()
+
+
+def test_neighbours_are_the_nearest_other_concepts(neighbours: Panel) -> None:
+    """Against a plain loop over all images."""
+    gallery = explorers.make_gallery(encoders.load("clip-conv").image)
+    position = neighbours.controls["emoji"].value
+    result = explorers.compute_neighbours(gallery, position, "noto")
+    features = torch.nn.functional.normalize(gallery.features["pretrained"], dim=1)
+    noto = data.STYLES.index("noto")
+    row = next(
+        i
+        for i in range(len(gallery.emoji))
+        if gallery.emoji.concept[i] == position and gallery.emoji.style[i] == noto
+    )
+    best: dict[int, float] = {}
+    for i in range(len(gallery.emoji)):
+        concept = int(gallery.emoji.concept[i])
+        if concept != position:
+            best[concept] = max(best.get(concept, -2), float(features[row] @ features[i]))
+    expected = sorted(best, key=best.get, reverse=True)[: explorers.NEIGHBOURS]
+    assert result.names["pretrained"] == [data.concepts()[c].name for c in expected]
+
+
+def test_pretraining_gathers_classes(neighbours: Panel) -> None:
+    """The panel's story, over all test emoji in one style."""
+    gallery = explorers.make_gallery(encoders.load("clip-conv").image)
+    shown = gallery.emoji.drawn_in("noto").concept.tolist()
+    results = [explorers.compute_neighbours(gallery, c, "noto") for c in shown]
+    same = {n: sum(sum(r.same_class[n]) for r in results) for n in ("random", "pretrained")}
+    assert same["pretrained"] > 1.3 * same["random"]
+
+
+def learn(encoder, **changes) -> explorers.Learned:
+    choice = {
+        "classes": ("animal", "vehicle"),
+        "shots": 2,
+        "style": "twemoji",
+        "ood_style": "fluent-mono",
+        "methods": ("probe", "fine-tuning", "scratch"),
+        "seed": 0,
+    }
+    return explorers.compute_learned(encoder, **{**choice, **changes})
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return encoders.load("clip-conv").image
+
+
+def test_own_task_trains_every_method_and_repeats(encoder, monkeypatch) -> None:
+    monkeypatch.setattr(explorers.motivation, "LIVE_STEPS", 4)
+    done = []
+    one = learn(encoder, progress=lambda fraction, text: done.append(fraction))
+    assert set(one.histories) == {"probe", "fine-tuning", "scratch"}
+    assert one.histories == learn(encoder).histories
+    assert done == sorted(done) and done[-1] == 1
+    assert "linear probe" in explorers.describe_learned(one)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": ("animal",)}, "classes: got 1, choose two"),
+        ({"methods": ()}, "methods: got none"),
+        ({"ood_style": "twemoji"}, "got twemoji for both"),
+    ],
+)
+def test_impossible_choices_are_explained(encoder, changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        learn(encoder, **changes)
+
+
+def test_the_panel_waits_for_its_button_then_shows_the_result(monkeypatch) -> None:
+    monkeypatch.setattr(explorers.motivation, "LIVE_STEPS", 2)
+    panel = explorers.own_task()
+    assert panel.result is None
+    panel.controls["classes"].value = ("plant", "clothing")
+    panel.controls["methods"].value = ("probe",)
+    assert panel.result is None
+    panel.run()
+    assert panel.result.classes == ("plant", "clothing") and panel.png()
+    panel.controls["shots"].value = 20
+    assert "Settings changed" in panel.status
