@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from labkit import augment, data, encoders, tasks, transfer
-from labkit.sweeps import Row, command_line
+from labkit.sweeps import Experiment, Row, command_line
 
 SEEDS = range(5)
 SHOTS = (1, 2, 5, 10, 20, 50, None)  # None: all, up to 6 styles of 9 to 37 concepts per class
@@ -72,4 +72,4 @@ CELLS = [
 ]
 
 if __name__ == "__main__":
-    command_line(run, CELLS, data.DATA / "sweeps/motivation.csv", __doc__)
+    command_line(__doc__, Experiment("motivation", run, CELLS))

@@ -145,7 +145,7 @@ CELLS = [{"shift": shift, "seed": seed} for seed in range(4) for shift in ("near
 SWEEP = """
 import sys
 from pathlib import Path
-from labkit.sweeps import command_line
+from labkit.sweeps import Experiment, command_line
 
 main = os.getpid()
 
@@ -156,7 +156,7 @@ def run(shift, seed):
     return [{{"method": m, "score": seed + len(shift) * k + 0.125}} for k, m in enumerate("ab")]
 
 {stop}
-command_line(run, {cells}, Path("table.csv"), "A sweep.")
+command_line("A sweep.", Experiment("table", run, {cells}))
 """
 
 

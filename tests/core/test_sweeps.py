@@ -13,7 +13,7 @@ import pytest
 
 from labkit import sweeps
 from labkit.evaluate import mean_interval, paired_difference
-from labkit.sweeps import command_line, read_table, sweep, write_table
+from labkit.sweeps import Experiment, command_line, read_table, sweep, write_table
 
 CELLS = [{"shift": shift, "seed": seed} for seed in (0, 1) for shift in ("near", "far")]
 
@@ -139,10 +139,21 @@ def test_the_command_line_tells_what_failed(tmp_path, monkeypatch, capsys) -> No
     out = tmp_path / "t.csv"
     monkeypatch.setattr("sys.argv", ["sweep", "--jobs", "1", "--folder", str(out.parent)])
     with pytest.raises(SystemExit, match="4 of 4 cells failed"):
-        command_line(fails, CELLS, out, "A sweep.")
+        command_line("A sweep.", Experiment("t", fails, CELLS))
     assert "ValueError: no such style" in capsys.readouterr().err
-    command_line(run, CELLS, out, "A sweep.")
+    command_line("A sweep.", Experiment("t", run, CELLS))
     assert_complete(out)
+
+
+def test_the_command_line_runs_the_tables_that_are_named(tmp_path, monkeypatch, capsys) -> None:
+    experiments = [Experiment(name, run, CELLS[:1]) for name in ("one", "two")]
+    monkeypatch.setattr("sys.argv", ["sweep", "two", "--jobs", "1", "--folder", str(tmp_path)])
+    command_line("Two tables.", *experiments)
+    assert [path.name for path in tmp_path.iterdir()] == ["two.csv"]
+    monkeypatch.setattr("sys.argv", ["sweep", "three"])
+    with pytest.raises(SystemExit):
+        command_line("Two tables.", *experiments)
+    assert "TABLE: got three, accepted: one, two" in capsys.readouterr().err
 
 
 def test_a_missing_cluster_package_says_what_to_install(tmp_path, monkeypatch) -> None:
