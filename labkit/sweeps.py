@@ -208,10 +208,10 @@ def read_table(path: Path, keys: Sequence[str] = ()) -> pd.DataFrame | None:
     """
     import pandas as pd
 
-    if not path.exists() or not path.stat().st_size:
-        return None
-    text = path.read_text(encoding="utf-8-sig")
+    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
     whole = text[: text.rfind("\n") + 1]
+    if not whole and (keys or not text):
+        return None
     try:
         table = parse(whole)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
