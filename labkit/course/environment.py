@@ -21,7 +21,7 @@ from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
-STAMP, MARKER, PIP_LOG = VENV / "labkit.stamp", VENV / "labkit-installing", VENV / "labkit-pip.log"
+STAMP, MARKER, PIP_LOG = "labkit.stamp", "labkit-installing", "labkit-pip.log"  # in .venv
 LAB_REQUIREMENTS = ("requirements.txt",)
 TEST_REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
 # How torch's threads wait for one another: soon asleep. By default they spin for long, and where
@@ -50,14 +50,14 @@ def say(text: str, stream: TextIO | None = None) -> None:
 def ensure_environment(requirements: Sequence[str]) -> Path:
     """Return the Python of an environment that holds `requirements`, making or mending it."""
     version = python_version()
-    if not version or MARKER.exists():
+    if not version or (VENV / MARKER).exists():
         make_venv()
         version = python_version()
-    stamps = STAMP.read_text().split() if STAMP.is_file() else []
-    if fingerprint(requirements, version) not in stamps:
+    stamp = VENV / STAMP
+    if not stamp.exists() or fingerprint(requirements, version) not in stamp.read_text():
         install(requirements)
         lists = (LAB_REQUIREMENTS, requirements)  # with the tests' list comes the lab's
-        STAMP.write_text("\n".join(fingerprint(names, version) for names in lists))
+        stamp.write_text("\n".join(fingerprint(names, version) for names in lists))
     return venv_python()
 
 
@@ -111,7 +111,7 @@ def make_venv() -> None:
     import venv  # not at the top: Debian splits it off, and the check above must come first
 
     VENV.mkdir()
-    MARKER.touch()
+    (VENV / MARKER).touch()
     try:
         venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
     except subprocess.CalledProcessError as error:
@@ -122,15 +122,16 @@ def make_venv() -> None:
 def install(requirements: Sequence[str]) -> None:
     """Bring .venv up to date with pip, which shows what it does; the caller sets the stamp."""
     say("installing the packages (the first time takes a minute or more)")
-    STAMP.unlink(missing_ok=True)
-    PIP_LOG.unlink(missing_ok=True)
-    MARKER.touch()
+    marker, pip_log = VENV / MARKER, VENV / PIP_LOG
+    for old in (VENV / STAMP, pip_log):
+        old.unlink(missing_ok=True)
+    marker.touch()
     command = [str(venv_python()), "-m", "pip", "install", "--disable-pip-version-check"]
-    command += ["--log", str(PIP_LOG), *(f"--requirement={name}" for name in requirements)]
+    command += ["--log", str(pip_log), *(f"--requirement={name}" for name in requirements)]
     failed = subprocess.call(command, cwd=ROOT)  # `-e .` is relative to where pip stands
-    log = PIP_LOG.read_text(encoding="utf-8", errors="replace") if PIP_LOG.exists() else ""
+    log = pip_log.read_text(encoding="utf-8", errors="replace") if pip_log.exists() else ""
     if not failed or "Installing collected packages" not in log:
-        MARKER.unlink()  # done, or given up before anything was changed
+        marker.unlink()  # done, or given up before anything was changed
     if failed:
         raise Problem(explain_pip(log))
 
@@ -147,7 +148,7 @@ def explain_pip(log: str) -> str:
             "pip reached no package index: there is no network, or a proxy is in the way.\n"
             "Connect (or set HTTPS_PROXY) and run the same command again."
         )
-    return f"pip could not install the packages. What it said is above, and in {PIP_LOG}"
+    return f"pip could not install the packages. What it said is above, and in {VENV / PIP_LOG}"
 
 
 def check_here(requirements: Sequence[str]) -> Path:
