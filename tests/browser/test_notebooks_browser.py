@@ -1,8 +1,8 @@
 """Every notebook in JupyterLab: its cells run, every control of every panel moves its picture.
 
 The first notebook is run as a whole, of the others only the cells tagged `setup` and `panel`, for
-nbval runs them all. With LABKIT_LONG=1 all cells of all, the solutions too, and every control by mouse as
-well as by keyboard.
+nbval runs them all. With LABKIT_LONG=1 all cells of all, the solutions too, and every control by
+mouse as well as by keyboard.
 """
 
 from __future__ import annotations

@@ -25,9 +25,12 @@ def write(folder: Path, *cells: str, exercises: dict[int, str] | None = None) ->
     return path
 
 
-@pytest.mark.parametrize("part", ["", "solutions"], ids=["stubs", "solutions"])
+STUBS = pytest.param("", marks=pytest.mark.skipif(not LONG, reason="minutes: LABKIT_LONG=1"))
+
+
+@pytest.mark.parametrize("part", [STUBS, "solutions"], ids=["stubs", "solutions"])
 def test_the_stubs_solve_nothing_and_the_solutions_everything(part) -> None:
-    """The shortest notebook, or all (LABKIT_LONG=1); none needs the name of a panel left out."""
+    """Of one notebook, or of all (LABKIT_LONG=1); none needs the name of a panel left out."""
     for path in check.chosen(check.NOTEBOOKS / part, () if LONG else ("05",)):
         exercises, wrong = check.report(path)
         assert wrong == [], path

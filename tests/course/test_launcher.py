@@ -275,7 +275,7 @@ def test_pip_failures_are_told_apart(said, cure):
 
 @pytest.fixture
 def started(monkeypatch) -> list[tuple]:
-    """What would be started: (command, defaults of the environment, whether in the lab's folder)."""
+    """What would be started: command, defaults of the environment, whether in the lab's folder."""
     calls = []
 
     def hand_over(command, defaults, starts_here=True):
