@@ -60,8 +60,9 @@ def sweep(
     keys = list(cells[0])
     make_folder(out.parent)
     table = read_table(out, keys)
-    done = set() if table is None else set(map(tuple, table[keys].to_numpy(object).tolist()))
-    missing = [cell for cell in cells if tuple(cell.values()) not in done]
+    there = [] if table is None else table[keys].to_numpy(object).tolist()
+    done = {tuple(map(canonical, values)) for values in there}
+    missing = [cell for cell in cells if tuple(map(canonical, cell.values())) not in done]
     failed = {}
     with cluster(scheduler):
         results = outcomes(run, missing, jobs)
@@ -74,6 +75,14 @@ def sweep(
             table = add_rows(table, [{**cell, **row} for row in found])
             write_table(out, table)
     return failed
+
+
+def canonical(value: Any) -> float | str:
+    """1, 1.0 and "1" are one value, whatever a table's column has made of it."""
+    try:
+        return str(value) if isinstance(value, (bool, np.bool_)) else float(value)
+    except (TypeError, ValueError):
+        return str(value)
 
 
 def outcomes(
