@@ -21,13 +21,13 @@ from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP, MARKER, PIP_LOG = "labkit.stamp", "labkit-installing", "labkit-pip.log"  # in .venv
 LAB_REQUIREMENTS = ("requirements.txt",)
 TEST_REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
-# How torch's threads wait for one another: soon asleep. By default they spin for long, and where
-# another program keeps one of two cores busy, for a thread that has no core: notebook 06 took 315
-# seconds so, and 42 with this (tests/benchmarks/ENDURANCE.md). The number is for GNU's OpenMP,
-# which torch brings on Linux: fewer turns than its own, enough to lose nothing with both free.
+# How torch's threads wait for one another: soon asleep. By default they spin for long: with another
+# program on one of two cores notebook 06 took 315 seconds so, and 42 with this (ENDURANCE.md). The
+# number is for GNU's OpenMP, which torch brings on Linux: enough to lose nothing with both free.
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}
 NEEDED_GB = 3  # the CPU build takes 1.7 GB, and pip needs room to unpack it
 
@@ -58,11 +58,7 @@ def ensure_environment(requirements: Sequence[str]) -> Path:
         install(requirements)
         lists = (LAB_REQUIREMENTS, requirements)  # with the tests' list comes the lab's
         stamp.write_text("\n".join(fingerprint(names, version) for names in lists))
-    return venv_python()
-
-
-def venv_python() -> Path:
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return PYTHON
 
 
 def python_version() -> str:
@@ -74,7 +70,7 @@ def python_version() -> str:
     code = "import sys, importlib.util as u\n"
     code += "if sys.version_info >= (3, 10) and u.find_spec('pip'): print(sys.version)"
     try:
-        return subprocess.check_output([str(venv_python()), "-c", code], text=True).strip()
+        return subprocess.check_output([str(PYTHON), "-c", code], text=True).strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
 
@@ -126,7 +122,7 @@ def install(requirements: Sequence[str]) -> None:
     for old in (VENV / STAMP, pip_log):
         old.unlink(missing_ok=True)
     marker.touch()
-    command = [str(venv_python()), "-m", "pip", "install", "--disable-pip-version-check"]
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
     command += ["--log", str(pip_log), *(f"--requirement={name}" for name in requirements)]
     failed = subprocess.call(command, cwd=ROOT)  # `-e .` is relative to where pip stands
     log = pip_log.read_text(encoding="utf-8", errors="replace") if pip_log.exists() else ""

@@ -84,12 +84,6 @@ def page(title: str, body: str) -> str:
     return template.substitute(title=html.escape(title), body=body, light=light, dark=dark)
 
 
-def title_of(notebook: NotebookNode) -> str:
-    """The first heading."""
-    found = re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE)
-    return found[1] if found else "A notebook"
-
-
 def write(path: Path, text: str) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -105,7 +99,8 @@ def make(paths: Sequence[Path], folder: Path) -> None:
     links = []
     for path in paths:
         notebook = executed(path)
-        title, name = title_of(notebook), path.with_suffix(".html").name
+        heading = re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE)
+        title, name = heading[1] if heading else path.stem, path.with_suffix(".html").name
         body, _ = exporter.from_notebook_node(readable(notebook))
         write(folder / name, page(title, f'<p><a href="index.html">All notebooks</a></p>\n{body}'))
         links.append(f'<li><a href="{name}">{html.escape(title)}</a></li>')
