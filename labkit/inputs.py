@@ -60,12 +60,22 @@ def _number(
     name: str, value: float, accepted: str, low: float = -LARGEST, high: float = LARGEST
 ) -> float:
     try:
-        number = float(value)
+        number = float("no number" if isinstance(value, str) else value)
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"{name}: got {value!r}, accepted: {accepted}") from None
     if not low <= number <= high:
         raise ValueError(f"{name}: got {value}, accepted: {accepted}")
     return number
+
+
+def in_range(name: str, images: Tensor) -> None:
+    """Raise a ValueError for floating images that leave [0, 1] by more than rounding."""
+    low, high = (x.item() for x in images.aminmax()) if images.numel() else (0, 0)
+    if not -1e-3 <= low <= high <= 1 + 1e-3:
+        raise ValueError(
+            f"{name}: got floats from {low:.3g} to {high:.3g}, accepted: uint8 in [0, 255] or "
+            "floats in [0, 1], not standardised (the encoders do that)"
+        )
 
 
 def matrices(**features: Tensor | np.ndarray) -> list[np.ndarray]:
