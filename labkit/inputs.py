@@ -41,6 +41,16 @@ def real(name: str, value: float, high: float) -> float:
     return min(_number(name, value, f"a number from 0 to {high:g}", 0.0, high + 1e-12), high)
 
 
+def between(name: str, value: float, low: float, high: float) -> float:
+    """`value` as a float strictly between. Raises TypeError for no number, or else ValueError."""
+    number = _number(name, value, f"a number above {low:g} and below {high:g}", low, high)
+    if number in (low, high):
+        raise ValueError(
+            f"{name}: got {value}, accepted: a number above {low:g} and below {high:g}"
+        )
+    return number
+
+
 def at_least_0(name: str, value: float) -> float:
     """`value` as a float. Raises ValueError unless it is a number from 0 that float32 can hold."""
     return _number(name, value, f"a number of at least 0 {HELD}", 0.0)
