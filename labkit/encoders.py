@@ -51,6 +51,8 @@ class ConvEncoder(nn.Module):
     def __init__(self, width: int = 48) -> None:
         super().__init__()
         self.dim = 4 * width
+        # Channels last: 1.3 times faster. Torch 2.13's one-threaded backward crashes with so few.
+        self.layout = torch.channels_last if width >= 8 else torch.contiguous_format
         self.stem = nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(width)
         self.blocks = nn.Sequential(
@@ -63,7 +65,7 @@ class ConvEncoder(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        x = standardise(images).contiguous(memory_format=torch.channels_last)  # 1.3 times faster
+        x = standardise(images).contiguous(memory_format=self.layout)
         x = F.relu(self.norm(self.stem(x)))  # (n, width, 16, 16)
         return self.blocks(x).mean(dim=(2, 3))  # (n, 4 * width, 4, 4) -> (n, dim)
 
