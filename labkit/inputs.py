@@ -43,11 +43,10 @@ def real(name: str, value: float, high: float) -> float:
 
 def between(name: str, value: float, low: float, high: float) -> float:
     """`value` as a float strictly between. Raises TypeError for no number, or else ValueError."""
-    number = _number(name, value, f"a number above {low:g} and below {high:g}", low, high)
+    accepted = f"a number above {low:g} and below {high:g}"
+    number = _number(name, value, accepted, low, high)
     if number in (low, high):
-        raise ValueError(
-            f"{name}: got {value}, accepted: a number above {low:g} and below {high:g}"
-        )
+        raise ValueError(f"{name}: got {value}, accepted: {accepted}")
     return number
 
 
@@ -76,6 +75,30 @@ def _number(
     if not low <= number <= high:
         raise ValueError(f"{name}: got {value}, accepted: {accepted}")
     return number
+
+
+def as_tensor(name: str, values: Tensor | np.ndarray | Sequence) -> Tensor:
+    """`values` as a tensor, NumPy arrays too, whichever way round they lie in memory."""
+    import torch
+
+    if isinstance(values, np.ndarray):
+        values = np.require(values, requirements=("C", "W"))  # torch takes no other
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        got = getattr(values, "dtype", type(values).__name__)
+        raise TypeError(f"{name}: got {got}, accepted: a tensor or array of numbers") from None
+
+
+def as_images(name: str, images: Tensor | np.ndarray) -> Tensor:
+    """`images` as a tensor; ValueError for floats (n, 3, h, w) on another scale than [0, 1].
+
+    Two axes are let pass whatever they hold: features that stand in the place of images.
+    """
+    images = as_tensor(name, images)
+    if images.ndim == 4 and images.is_floating_point():
+        in_range(name, images)
+    return images
 
 
 def in_range(name: str, images: Tensor) -> None:
