@@ -31,7 +31,8 @@ def whole(name: str, value: int, low: int, high: int | None = None, high_name: s
     except TypeError:
         raise TypeError(f"{name}: got {value!r}, accepted: a whole number") from None
     if isinstance(value, bool) or number < low or (high is not None and number > high):
-        upper = f" to {high_name} = {high}" if high is not None else " or more"
+        to = f" to {high_name} = {high}" if high_name else f" to {high}"
+        upper = " or more" if high is None else to
         raise ValueError(f"{name}: got {value!r}, accepted: {low}{upper}")
     return number
 

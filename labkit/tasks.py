@@ -103,7 +103,7 @@ def style_shift(
         tuple(s for s in data.STYLES if s not in id_styles) if ood_styles is None else ood_styles
     )
     if set(id_styles) & set(ood_styles):
-        raise ValueError(f"ood_styles: {set(id_styles) & set(ood_styles)} are in id_styles too")
+        raise ValueError(f"ood_styles: got {ood_styles}, accepted: none of id_styles, {id_styles}")
     names, parts = _checked_classes(classes), downstream_parts(split)
     emoji = data.load(id_styles, parts=DOWNSTREAM, size=size)
     seen = {part: _labelled(emoji.of(positions), names) for part, positions in parts.items()}
@@ -128,7 +128,9 @@ def subpopulation_shift(
     """
     names = tuple(c for c in _checked_classes(classes) if _has_both_populations(c))
     if not names:
-        raise ValueError(f"classes: none of {classes} has subgroups of both populations")
+        raise ValueError(
+            f"classes: got {classes}, accepted: some with subgroups of both populations"
+        )
 
     emoji = data.load(styles, parts=DOWNSTREAM, size=size)
     source, target = (
@@ -162,7 +164,7 @@ def who_drew_it(
     check_choice("classes", seen, names)
     check_choice("ood_classes", other, names)
     if set(seen) & set(other):
-        raise ValueError(f"ood_classes: {sorted(set(seen) & set(other))} are in classes too")
+        raise ValueError(f"ood_classes: got {other}, accepted: none of classes, {seen}")
     emoji, parts = data.load(parts=DOWNSTREAM), downstream_parts(split)
     label = data.labels_of(emoji.concept)
 
