@@ -69,6 +69,7 @@ def finite(name: str, value: float) -> float:
 def _number(
     name: str, value: float, accepted: str, low: float = -LARGEST, high: float = LARGEST
 ) -> float:
+    value = value.detach() if hasattr(value, "detach") else value
     try:
         number = float("no number" if isinstance(value, str) else value)
     except (TypeError, ValueError, RuntimeError):
@@ -119,7 +120,7 @@ def matrices(**features: Tensor | np.ndarray) -> list[np.ndarray]:
     """
     found = []
     for name, values in features.items():
-        values = values.detach().cpu() if hasattr(values, "detach") else values
+        values = values.detach().cpu().double() if hasattr(values, "detach") else values
         matrix = np.asarray(values, dtype=float)
         largest = np.abs(matrix).max(initial=0)
         if matrix.ndim != 2 or 0 in matrix.shape or not largest < 1e100:
