@@ -123,7 +123,7 @@ def augmentations(model: encoders.SimCLR | None = None) -> Panel:
     def compute(emoji, style, crop, color, hue, rotate, blur, flip, gray, seed) -> Views:
         augmentation = augment.Augmentation(
             crop=crop, color=color, hue=hue, color_probability=1.0, rotate=rotate, blur=blur,
-            flip=0.5 * flip, gray=float(gray), exact_color=False,
+            flip=0.5 * flip, gray=float(gray),
         )  # fmt: skip
         return compute_views(gallery, emoji, style, augmentation, seed)
 

@@ -20,7 +20,7 @@ def strength(amount: float) -> Augmentation:
     amount = at_least_0("amount", amount)
     return Augmentation(
         rotate=10 * amount, zoom=0.2 * amount, shift=0.1 * amount,
-        color=min(0.2 * amount, 1.0), exact_color=False,
+        color=min(0.2 * amount, 1.0),
     )  # fmt: skip
 
 
