@@ -1,7 +1,8 @@
-"""What every widget here shares: its script, its controls in short notation, and its end."""
+"""What every widget here shares: script, title, controls in short notation, and its end."""
 
 from __future__ import annotations
 
+import html
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,15 @@ HERE = Path(__file__).parent
 def script(path: Path) -> str:
     """The JavaScript of a widget: what all widgets share, then its own."""
     return "\n".join(part.read_text(encoding="utf-8") for part in (HERE / "controls.js", path))
+
+
+def heading(title: str | None) -> list[ipywidgets.HTML]:
+    """The title over a panel, as a list to be unpacked: none without a title."""
+    if not title:
+        return []
+    text = html.escape(title)
+    line = f'<div class="labkit-title" role="heading" aria-level="3">{text}</div>'
+    return [ipywidgets.HTML(line)]
 
 
 def widget_for(name: str, value: Any, label: str = "") -> ipywidgets.ValueWidget:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import gc
-import html
 import inspect
 import sys
 import threading
@@ -23,7 +22,7 @@ import ipywidgets
 import traitlets
 from anywidget import AnyWidget
 
-from labkit.ui.controls import HERE, replace_earlier, script, widget_for
+from labkit.ui.controls import HERE, heading, replace_earlier, script, widget_for
 from labkit.ui.raster import Canvas, Place, png
 
 STALE = "Settings changed: press {} to update the picture."
@@ -65,9 +64,7 @@ def panel(
     for name, function in {"compute": compute, "draw": draw, "describe": describe}.items():
         if not callable(function):
             raise TypeError(f"{name} must be a function, not {function!r}")
-    _check_names(compute, controls, labels or {})
-    named = {name: (labels or {}).get(name, "") for name in controls}
-    widgets = {name: widget_for(name, value, named[name]) for name, value in controls.items()}
+    widgets = _widgets(compute, controls, labels or {})
     canvas = Canvas(draw, rows, columns, size)
     action = label if run == "button" else ""
     return Panel(compute, describe, canvas, widgets, action, title, initial, click)
@@ -113,10 +110,10 @@ class Panel(ipywidgets.VBox):
         self._shown_values: dict | None = None
         self._lock = threading.Lock()  # held while computing or drawing
         self._wanted = self._quiet = False
-        width = round(100 * canvas.size[0])
         self.picture = Picture(
-            action=label, title=title or "", width=width, clickable=click is not None
-        )
+            action=label, title=title or "", width=round(100 * canvas.size[0]),
+            clickable=click is not None,
+        )  # fmt: skip
         grid = ipywidgets.Box(list(controls.values())).add_class("labkit-controls")
         super().__init__([*heading(title), grid, self.picture])
         self.add_class("labkit-panel")
@@ -322,7 +319,8 @@ def _undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-def _check_names(compute: Callable, controls: dict, labels: Mapping[str, str]) -> None:
+def _widgets(compute: Callable, controls: dict, labels: Mapping[str, str]) -> dict:
+    """The controls as labelled widgets; TypeError where they are not what `compute` takes."""
     signature = inspect.signature(compute)
     given = {"progress": None} if "progress" in signature.parameters else {}
     try:
@@ -332,12 +330,4 @@ def _check_names(compute: Callable, controls: dict, labels: Mapping[str, str]) -
         raise TypeError(f"controls: {error}, accepted: those of {name}{signature}") from None
     if unknown := [name for name in labels if name not in controls]:
         raise TypeError(f"labels: got {unknown}, accepted: {', '.join(controls)}")
-
-
-def heading(title: str | None) -> list[ipywidgets.HTML]:
-    """The title over a panel, as a list to be unpacked: none without a title."""
-    if not title:
-        return []
-    text = html.escape(title)
-    line = f'<div class="labkit-title" role="heading" aria-level="3">{text}</div>'
-    return [ipywidgets.HTML(line)]
+    return {name: widget_for(name, value, labels.get(name, "")) for name, value in controls.items()}

@@ -149,9 +149,8 @@ class Canvas:
         fig.get_layout_engine().execute(fig)
         fig.set_layout_engine("none")
         self._positions = [ax.get_position(original=True) for ax in fig.axes]
-        own = _decorations(fig)
-        data = [a for ax in fig.axes for a in ax.get_children() if a not in own]
-        _draw_without(fig, renderer, data)
+        children = {artist for ax in fig.axes for artist in ax.get_children()}
+        _draw_without(fig, renderer, children - _decorations(fig))
         self._background = renderer.copy_from_bbox(fig.bbox)
 
     def _place(self, fig: Figure, renderer: RendererAgg) -> Any:
@@ -160,7 +159,8 @@ class Canvas:
         for ax, position in zip(fig.axes, self._positions, strict=False):
             ax.set_position(position)
             ax.apply_aspect()
-        return fig.dpi, [_axes_signature(ax, renderer) for ax in fig.axes]
+        axes = [_axes_signature(ax, renderer) for ax in fig.axes]
+        return fig.dpi, fig.patch.get_facecolor(), axes
 
     def _pixels(self, fig: Figure, renderer: RendererAgg) -> np.ndarray:
         axes = (ShownAxes(ax.bbox.frozen(), ax.transData.frozen()) for ax in fig.axes)
@@ -242,19 +242,20 @@ def has_fast_path() -> bool:
     return True
 
 
-# What a background holds, and what it depends on
+# Backgrounds
 
 
-def _decorations(fig: Figure) -> list[Artist]:
-    return [artist for ax in fig.axes for artist in (ax.patch, ax.xaxis, ax.yaxis)]
+def _decorations(fig: Figure) -> set[Artist]:
+    """What the background holds."""
+    return {fig.patch, *(own for ax in fig.axes for own in (ax.patch, ax.xaxis, ax.yaxis))}
 
 
 def _draw_without(fig: Figure, renderer: RendererAgg, hidden: Iterable[Artist]) -> None:
-    hidden = [artist for artist in hidden if artist.get_visible()]
-    for artist in hidden:
+    visible = [artist for artist in hidden if artist.get_visible()]
+    for artist in visible:
         artist.set_visible(False)
     fig.draw(renderer)
-    for artist in hidden:
+    for artist in visible:
         artist.set_visible(True)
 
 
@@ -299,7 +300,7 @@ def _axes_signature(ax: Axes, renderer: RendererAgg) -> Any:
         ax.patch.get_facecolor(),
         _get(ax, "frame_on visible aspect box_aspect anchor"),
         [_get(title, "fontsize visible") for title in titles],
-        _rounded(title.get_window_extent(renderer).height for title in titles),
+        [round(title.get_window_extent(renderer).height, 1) for title in titles],
         [_get(spine, "visible position") for spine in ax.spines.values()],
         _overflow(ax, renderer),
         [_axis_signature(axis) for axis in (ax.xaxis, ax.yaxis)],
@@ -320,14 +321,10 @@ def _tick_signature(axis: Axis, which: str) -> Any:
     locations = list(ticker.locator())
     made = vars(axis).get(f"{which}Ticks", [])  # only there if draw() asked for single ticks
     single = [
-        (
-            _text_signature(tick.label1),
-            _text_signature(tick.label2),
-            _get(tick.tick1line, "color visible"),
-            tick.gridline.get_visible(),
-        )
-        for tick in made
-    ]
+        [*map(_text_signature, (t.label1, t.label2)), _get(t.tick1line, "color visible"),
+         t.gridline.get_visible()]
+        for t in made
+    ]  # fmt: skip
     labels = ticker.formatter.format_ticks(locations)
     return locations, labels, repr(axis.get_tick_params(which)), single
 
@@ -347,8 +344,4 @@ def _overflow(ax: Axes, renderer: RendererAgg) -> Any:
         box = artist.get_tightbbox(renderer)
         if box is not None and np.isfinite(box.extents).all() and box.width and box.height:
             out = np.maximum(out, [*(ax.bbox.min - box.min), *(box.max - ax.bbox.max)])
-    return _rounded(out)
-
-
-def _rounded(numbers: Iterable[float]) -> list[float]:
-    return [round(float(number), 1) for number in numbers]
+    return out.round(1).tolist()

@@ -86,6 +86,11 @@ def draw_data_under_the_axis(ax, k):
     ax.set_axisbelow(k > 1)
 
 
+def draw_on_white(ax, k):
+    draw_band(ax, k)
+    ax.figure.set_facecolor("white" if k > 1 else (0, 0, 1, 0.5))
+
+
 def draw_titled_figure(ax, k):
     draw_band(ax, k)
     ax.figure.suptitle(f"All at {k}")
@@ -105,7 +110,7 @@ def draw_two(axes, k):
 ONE = [
     draw_band, draw_moving_limits, draw_image, draw_emoji, draw_direct_labels, draw_legend,
     draw_log, draw_styled_ticks, draw_large_numbers, draw_colour_bar, draw_twin,
-    draw_data_under_the_axis, draw_titled_figure,
+    draw_data_under_the_axis, draw_on_white, draw_titled_figure,
 ]  # fmt: skip
 TWO = [draw_two, draw_fewer_axes]
 

@@ -7,9 +7,9 @@ import html
 import io
 import itertools
 import math
+import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import matplotlib
 import numpy as np
@@ -58,19 +58,6 @@ def test_pyplot_is_never_imported() -> None:
 # Pictures
 
 
-class Images(HTMLParser):
-    """Collects the attributes of every <img>."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[dict] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs) -> None:
-        assert tag == "img"
-        self.found.append(dict(attrs))
-
-
 ALT = """Accuracy "rises" <b>fast</b> & 'far' > 50 %"""
 
 
@@ -78,8 +65,8 @@ def test_a_picture_is_a_png_with_escaped_alternative_text() -> None:
     fig, ax = style.figure(size=(3, 2))
     ax.plot([0, 1], [0, 1])
     bundle = Picture(fig, ALT)._repr_mimebundle_()
-    (image,) = Images(bundle["text/html"]).found
-    assert image["alt"] == ALT and html.escape(ALT, quote=True) in bundle["text/html"]
+    image = dict(re.findall(r'(\w+)="([^"]*)"', bundle["text/html"]))
+    assert image["alt"] == html.escape(ALT, quote=True)
     assert bundle["text/plain"] == ALT
     assert image["src"] == f"data:image/png;base64,{bundle['image/png']}"
     with Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))) as png:
