@@ -23,9 +23,7 @@ from labkit.data import STYLES
 from labkit.lp_ft import distortion
 from labkit.lp_ft.distortion import SIDES, Scene, Setting
 from labkit.lp_ft.distortion_figures import CLASS_LOOKS, describe_frame, draw_distortion
-from labkit.ui.controls import HERE, script
-from labkit.ui.lifetime import replace_earlier
-from labkit.ui.panel import heading
+from labkit.ui.controls import HERE, heading, replace_earlier, script
 
 TITLE = "Watch fine-tuning move features"
 SETTLE = 0.25  # seconds without change before training begins: a drag trains once, at its end
