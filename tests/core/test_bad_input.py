@@ -271,9 +271,6 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
         {"images": IMAGES, "severity": 2},
     ),
     "answers": (calibration.answers, {**LOGITS, "temperature": 1.0}),
-    "negative_log_likelihood": (
-        calibration.negative_log_likelihood, {**LOGITS, "temperature": 1.0},
-    ),
     "fit_temperature": (calibration.fit_temperature, LOGITS),
     "calibration_error": (
         lambda confidence, right, bins: calibration.calibration_error(

@@ -98,16 +98,32 @@ def test_at_the_fitted_temperature_the_loss_is_stationary(seed: int) -> None:
     assert abs(inverse.grad.item()) < 1e-4
 
 
-def test_a_classifier_that_is_always_right_gets_the_coldest_temperature() -> None:
-    logits, labels = 10 * np.eye(3), np.arange(3)
-    assert calibration.fit_temperature(logits, labels) < 2
+@pytest.mark.parametrize("scale", [1e-3, 1, 10, 1000])
+def test_a_classifier_that_is_always_right_gets_the_coldest_temperature(scale: float) -> None:
+    """Its loss falls towards T = 0, and is 0 to the last bit long before: a plateau."""
+    logits, labels = scale * np.eye(3), np.arange(3)
+    assert calibration.fit_temperature(logits, labels) == calibration.COLDEST
+    assert calibration.fit_temperature(logits, (labels + 1) % 3) == calibration.HOTTEST
+
+
+def test_every_floating_type_is_read() -> None:
+    logits, labels = (torch.from_numpy(x) for x in random_logits(1))
+    expected = calibration.fit_temperature(logits, labels)
+    for dtype in (torch.bfloat16, torch.float16, torch.float32):
+        found = calibration.answers(logits.to(dtype), labels)
+        assert found.right.mean() == pytest.approx(
+            calibration.answers(logits, labels).right.mean(), abs=0.02
+        )
+        assert calibration.fit_temperature(logits.to(dtype), labels) == pytest.approx(
+            expected, 0.02
+        )
 
 
 @pytest.mark.parametrize(
     ("logits", "labels", "message"),
     [
         (np.zeros(3), np.zeros(3, int), r"logits: got shape \(3,\)"),
-        (np.full((2, 2), np.nan), np.zeros(2, int), "logits: .* all finite"),
+        (np.full((2, 2), np.nan), np.zeros(2, int), "logits: .* finite"),
         (np.zeros((2, 2)), np.zeros(3, int), r"labels: got shape \(3,\)"),
         (np.zeros((2, 2)), np.zeros(2), "labels: .* 2 integers"),
         (np.zeros((2, 2)), np.array([0, 2]), "labels: got 0 to 2, accepted: 0 to 1"),
@@ -140,12 +156,22 @@ def test_without_a_shift_both_guesses_are_exact(seed: int) -> None:
 def test_guesses_by_hand() -> None:
     known = Answers(np.array([0.9, 0.8, 0.6, 0.3]), np.array([True, True, False, True]))
     elsewhere = np.array([0.7, 0.2, 0.25, 0.1])
-    assert proxies.threshold_of(known) == 0.3
     assert proxies.average_thresholded_confidence(known, elsewhere) == 0.25
     expected = 0.75 - (known.confidence.mean() - elsewhere.mean())
     assert proxies.difference_of_confidences(known, elsewhere) == pytest.approx(expected)
     always = Answers(known.confidence, np.ones(4, bool))
     assert proxies.average_thresholded_confidence(always, elsewhere) == 1
+
+
+@pytest.mark.parametrize(
+    "confidence", [[1.0] * 5, [1.0, 1.0, 1.0, 0.5, 0.2], [0.5, 0.5, 0.5, 1, 1]]
+)
+@pytest.mark.parametrize("wrong", range(6))
+def test_ties_at_the_threshold_count_as_often_as_they_are_right(confidence, wrong: int) -> None:
+    """A network that is always 1.0 sure has nothing but ties; ATC was 0."""
+    known = Answers(np.array(confidence), np.arange(5) >= wrong)
+    guess = proxies.average_thresholded_confidence(known, known.confidence)
+    assert guess == pytest.approx(1 - wrong / 5)
 
 
 @given(st.integers(0, 2**31), st.floats(0, 0.5))
@@ -160,3 +186,5 @@ def test_less_confidence_never_promises_more(seed: int, loss: float) -> None:
 def test_confidences_outside_zero_and_one_are_refused() -> None:
     with pytest.raises(ValueError, match="confidence: got shape"):
         proxies.average_thresholded_confidence(random_answers(0), np.array([1.5]))
+    with pytest.raises(ValueError, match="right: got"):
+        Answers(np.array([0.5, 0.6]), np.array([True]))

@@ -7,18 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit import data, encoders, tasks, transfer, weights
+from labkit import data, encoders, sweeps, tasks, transfer, weights
 from labkit.contrastive import pretrain
-from labkit.failure import (
-    invariance,
-    under_shift,
-)
-from labkit.failure import (
-    label_free_estimates as proxies,
-)
-from labkit.failure import (
-    train_test_mismatch as mismatch,
-)
+from labkit.failure import invariance, under_shift
+from labkit.failure import label_free_estimates as proxies
+from labkit.failure import train_test_mismatch as mismatch
 from labkit.failure.calibration import answers, calibration_error
 
 
@@ -115,3 +108,14 @@ def test_guesses_do_not_look_at_test_labels() -> None:
     wrong = tasks.Examples(test.images, test.labels.roll(1))
     one, two = (under_shift.report(model, known, x) for x in (test, wrong))
     assert (one.doc, one.atc) == (two.doc, two.atc) and one.accuracy != two.accuracy
+
+
+def test_tests_of_a_model_are_means_over_seeds() -> None:
+    table = sweeps.read("shifts")
+    found = under_shift.by_test(table, "simclr")
+    for test in ("ID", "noise 3", "sub-population"):
+        cell = sweeps.scores(table, "accuracy", model="simclr", test=test)
+        assert found.loc[test, "accuracy"] == pytest.approx(cell.mean())
+        assert found.loc[test, "low"] < cell.mean() < found.loc[test, "high"]
+    with pytest.raises(ValueError, match="model: got .'clip'"):
+        under_shift.by_test(table, "clip")
