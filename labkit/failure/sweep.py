@@ -7,19 +7,16 @@
 Each writes data/sweeps/NAME.csv. A seed draws the split of the concepts (of the traps, the styles
 to learn from), the head, the batches and the damage.
 
-shifts, a row per classifier and test set: labels come from three flat styles; tests are the same
-styles, seven others, damaged ID test images, and sub-populations, for which a classifier of its own
-is trained. `drift` is how far features move, as a share of their norm, when the same emoji is drawn
-in the other style (against Twemoji) or damaged.
+shifts: three classifiers on the styles they learned from, seven others, damaged ID test images and
+sub-populations (for which they are trained anew). `drift` is how far features move, as a share of
+their norm, when the same emoji is drawn in the other style (against Twemoji) or damaged.
 
-traps, a row per encoder, question and method: encoders are four that SimCLR pretrained with colour
-augmentation and flips on or off, CLIP's, and pixels. All are probed. For shape and colour, the one
-that ignores colour and flips and the one that ignores neither are fine-tuned, and trained from
-scratch; learning rates are chosen on ID validation.
+traps: what can be read of four SimCLR encoders, CLIP's, and pixels, by a probe; where one of TUNED
+is asked for shape or colour, by fine-tuning and from scratch too, rates chosen on ID validation.
 
-mismatch, a row per kind of mismatch, value in training and value in testing: "strength" of the
-augmentation of both (in units of the pretraining's), or "resolution" in pixels, made from 64-pixel
-drawings (the encoder was pretrained at 32 and averages over places, so it takes any).
+mismatch: probes trained on one preparation and tested on another: "strength" of the augmentation
+(in units of the pretraining's), or "resolution" in pixels, made from 64-pixel drawings (the encoder
+was pretrained at 32 and averages over places, so it takes any).
 """
 
 from __future__ import annotations
@@ -51,32 +48,26 @@ DRAWS = 2  # of each augmented training image; with one, a strong augmentation h
 
 def run_shifts(model: str, seed: int) -> list[Row]:
     torch.set_num_threads(1)
-    rows = []
-    for task in (
-        tasks.style_shift(ID_STYLES, (), split=seed),
-        tasks.subpopulation_shift(ID_STYLES, split=seed),
-    ):
-        fit = train(model, task, seed)
-        known = in_distribution(fit.model, task)
-        if task.ood:
-            tests = {"sub-population, ID": task.test, "sub-population": task.ood["other subgroups"]}
-            rows += [measured(fit, known, *test) for test in tests.items()]
-        else:
-            rows.append(measured(fit, known, "ID", task.test))
-            rows += [measured(fit, known, *shift) for shift in shifts(task, seed)]
-    return rows
+    task = tasks.style_shift(ID_STYLES, (), split=seed)
+    fit, known = learned(model, task, seed)
+    rows = [measured(fit, known, "ID", task.test)]
+    rows += [measured(fit, known, *shift) for shift in shifts(task, seed)]
+    task = tasks.subpopulation_shift(ID_STYLES, split=seed)
+    fit, known = learned(model, task, seed)
+    rows.append(measured(fit, known, "sub-population, ID", task.test))
+    return [*rows, measured(fit, known, "sub-population", task.ood["other subgroups"])]
 
 
-def train(model: str, task: tasks.Task, seed: int) -> transfer.Fit:
+def learned(model: str, task: tasks.Task, seed: int) -> tuple[transfer.Fit, Known]:
     weights, method = MODELS[model]
-    encoder = encoders.load(weights).image
+    encoder, (rate, steps) = encoders.load(weights).image, SHIFT_SCHEDULE
     if method == "probe":
-        return transfer.linear_probe(encoder, task)
-    rate, steps = SHIFT_SCHEDULE
-    generator = torch.Generator().manual_seed(seed)
-    return transfer.fine_tune(
-        encoder, task, rate, generator, transfer.Schedule(steps, record_every=0)
-    )
+        fit = transfer.linear_probe(encoder, task)
+    else:
+        schedule = transfer.Schedule(steps, record_every=0)
+        generator = torch.Generator().manual_seed(seed)
+        fit = transfer.fine_tune(encoder, task, rate, generator, schedule)
+    return fit, in_distribution(fit.model, task)
 
 
 def shifts(task: tasks.Task, seed: int) -> Iterator[tuple[str, tasks.Examples, torch.Tensor]]:

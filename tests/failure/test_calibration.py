@@ -43,10 +43,8 @@ def test_temperature_changes_confidence_only(seed: int, temperature: float) -> N
     plain = calibration.answers(logits, labels)
     scaled = calibration.answers(logits, labels, temperature)
     assert (plain.right == scaled.right).all()
-    surer = scaled.confidence >= plain.confidence - 1e-12
-    assert (
-        surer.all() if temperature <= 1 else (scaled.confidence <= plain.confidence + 1e-12).all()
-    )
+    surer = (scaled.confidence - plain.confidence) * (1 if temperature <= 1 else -1)
+    assert (surer >= -1e-12).all()
 
 
 def test_reliability_equals_scikit_learn() -> None:
@@ -66,17 +64,6 @@ def test_an_error_that_can_be_written_down() -> None:
     assert calibration.calibration_error(given_) == pytest.approx(expected)
     found = calibration.reliability(given_)
     assert np.isnan(found.accuracy[0]) and found.count.tolist() == [0] * 6 + [2, 0, 0, 4]
-
-
-@given(st.integers(0, 2**31), st.integers(1, 30))
-@cases(30)
-def test_the_error_is_between_the_overall_gap_and_one(seed: int, bins: int) -> None:
-    """Merging bins lets gaps of opposite sign cancel, so one bin has the least error."""
-    given_ = random_answers(seed)
-    found = calibration.calibration_error(given_, bins)
-    overall = abs(given_.confidence.mean() - given_.right.mean())
-    assert overall - 1e-12 <= found <= 1
-    assert calibration.calibration_error(given_, 1) == pytest.approx(overall)
 
 
 def test_the_fitted_temperature_finds_a_known_one() -> None:
@@ -134,11 +121,15 @@ def test_bad_input_is_named(logits, labels, message: str) -> None:
         calibration.answers(logits, labels)
 
 
-def test_bad_settings_are_named() -> None:
+def test_bad_settings_and_answers_are_named() -> None:
     with pytest.raises(ValueError, match="temperature: got 0"):
         calibration.answers(np.zeros((2, 2)), np.zeros(2, int), 0)
     with pytest.raises(ValueError, match="bins: got 0"):
         calibration.reliability(random_answers(0), 0)
+    with pytest.raises(ValueError, match="right: got"):
+        Answers(np.array([0.5, 0.6]), np.array([True]))
+    with pytest.raises(ValueError, match="confidence: got shape"):
+        proxies.average_thresholded_confidence(random_answers(0), np.array([1.5]))
 
 
 # ---------------------------------------------------------------- guesses without labels
@@ -181,10 +172,3 @@ def test_less_confidence_never_promises_more(seed: int, loss: float) -> None:
     lower = known.confidence * (1 - loss)
     for guess in (proxies.difference_of_confidences, proxies.average_thresholded_confidence):
         assert guess(known, lower) <= guess(known, known.confidence) + 1e-12
-
-
-def test_confidences_outside_zero_and_one_are_refused() -> None:
-    with pytest.raises(ValueError, match="confidence: got shape"):
-        proxies.average_thresholded_confidence(random_answers(0), np.array([1.5]))
-    with pytest.raises(ValueError, match="right: got"):
-        Answers(np.array([0.5, 0.6]), np.array([True]))

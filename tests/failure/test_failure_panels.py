@@ -79,14 +79,6 @@ def test_labels_show_double_descent_and_ridge_removes_it(labels: Panel) -> None:
     labels.reset()
 
 
-def test_draws_follow_the_seed(labels: Panel) -> None:
-    first = labels.result.draws
-    labels.controls["seed"].value = 5
-    assert not np.array_equal(labels.result.draws, first)
-    labels.reset()
-    assert np.array_equal(labels.result.draws, first)
-
-
 def test_neighbours_are_the_nearest_traps_of_their_style(panels) -> None:
     """Against a plain loop."""
     gallery = explorers.make_trap_gallery()
