@@ -169,6 +169,7 @@ def shifted():
 def test_colours_of_kinds_and_encoders_are_no_methods() -> None:
     own = {look.color for looks in (plots.KINDS, plots.ENCODERS) for look in looks.values()}
     assert len(own) == len(plots.KINDS) + 2, "flipped or not is told by the marker"
+    assert len({look[1:] for look in plots.ENCODERS.values()}) == len(plots.ENCODERS)
     assert not own & {look.color for look in plots.METHODS.values()}
     assert len({look.marker for look in plots.KINDS.values()}) == len(plots.KINDS)
 
