@@ -48,30 +48,26 @@ from labkit.contrastive.views import (
     describe_views,
     make_view_gallery,
 )
-from labkit.failure.invariance_panels import (
-    Seen,
-    compute_seen,
-    describe_seen,
-    gain_without,
-    invariances,
-    make_trap_gallery,
-    trap_chance,
-    trap_scores,
-)
+from labkit.failure.invariance import gain_without, trap_chance, trap_scores
 from labkit.failure.panels import (
     RIDGES,
     Damage,
     Labels,
+    Seen,
     compute_damage,
     compute_labels,
+    compute_seen,
     damage,
     damage_all,
     describe_damage,
     describe_labels,
+    describe_seen,
     embed_label_task,
+    invariances,
     label_counts,
     label_curve,
     labels,
+    make_trap_gallery,
 )
 from labkit.lp_ft.explorer import DistortionExplorer, feature_distortion
 from labkit.lp_ft.panels import (

@@ -25,31 +25,21 @@ from labkit.contrastive.figures import (
 )
 from labkit.contrastive.playground_figures import draw_search, draw_zero_shot
 from labkit.failure.figures import (
+    ENCODERS,
+    KINDS,
     describe_drift,
     describe_estimates,
     describe_reliability,
     draw_damage,
     draw_drift,
     draw_estimates,
+    draw_labels,
     draw_line,
     draw_reliability,
-    kind_of,
-)
-from labkit.failure.invariance_figures import (
-    describe_grid,
-    describe_traps,
-    draw_grid,
     draw_seen,
     draw_traps,
-    label_encoders,
-)
-from labkit.failure.label_figures import (
-    describe_chart,
-    describe_contest,
-    draw_chart,
-    draw_contest,
-    draw_labels,
-    intervals_of,
+    kind_of,
+    show_advice,
 )
 from labkit.figures import (
     describe_curves,

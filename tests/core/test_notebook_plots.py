@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
 
 from labkit import evaluate, plots
 from labkit.meta.figures import FEW_SHOT
@@ -68,15 +67,11 @@ def test_steps_have_a_curve_a_name_and_words_for_each_method() -> None:
 
 def test_labels_stand_beside_what_they_name() -> None:
     functions = {"random": np.array([0.0, 9.0]), "maml": np.array([0.0, 7.9])}
-    fig, (ax, legend, grid) = plots.figure(1, 3)
+    fig, (ax, grid) = plots.figure(1, 2)
     plots.label_functions(ax, SimpleNamespace(functions=functions))
     assert names(ax) == ["random", plots.METHODS["maml"].name]
     ys = [text.xy[1] for text in ax.texts]
     assert abs(ys[0] - ys[1]) >= 1.6 - 1e-9 and ys[0] > ys[1], "apart, in the curves' order"
-    plots.label_encoders(legend)
-    labels = [text.get_text() for text in legend.get_legend().get_texts()]
-    assert labels == ["neither", "flips", "colour", "colour and flips"]
-    assert len({(line.get_marker(), to_hex(line.get_color())) for line in legend.lines}) == 4
     plots.label_grid(grid, ["colour"], ["0°", "30°"], size=32)
     assert names(grid) == ["colour", "0°", "30°"]
     left, right = (text.get_position()[0] for text in grid.texts[1:])
