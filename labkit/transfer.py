@@ -60,9 +60,10 @@ def lp_ft(
 ) -> Fit:
     """Linear probing, then fine-tuning (LP-FT, Kumar et al. 2022): start from the probe's head.
 
-    With a head that already fits, the first gradients no longer tear at the features. The paper
-    keeps BatchNorm in evaluation mode here (`freeze_norm`), and its best learning rates are far
-    below FT's. `probe` saves computing the probe again.
+    A head that fits nearly all labels spares the features in the first steps; one that does not may
+    pull harder than a random one (it is longer), and needs a small rate. The paper keeps BatchNorm
+    in evaluation mode here (`freeze_norm`), and its best learning rates are far below FT's. `probe`
+    saves computing the probe again.
     """
     start = (probe or linear_probe(encoder, task)).model
     return fit(copy.deepcopy(start), task, lr, generator, schedule, progress, penalty=penalty)
