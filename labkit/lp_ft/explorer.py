@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from labkit.ui.style import Picture, figure
 
 TITLE = "Watch fine-tuning move features"
 SETTLE = 0.25  # seconds without change before training begins: a drag trains once, at its end
+RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)  # above 0.003 LP-FT diverges
+SCALES = (0.0, 0.3, 1.0, 3.0, 10.0)
 VIEW = {"method": "fine-tuning", "frame": 10_000, "follow": -1, "emoji": False}  # at first
 
 
@@ -159,7 +162,7 @@ class DistortionExplorer(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any):
         """Add a picture for where no widget can run, as `labkit.ui.panel` does."""
         bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
-        fig, axes = figure(1, 2, (10, 5.5))
+        fig, axes = figure(1, 2, (10, 5.5), sharex=True, sharey=True)
         draw_frame(axes, self.scene, *self._shown())
         picture = Picture(fig, self.alt)
         bundle["text/plain"], bundle["image/png"] = self.alt, picture.png
@@ -168,28 +171,23 @@ class DistortionExplorer(ipywidgets.VBox):
 
 def make_controls(setting: ExplorerSetting) -> dict[str, ipywidgets.ValueWidget]:
     """One control for each thing that needs training."""
-    rates = [float(f"{10 ** (k / 2):.1g}") for k in range(-8, -1)]  # 0.0001 to 0.1
-    scales = {f"{s:g} x": s for s in (0.0, 0.3, 1.0, 3.0, 10.0)}
-
-    def make(kind: type, name: str, label: str, **more: Any) -> ipywidgets.ValueWidget:
-        return kind(value=getattr(setting, name), description=label, **more)
-
-    def slide(name: str, label: str, options: dict) -> SelectionSlider:
-        return make(SelectionSlider, name, label, options=options.items(), continuous_update=False)
-
-    given = {f"{rate:g}": rate for rate in rates}
-    safe = {f"{rate:g}": rate for rate in rates[:4]}  # above 0.003 LP-FT diverges
-    return {
-        "id_style": make(Dropdown, "id_style", "Learn in (ID)", options=STYLES),
-        "ood_style": make(Dropdown, "ood_style", "Try in (OOD)", options=STYLES),
-        "shots": make(
-            IntSlider, "shots", "Labels per class", min=2, max=30, continuous_update=False
-        ),
-        "ft_lr": slide("ft_lr", "FT learning rate", given),
-        "lp_ft_lr": slide("lp_ft_lr", "LP-FT learning rate", safe),
-        "head": make(Dropdown, "head", "FT's first head", options=distortion.HEADS),
-        "head_scale": slide("head_scale", "Scale of that head", scales),
+    rates, safe, scales = named(RATES), named(RATES[:4]), named(SCALES, " x")
+    controls = {
+        "id_style": Dropdown(options=STYLES, description="Learn in (ID)"),
+        "ood_style": Dropdown(options=STYLES, description="Try in (OOD)"),
+        "shots": IntSlider(min=2, max=30, description="Labels per class"),
+        "ft_lr": SelectionSlider(options=rates, description="FT learning rate"),
+        "lp_ft_lr": SelectionSlider(options=safe, description="LP-FT learning rate"),
+        "head": Dropdown(options=distortion.HEADS, description="FT's first head"),
+        "head_scale": SelectionSlider(options=scales, description="Scale of that head"),
     }
+    for name, control in controls.items():
+        control.value, control.continuous_update = getattr(setting, name), False
+    return controls
+
+
+def named(values: Sequence[float], unit: str = "") -> list[tuple[str, float]]:
+    return [(f"{value:g}{unit}", value) for value in values]
 
 
 def pack(scene: Scene) -> dict[str, Any]:

@@ -62,7 +62,7 @@ from labkit.failure import (
 from labkit.failure import (
     train_test_mismatch as mismatch,
 )
-from labkit.lp_ft import distortion, theory, theory_bound, theory_model  # fmt: skip
+from labkit.lp_ft import distortion, theory, theory_bound
 from labkit.lp_ft import panels as two_layer
 from labkit.meta import batched, fewshot, heads, landscape, sinusoids  # fmt: skip
 
@@ -102,7 +102,7 @@ PRUNED = [
 EPISODES = [{"setting": "x", "shots": "5", "a": f".{i}", "b": ".4"} for i in range(4)]
 AMOUNTS = torch.linspace(-0.4, 0.4, 6)  # one for each of IMAGES
 THETA = np.array([0.5, -0.5])
-PROBLEM = theory_model.draw_problem(10, 2, 8, 4, 0.1, 0.3, 0)
+PROBLEM = theory.draw_problem(10, 2, 8, 4, 0.1, 0.3, 0)
 FRAME = np.eye(4)[:3]
 with torch.random.fork_rng():
     torch.manual_seed(0)
@@ -389,7 +389,7 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
         lambda steps: theory.final_losses(PROBLEM, [PROBLEM.B0], steps), {"steps": 5},
     ),
     "recorded": (theory.recorded, {"steps": 5, "points": 10}),
-    "span_of": (theory_model.span_of, {"X": X.double().numpy()}),
+    "span_of": (theory.span_of, {"X": X.double().numpy()}),
     "cosine_outside": (theory_bound.cosine_outside, {"B0": FRAME[:1], "span": FRAME[1:2]}),
     "misalignment": (theory_bound.misalignment, {"v0": THETA, "v_star": THETA[::-1].copy()}),
     "stated": (
@@ -434,8 +434,8 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
     "class_plane": (
         distortion.class_plane, {"features": X.numpy(), "labels": Y.numpy()},
     ),
-    "distortion.Setting": (
-        distortion.Setting,
+    "distortion.ExplorerSetting": (
+        distortion.ExplorerSetting,
         {
             "id_style": "noto", "ood_style": "blob", "shots": 3, "ft_lr": 0.01, "head": "zero",
             "head_scale": 1.0, "lp_ft_lr": 0.01, "steps": 5,
@@ -628,7 +628,7 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
         },
     ),
     "turned": (
-        theory_model.turned, {"frame": FRAME, "rank": 2, "error": 0.1},
+        theory.turned, {"frame": FRAME, "rank": 2, "error": 0.1},
     ),
     "lower_bound": (
         theory_bound.lower_bound,

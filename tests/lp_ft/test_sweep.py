@@ -20,7 +20,7 @@ def toy(monkeypatch) -> None:
     tiny = SimpleNamespace(image=encoders.TinyEncoder())
     monkeypatch.setattr(sweep, "make_task", lambda shift, seed: task)
     monkeypatch.setattr(sweep.encoders, "load", lambda name: tiny)
-    monkeypatch.setattr(sweep, "BLOCKS", ("linear",))
+    monkeypatch.setattr(sweep, "BLOCKS", ("stem",))
     monkeypatch.setattr(sweep, "STEPS", 2)
 
 
