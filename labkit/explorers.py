@@ -70,17 +70,8 @@ from labkit.failure.panels import (
     make_trap_gallery,
 )
 from labkit.lp_ft.explorer import DistortionExplorer, feature_distortion
-from labkit.lp_ft.panels import (
-    FEATURE_ERRORS,
-    Distortion,
-    compute_theory,
-    crossover,
-    describe_theory,
-    draw_theory,
-    final_errors,
-    sweep_errors,
-    theory,
-)
+from labkit.lp_ft.panels import compute_theory, describe_theory, draw_theory, sweep_errors, theory
+from labkit.lp_ft.theory import FEATURE_ERRORS, Distortion, crossover, final_errors
 from labkit.meta.episodes import (
     Episode,
     compute_episode,

@@ -57,12 +57,12 @@ from labkit.lp_ft.figures import (
     describe_layers,
     describe_rates,
     describe_shifts,
+    draw_crossover,
     draw_layers,
+    draw_losses,
     draw_rates,
     draw_shifts,
-    points,
 )
-from labkit.lp_ft.theory_figures import draw_crossover, draw_losses
 from labkit.meta.figures import (
     FEW_SHOT,
     describe_steps,

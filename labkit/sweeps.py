@@ -315,6 +315,7 @@ def intervals(table: pd.DataFrame, score: str, by: Sequence[str], **where: Any) 
         table = table[table[name] == value]
     groups = {key: mean_interval(x) for key, x in table.groupby(list(by), sort=False)[score]}
     index = pd.MultiIndex.from_tuples(list(groups), names=list(by))
+    index = index if len(by) > 1 else index.get_level_values(0)
     return pd.DataFrame(groups.values(), index=index, columns=Interval._fields)
 
 
