@@ -85,21 +85,19 @@ from labkit.lp_ft.panels import (
     sweep_errors,
     theory,
 )
-from labkit.meta.episodes import (
-    Episode,
-    compute_episode,
-    describe_episode,
-    episode_models,
-    episode_viewer,
-)
+from labkit.meta.figures import draw_sinusoids
+from labkit.meta.landscape import Landscape as Objective
 from labkit.meta.panels import (
     Adapted,
-    Objective,
+    Episode,
+    compute_episode,
     compute_landscape,
     compute_sinusoids,
+    describe_episode,
     describe_landscape,
     describe_sinusoids,
-    draw_sinusoids,
+    episode_models,
+    episode_viewer,
     objective_landscape,
     sinusoid_panel,
 )

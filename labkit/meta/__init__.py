@@ -18,6 +18,7 @@ from labkit.meta.objective import (
     GradientDescent,
     Loss,
     TaskBatch,
+    check_labels,
     check_tasks,
     maml_loss,
     objective,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
 from labkit import evaluate, plots
-from labkit.meta.figures import FEW_SHOT
 from labkit.transfer import Moment
 
 ROWS = [
@@ -45,34 +42,14 @@ def test_learning_curves_are_told_by_their_ends() -> None:
 
 
 def test_guesses_stand_at_what_was_guessed() -> None:
-    fig, (ax, few) = plots.figure(1, 2)
+    fig, ax = plots.figure()
     plots.draw_guesses(ax, {"probe": 0.6, "scratch": 0.2}, shots=10)
     assert [tuple(line.get_xydata()[0]) for line in ax.lines] == [(10, 0.6), (10, 0.2)]
     assert all(line.get_markerfacecolor() == "none" for line in ax.lines)
-    plots.draw_few_shot_guesses(few, {"prototypes": 0.7})
-    x, y = few.lines[0].get_xydata()[0]
-    assert x == 0.7 and list(FEW_SHOT)[::-1][round(y)] == "prototypes"
-
-
-def test_steps_have_a_curve_a_name_and_words_for_each_method() -> None:
-    curves = {"whole": ("maml", "-", [0.2, 0.5, 0.6]), "head only": ("maml", "--", [0.2, 0.3, 0.3])}
-    fig, ax = plots.figure()
-    plots.draw_steps(ax, curves, chance=0.2, title="The body moves")
-    whole, head, chance = ax.lines
-    assert list(whole.get_ydata()) == [0.2, 0.5, 0.6] and head.get_linestyle() == "--"
-    assert set(chance.get_ydata()) == {0.2} and ax.get_xlim() == (0, 2)
-    assert names(ax) == ["whole", "head only", "guessing"]
-    told = plots.describe_steps(curves)
-    assert told == "whole 20% to 60%; head only 20% to 30%, after 2 steps."
 
 
 def test_labels_stand_beside_what_they_name() -> None:
-    functions = {"random": np.array([0.0, 9.0]), "maml": np.array([0.0, 7.9])}
-    fig, (ax, legend, grid) = plots.figure(1, 3)
-    plots.label_functions(ax, SimpleNamespace(functions=functions))
-    assert names(ax) == ["random", plots.METHODS["maml"].name]
-    ys = [text.xy[1] for text in ax.texts]
-    assert abs(ys[0] - ys[1]) >= 1.6 - 1e-9 and ys[0] > ys[1], "apart, in the curves' order"
+    fig, (legend, grid) = plots.figure(1, 2)
     plots.label_encoders(legend)
     labels = [text.get_text() for text in legend.get_legend().get_texts()]
     assert labels == ["neither", "flips", "colour", "colour and flips"]

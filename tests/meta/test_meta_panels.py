@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from panels import check_every_control
 
-from labkit import explorers, meta, plots
+from labkit import explorers, meta
 from labkit.meta import landscape, sinusoids
 
 
@@ -117,7 +117,7 @@ def test_theta_hat_is_where_the_gradient_vanishes_and_nothing_is_lower(steps: in
 
 def test_more_steps_move_theta_hat_towards_the_slow_tasks() -> None:
     """The story of the panel: the steep (blue) task is left to A."""
-    slow, steep = landscape.hessians()[:, 1, 1].argsort()[[0, -1]]
+    slow, steep = landscape.HESSIANS[:, 1, 1].argsort()[[0, -1]]
     assert (slow, steep) == (0, 1)
     hats = [landscape.minimiser(k, 0.3) for k in (0, 1, 3, 10, 20)]
     to_steep, to_slow = (
@@ -178,10 +178,6 @@ def test_the_landscape_panel_follows_every_control() -> None:
     check_every_control(panel)
     panel.controls["steps"].value = 20
     assert "20 steps" in panel.alt
-
-
-def test_few_shot_names_and_looks_fit_the_methods() -> None:
-    assert len({look.name for look in plots.FEW_SHOT.values()}) == len(plots.FEW_SHOT)
 
 
 def test_a_click_on_the_plane_moves_theta(pixel_of) -> None:
