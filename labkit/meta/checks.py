@@ -31,10 +31,10 @@ def _gradient(model: nn.Module, loss: Tensor) -> Tensor:
 
 
 def _same_loss(
-    model: nn.Module, given: Tensor, right: Tensor, values: dict[str, Tensor], otherwise: str,
-    gradients: dict[str, Tensor], undetached: str,
+    model: nn.Module, given: Tensor, right: Tensor, mistakes: dict[str, Tensor], otherwise: str,
+    what: str = "",
 ) -> Iterator[str]:  # fmt: skip
-    """Problems of a loss and then of its gradient; hint -> the loss with the mistake it names."""
+    """Problems of a loss and then of its gradient. mistakes: hint -> the loss that it is about."""
     if given is None:
         yield NOTHING
     elif not isinstance(given, Tensor) or given.dim() or not given.requires_grad:
@@ -43,35 +43,32 @@ def _same_loss(
             f"that it can be differentiated; yours is {given!r}."
         )
     else:
-        yield from compare(given, right, values, otherwise, tolerance=1e-6)
-        found = {hint: _gradient(model, loss) for hint, loss in gradients.items()}
-        yield from compare(
-            _gradient(model, given), _gradient(model, right), found, undetached,
-            "the value is right, but not its gradient: ", 1e-6,
-        )  # fmt: skip
+        yield from compare(given, right, mistakes, otherwise, what, 1e-6)
+        what += "the value is right, but not its gradient: "
+        given, right = _gradient(model, given), _gradient(model, right)
+        slopes = {hint: _gradient(model, loss) for hint, loss in mistakes.items()}
+        yield from compare(given, right, slopes, otherwise, what, 1e-6)
 
 
 def _one_step(function: Callable, first_order: bool, other_order: str) -> Iterator[str]:
     """Problems of function(model, support_x, support_y, query_x, query_y, lr), one task, a step."""
     model, (sx, sy, qx, qy) = _sines(tasks=1)
 
-    def maml(x=qx, y=qy, lr=LR, steps=1, first=first_order) -> Tensor:
+    def maml(lr: float, x=qx, y=qy, steps=1, first=first_order) -> Tensor:
         return meta.maml_loss(model, sx, sy, x, y, lr, steps, F.mse_loss, first_order=first)
 
     for lr in (LR, LR / 3):
-        values = {
-            "This is the query loss of theta itself: take the inner step first.": maml(steps=0),
-            "L is measured on the support points that A has learned from; use the query.": maml(
-                sx, sy, lr
-            ),
-            "You take two inner steps, expected one.": maml(lr=lr, steps=2),
-            f"This is right for lr = {LR:g} and not for {lr:.3g}: use the `lr` given.": maml(),
+        on_support, used = "L is measured on the support points that A", "use the `lr` given"
+        mistakes = {
+            "This is the query loss of theta itself: take the inner step first.": maml(lr, steps=0),
+            f"{on_support} has learned from; use the query.": maml(lr, sx, sy),
+            "You take two inner steps, expected one.": maml(lr, steps=2),
+            f"This is right for lr = {LR:g} and not for {lr:.3g}: {used}.": maml(LR),
+            other_order: maml(lr, first=not first_order),
         }
-        yield from _same_loss(
-            model, function(model, sx[0], sy[0], qx[0], qy[0], lr), maml(lr=lr), values,
-            "The step is theta - lr * gradient.", {other_order: maml(lr=lr, first=not first_order)},
-            "Start the inner step at theta, undetached.",
-        )  # fmt: skip
+        given = function(model, sx[0], sy[0], qx[0], qy[0], lr)
+        otherwise = "The step is theta - lr * gradient, from theta itself, undetached."
+        yield from _same_loss(model, given, maml(lr), mistakes, otherwise)
 
 
 @checker
@@ -119,8 +116,7 @@ def query_is_support(function: Callable) -> Iterator[str]:
     model, (x, y, *_) = _sines(1)
     for steps in (0, 1, 4):
         start, right = (meta.maml_loss(model, x, y, x, y, LR, k, F.mse_loss) for k in (0, steps))
-        before = {"It is the loss before adaptation; pass inner_lr and steps on.": start}
-        yield from _same_loss(
-            model, function(model, x, y, LR, steps), right, before, f"This is with {steps} steps.",
-            {}, "Use second order.",
-        )  # fmt: skip
+        mistakes = {"It is the loss before adaptation; pass inner_lr and steps on.": start}
+        given = function(model, x, y, LR, steps)
+        otherwise = "It is one call of meta.maml_loss, of second order, with the steps given."
+        yield from _same_loss(model, given, right, mistakes, otherwise, f"with {steps} steps ")

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
@@ -75,18 +74,12 @@ class LogisticHead:
         def predict(x: Tensor) -> Tensor:
             queries = embed(self.encoder, x).detach() / scale
             pairs = zip(regressions, queries, strict=True)
-            logits = np.stack([log_probabilities(r, q.numpy()) for r, q in pairs])
-            return torch.from_numpy(logits).to(queries.dtype)  # (tasks, m, classes)
+            scores = torch.tensor(np.stack([r.decision_function(q.numpy()) for r, q in pairs]))
+            if scores.dim() == 2:  # two classes: the second's score, the first's being 0
+                scores = torch.stack([torch.zeros_like(scores), scores], dim=2)
+            return scores.to(queries.dtype)  # (tasks, m, classes)
 
         return predict
-
-
-def log_probabilities(regression: LogisticRegression, x: np.ndarray) -> np.ndarray:
-    """x (m, dim) -> (m, classes), finite where scikit-learn's own takes the logarithm of 0."""
-    scores = regression.decision_function(x)
-    if scores.ndim == 1:  # two classes: the second's score, the first's being 0
-        scores = np.stack([np.zeros_like(scores), scores], axis=1)
-    return log_softmax(scores, axis=1)
 
 
 def one_hot(support_x: Tensor, support_y: Tensor) -> Tensor:

@@ -104,28 +104,26 @@ class GradientDescent:
 
     def path(self, support_x: Tensor, support_y: Tensor) -> list[batched.Weights]:
         """theta, and each task's weights after every step: name -> (tasks, *shape)."""
+        named = self.model.named_parameters()
+        moving = [name for name, p in named if p.requires_grad and name.startswith(self.only)]
+        if self.steps and not moving:
+            raise ValueError(f"model: no parameter that can be adapted (only={self.only!r})")
         with torch.enable_grad():  # an inner gradient is needed even where no outer one is
             path = [batched.stack_weights(self.model, len(support_x))]
             for _ in range(self.steps):
-                path.append(self._step(path[-1], support_x, support_y))
+                weights = path[-1]
+                # The sum over tasks has each task's own gradient: none's loss knows another's.
+                loss = total_loss(
+                    self.loss_fn, batched.forward(self.model, weights, support_x), support_y
+                )
+                gradients = torch.autograd.grad(
+                    loss, [weights[name] for name in moving], create_graph=not self.first_order,
+                    materialize_grads=True,
+                )  # fmt: skip
+                pairs = zip(moving, gradients, strict=True)
+                moved = {n: torch.sub(weights[n], g, alpha=self.lr) for n, g in pairs}
+                path.append({**weights, **moved})
         return path
-
-    def _step(self, weights: batched.Weights, x: Tensor, y: Tensor) -> batched.Weights:
-        moving = [
-            name
-            for name, parameter in self.model.named_parameters()
-            if parameter.requires_grad and name.startswith(self.only)
-        ]
-        if not moving:
-            raise ValueError(f"model: no parameter that can be adapted (only={self.only!r})")
-        # The sum over tasks has each task's own gradient: no task's loss knows another's weights.
-        loss = total_loss(self.loss_fn, batched.forward(self.model, weights, x), y)
-        gradients = torch.autograd.grad(
-            loss, [weights[name] for name in moving], create_graph=not self.first_order,
-            materialize_grads=True,
-        )  # fmt: skip
-        pairs = zip(moving, gradients, strict=True)
-        return {**weights, **{n: torch.sub(weights[n], g, alpha=self.lr) for n, g in pairs}}
 
 
 # ------------------------------------------------ what is minimised, by name
