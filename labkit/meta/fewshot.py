@@ -90,9 +90,14 @@ def maml(model: nn.Module, steps: int = STEPS) -> meta.GradientDescent:
 def accuracies(algorithm: meta.Algorithm, episodes: meta.TaskBatch) -> Tensor:
     """The share of right answers in each episode, (tasks,), after A has seen its support set."""
     meta.check_tasks(episodes)
-    logits = algorithm(episodes.support_x, episodes.support_y)(episodes.query_x)
-    meta.check_labels(logits, episodes.query_y)
-    return (logits.argmax(dim=2) == episodes.query_y).float().mean(dim=1)
+    f = algorithm(episodes.support_x, episodes.support_y)
+    return right_answers(f(episodes.query_x), episodes.query_y)
+
+
+def right_answers(logits: Tensor, labels: Tensor) -> Tensor:
+    """(tasks, m, classes), (tasks, m) -> the share that is right in each task, (tasks,)."""
+    meta.check_labels(logits, labels, "query_y")
+    return (logits.argmax(dim=2) == labels).float().mean(dim=1)
 
 
 @torch.no_grad()
@@ -102,11 +107,11 @@ def accuracies_by_step(
     """Mean query accuracy after 0, 1, ..., `steps` steps of gradient descent on the support set."""
     meta.check_tasks(episodes)
     descent = meta.GradientDescent(model, lr, steps, F.cross_entropy, True, only)
-    right = [
-        batched.forward(model, weights, episodes.query_x).argmax(dim=2) == episodes.query_y
+    logits = (
+        batched.forward(model, weights, episodes.query_x)
         for weights in descent.path(episodes.support_x, episodes.support_y)
-    ]
-    return [answers.float().mean().item() for answers in right]
+    )
+    return [right_answers(found, episodes.query_y).mean().item() for found in logits]
 
 
 def load(name: str) -> nn.Sequential:

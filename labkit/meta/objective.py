@@ -41,7 +41,8 @@ def objective(algorithm: Algorithm, tasks: TaskBatch, loss_fn: Loss) -> Tensor:
     """
     check_tasks(tasks)
     functions = algorithm(tasks.support_x, tasks.support_y)  # f_i = A(D_i, theta)
-    loss = total_loss(loss_fn, functions(tasks.query_x), tasks.query_y) / len(tasks.query_x)
+    losses = total_loss(loss_fn, functions(tasks.query_x), tasks.query_y, "query_y")
+    loss = losses / len(tasks.query_x)
     if not torch.isfinite(loss):
         raise FloatingPointError(
             f"the query loss became {loss.item()}: give finite support_x, support_y, query_x and "
@@ -54,17 +55,17 @@ def objective(algorithm: Algorithm, tasks: TaskBatch, loss_fn: Loss) -> Tensor:
 MEANS = (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, F.binary_cross_entropy_with_logits)
 
 
-def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor) -> Tensor:
-    """The sum over tasks of loss_fn(predictions[i], targets[i])."""
+def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor, name: str) -> Tensor:
+    """The sum over tasks of loss_fn(predictions[i], targets[i]). name: of the targets."""
     tasks = len(predictions)
     if loss_fn in MEANS and predictions.shape != targets.shape:
         raise ValueError(
-            f"targets (y): got shape {tuple(targets.shape)}, accepted: {tuple(predictions.shape)}, "
-            "as predicted"
+            f"{name}: got shape {tuple(targets.shape)}, accepted: {tuple(predictions.shape)}, as "
+            "predicted"
         )
     labels = loss_fn is F.cross_entropy and not targets.is_floating_point()
     if labels:
-        check_labels(predictions, targets)
+        check_labels(predictions, targets, name)
     # A label of -100 is left out of cross_entropy's mean, which then differs between tasks.
     if loss_fn in MEANS or (labels and targets.min() >= 0):
         return tasks * loss_fn(predictions.flatten(0, 1), targets.flatten(0, 1))
@@ -113,9 +114,8 @@ class GradientDescent:
             for _ in range(self.steps):
                 weights = path[-1]
                 # The sum over tasks has each task's own gradient: none's loss knows another's.
-                loss = total_loss(
-                    self.loss_fn, batched.forward(self.model, weights, support_x), support_y
-                )
+                predicted = batched.forward(self.model, weights, support_x)
+                loss = total_loss(self.loss_fn, predicted, support_y, "support_y")
                 gradients = torch.autograd.grad(
                     loss, [weights[name] for name in moving], create_graph=not self.first_order,
                     materialize_grads=True,
@@ -205,12 +205,12 @@ def train(
     return losses
 
 
-def check_labels(logits: Tensor, labels: Tensor) -> None:
+def check_labels(logits: Tensor, labels: Tensor, name: str) -> None:
     """Raise ValueError for labels (tasks, n) beyond the columns of logits (tasks, n, classes)."""
     if logits.dim() > 2 and labels.max() >= logits.shape[2]:
         raise ValueError(
-            f"targets (y): got label {labels.max().item()}, accepted: 0 to {logits.shape[2] - 1}, "
-            "a column for each"
+            f"{name}: got label {labels.max().item()}, accepted: 0 to {logits.shape[2] - 1}, a "
+            "column for each"
         )
 
 

@@ -33,22 +33,6 @@ def test_a_batch_of_episodes_has_images_and_labels(episodes) -> None:
     assert 0.9 < episodes.support_x.max() <= 1
 
 
-def test_features_in_place_of_images_give_the_same_episodes(episodes) -> None:
-    emoji, generator = data.load(parts="validation"), torch.Generator().manual_seed(3)
-    means = emoji.images.float().mean(dim=(2, 3)) / 255  # (n, 3)
-    features = data.Emoji(means, emoji.concept, emoji.style)
-    drawn = fewshot.sample(features, 30, 5, 1, 2, generator, fewshot.SETTINGS["within"])
-    assert torch.allclose(drawn.query_x, episodes.query_x.mean(dim=(3, 4)), atol=1e-5)
-    assert torch.equal(drawn.query_y, episodes.query_y)
-
-
-def test_the_network_is_small_and_can_be_batched() -> None:
-    network, x = fewshot.network(width=8), torch.rand(2, 5, 3, 32, 32)
-    stacked = meta.batched.forward(network, meta.batched.stack_weights(network, 2), x)
-    assert torch.allclose(stacked, network(x.flatten(0, 1)).unflatten(0, (2, 5)), atol=1e-5)
-    assert network.body(x[0]).shape == (5, 32)
-
-
 @pytest.mark.parametrize("name", fewshot.WEIGHTS)
 def test_meta_trained_weights_know_concepts_they_never_saw(name: str, episodes) -> None:
     def accuracy(model: nn.Sequential) -> float:
@@ -102,9 +86,6 @@ def test_meta_training_lowers_the_loss_and_sees_no_downstream_concept(method, mo
     meta_train.run(config, lambda model, step, loss: losses.append(loss))
     assert len(losses) == 12 and sum(losses[-4:]) < sum(losses[:4])
     assert asked == [{"parts": "upstream"}]
-
-
-def test_only_what_can_be_meta_trained_is_accepted() -> None:
     with pytest.raises(ValueError, match="method: got"):
         meta_train.MetaTraining("reptile")
 
@@ -152,25 +133,20 @@ def test_a_sweep_s_rows_are_numbers(monkeypatch) -> None:
     rows = sweep.test("within", 1)
     torch.set_num_threads(threads)
     assert [list(row) for row in rows] == 2 * [["episode", *sweep.METHODS]]
-    assert all(
-        isinstance(row[m], float) and 0 <= row[m] <= 1
-        for row in rows
-        for m in row
-        if m in plots.FEW_SHOT
-    )
+    right = [row[method] for row in rows for method in sweep.METHODS]
+    assert all(isinstance(share, float) and 0 <= share <= 1 for share in right)
 
 
-def shipped():
-    wide = sweeps.read("fewshot")
-    by = ["setting", "shots", "episode"]
-    return wide.melt(by, list(plots.FEW_SHOT), "method", "accuracy")
+@pytest.fixture(scope="module")
+def cells():
+    wide, by = sweeps.read("fewshot"), ["setting", "shots", "method"]
+    assert (wide.groupby(by[:2])["episode"].nunique() == 600).all()
+    long = wide.melt(["setting", "shots", "episode"], list(plots.FEW_SHOT), *by[2:], "accuracy")
+    return sweeps.intervals(long, "accuracy", by).loc[["within", "across"]]
 
 
-def test_the_table_has_600_episodes_in_every_cell_and_is_drawn_with_every_one() -> None:
-    counts = shipped().groupby(["setting", "shots", "method"])["accuracy"].count()
-    assert len(counts) == 2 * 2 * len(plots.FEW_SHOT) and (counts == 600).all()
-    cells = sweeps.intervals(shipped(), "accuracy", ["setting", "shots", "method"])
-    cells = cells.loc[["within", "across"]]
+def test_every_cell_is_drawn_and_told_beside_the_guesses(cells) -> None:
+    assert len(cells) == 2 * 2 * len(plots.FEW_SHOT)
     fig, axes = plots.figure(columns=2)
     plots.draw_few_shot(axes, cells, 0.2, {"prototypes": 0.7})
     for ax, setting in zip(axes, ("within", "across"), strict=True):
@@ -190,11 +166,9 @@ def test_the_table_has_600_episodes_in_every_cell_and_is_drawn_with_every_one() 
     assert told.count("%") == len(cells) and "across styles, 1 shot: logistic head" in told
 
 
-def test_titles_follow_the_numbers() -> None:
-    cells = sweeps.intervals(shipped(), "accuracy", ["setting", "shots", "method"])
-    turned = cells.assign(mean=1 - cells["mean"])
+def test_titles_follow_the_numbers(cells) -> None:
     fig, axes = plots.figure(columns=2)
-    plots.draw_few_shot(axes, turned, 0.2, {})
+    plots.draw_few_shot(axes, cells.assign(mean=1 - cells["mean"]), 0.2, {})
     assert all(ax.get_title("left").endswith("from scratch") for ax in axes)
 
 

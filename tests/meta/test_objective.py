@@ -351,7 +351,7 @@ def bad(**changes) -> dict:
         ({"model": nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 3))}, "BatchNorm1d in training"),
         (
             {"support_y": torch.full((3, 4), 3), "loss_fn": F.cross_entropy},
-            r"targets \(y\): got label 3, accepted: 0 to 2",
+            "support_y: got label 3, accepted: 0 to 2",
         ),
     ],
 )
@@ -437,7 +437,7 @@ def test_labels_that_are_no_columns_are_refused_by_every_head(make, labels, mess
         with pytest.raises(ValueError, match=f"support_y: .*{message}"):
             score(make(nn.Identity()), tasks)
     asked = few_shot()._replace(query_y=few_shot().query_y + 1)
-    with pytest.raises(ValueError, match="got label 3, accepted: 0 to 2"):
+    with pytest.raises(ValueError, match="query_y: got label 3, accepted: 0 to 2"):
         fewshot.accuracies(make(nn.Identity()), asked)
 
 
