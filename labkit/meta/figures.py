@@ -112,10 +112,8 @@ def draw_landscape(axes: Sequence[Axes], result) -> None:
 
 
 SIZE, STEP, LABEL = 64, 74, 22  # of a picture, from one to the next, of the line below a query
-VIEW = (
-    400,
-    345,
-)  # the picture's width and height, the same for every episode: see `labkit.ui.raster`
+VIEW = (400, 345)  # width and height, the same for every episode: see `labkit.ui.raster`
+CENTRED = {"ha": "center", "fontweight": "bold"}
 
 
 @style()
@@ -146,9 +144,6 @@ def draw_episode(ax: Axes, result) -> None:
     ax.set(xlim=(0, VIEW[0]), ylim=(VIEW[1], 0), aspect="equal")
     ax.set_title(result.title)
     ax.axis("off")
-
-
-CENTRED = {"ha": "center", "fontweight": "bold"}
 
 
 @style()

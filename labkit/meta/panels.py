@@ -54,29 +54,25 @@ def compute_sinusoids(
     exact = sinusoids.Sines((amplitude,) * 2, (phase,) * 2, noise)
     generator = torch.Generator().manual_seed(seed)
     like_it = sinusoids.sample(TASKS_LIKE_IT, shots, 40, generator, near)
-    one = sinusoids.sample(1, shots, 1, generator, exact)
-    support = [torch.cat(pair) for pair in zip(one[:2], like_it[:2], strict=True)]
+    one = sinusoids.sample(1, shots, 40, generator, exact)
+    batch = meta.TaskBatch(*(torch.cat(pair) for pair in zip(one, like_it, strict=True)))
     x = torch.linspace(*sinusoids.RANGE, 101)
     functions, errors = {}, {}
     for method in ("maml", "reptile", "joint", "random"):
         network = networks["fomaml" if method == "maml" and order == "first" else method]
         descent = meta.GradientDescent(network, inner_lr, steps, F.mse_loss, first_order=True)
-        path = descent.path(*support)
+        path = descent.path(*batch[:2])
         first = {name: w[:1] for name, w in path[-1].items()}
-        rest = [{name: w[1:] for name, w in weights.items()} for weights in path]
         with torch.no_grad():  # where a function left the numbers, it left the picture too
             y = batched.forward(network, first, x[None, :, None]).nan_to_num(1e6)
         functions[method] = y[0, :, 0].numpy()
-        errors[method] = sinusoids.errors_along(network, rest, like_it).mean(dim=1).numpy()
+        found = sinusoids.errors_along(network, path, batch)[:, 1:]
+        errors[method] = found.mean(dim=1).numpy()
     (low_a, high_a), (low_b, high_b) = sinusoids.AMPLITUDES, sinusoids.PHASES
-    return Adapted(
-        x.numpy(),
-        amplitude * np.sin(x.numpy() - phase),
-        functions,
-        (one.support_x[0, :, 0].numpy(), one.support_y[0, :, 0].numpy()),
-        errors,
-        inside=low_a <= amplitude <= high_a and low_b <= phase <= high_b,
-    )
+    inside = low_a <= amplitude <= high_a and low_b <= phase <= high_b
+    support = (one.support_x[0, :, 0].numpy(), one.support_y[0, :, 0].numpy())
+    truth = amplitude * np.sin(x.numpy() - phase)
+    return Adapted(x.numpy(), truth, functions, support, errors, inside)
 
 
 def describe_sinusoids(result: Adapted) -> str:
