@@ -72,21 +72,19 @@ from labkit.failure.panels import (
 from labkit.lp_ft.explorer import DistortionExplorer, feature_distortion
 from labkit.lp_ft.panels import compute_theory, describe_theory, draw_theory, sweep_errors, theory
 from labkit.lp_ft.theory import FEATURE_ERRORS, Distortion, crossover, final_errors
-from labkit.meta.episodes import (
-    Episode,
-    compute_episode,
-    describe_episode,
-    episode_models,
-    episode_viewer,
-)
+from labkit.meta.figures import draw_sinusoids
+from labkit.meta.landscape import Landscape as Objective
 from labkit.meta.panels import (
     Adapted,
-    Objective,
+    Episode,
+    compute_episode,
     compute_landscape,
     compute_sinusoids,
+    describe_episode,
     describe_landscape,
     describe_sinusoids,
-    draw_sinusoids,
+    episode_models,
+    episode_viewer,
     objective_landscape,
     sinusoid_panel,
 )

@@ -65,17 +65,15 @@ from labkit.lp_ft.figures import (
 )
 from labkit.meta.figures import (
     FEW_SHOT,
+    SINUSOIDS,
+    describe_few_shot,
     describe_steps,
-    describe_table,
     draw_episode,
-    draw_errors,
-    draw_few_shot_guesses,
+    draw_few_shot,
     draw_functions,
     draw_landscape,
+    draw_sinusoids,
     draw_steps,
-    draw_table,
-    label_functions,
-    look_of,
 )
 from labkit.motivation.figures import (
     describe_shots,
