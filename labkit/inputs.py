@@ -59,8 +59,9 @@ def finite(name: str, value: float) -> float:
 def _number(
     name: str, value: float, accepted: str, low: float = -LARGEST, high: float = LARGEST
 ) -> float:
+    value = value.detach() if hasattr(value, "detach") else value
     try:
-        number = float(value)
+        number = float("no number" if isinstance(value, str) else value)
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"{name}: got {value!r}, accepted: {accepted}") from None
     if not low <= number <= high:

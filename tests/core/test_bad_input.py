@@ -177,7 +177,6 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
     "alignment": (geometry.alignment, ONE_TWO),
     "uniformity": (geometry.uniformity, {"features": X, "t": 2.0}),
     "modality_gap": (geometry.modality_gap, IMAGE_TEXT),
-    "shift_gap": (geometry.shift_gap, {**IMAGE_TEXT, "share": 0.5}),
     "negative_shares": (geometry.negative_shares, {"similarities": X @ X2.T, "temperature": 0.1}),
     "half_of_push": (geometry.half_of_push, {"shares": X.softmax(dim=1)}),
     "information": (geometry.information, {**IMAGE_TEXT, "logit_scale": 10.0, "batch": 3}),
