@@ -5,11 +5,11 @@ batch. Each is a plain `cross_entropy` or `logsigmoid` of a matrix of logits: bo
 largest logit before they exponentiate, which keeps values and gradients right in float32 down to a
 temperature of 0.005 (logits of +-200), and both can be differentiated twice.
 
-Features are finite, floating, (n, dim) with n and dim 1 or more, of any length. A row of zeros stays
-zero: its cosine with everything is 0. The result has their type (under autocast float32). All raise
-ValueError or TypeError for other input. A batch of one has one candidate: its loss is 0 (`siglip`'s
-is that of one matching pair). A loss compares the rows it is given and no others: across processes,
-gather the features first, with gradients (as `pretrain` beside this does), then call the same one.
+Features are finite, floating, (n, dim) with n and dim 1 or more, of any length. A row of zeros
+stays zero: its cosine with everything is 0. The result has their type (float32 under autocast). All
+raise ValueError or TypeError for other input. A batch of one has one candidate: its loss is 0 (of
+SigLIP, that of one matching pair). A loss compares the rows it is given and no others: across
+processes, gather the features first, with gradients, then call it (as `pretrain` beside this does).
 """
 
 from __future__ import annotations
