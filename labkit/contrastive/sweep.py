@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from labkit import data, encoders, tasks, transfer
-from labkit.sweeps import Row, command_line, intervals
+from labkit.sweeps import Experiment, Row, command_line, intervals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,4 +80,4 @@ def by_style(table: pd.DataFrame, shots: int) -> pd.DataFrame:
 CELLS = [{"method": method, "seed": seed} for method, seed in product(METHODS, range(5))]
 
 if __name__ == "__main__":
-    command_line(run, CELLS, data.DATA / "sweeps/contrastive.csv", __doc__)
+    command_line(__doc__, Experiment("contrastive", run, CELLS))
