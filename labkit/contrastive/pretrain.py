@@ -272,16 +272,14 @@ def write_curve(path: Path, curve: list[float], every: int = 50) -> None:
 
 def parse_arguments() -> tuple[Config, Path]:
     """The run and its file: an option for each field of `Config`, dicts as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    shown = argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], formatter_class=shown)
     parser.add_argument("method", help=", ".join(METHODS))
     for name, default in list(asdict(Config()).items())[1:]:
-        kind, option = type(default), f"--{name.replace('_', '-')}"
-        if kind is dict:
-            kind, text = json.loads, "as JSON, e.g. '{\"width\": 32}'"
-        else:
-            text = f"default: {default}"
-        parser.add_argument(option, type=kind, default=default, help=text)
-    parser.add_argument("--out", type=Path, help="default: data/weights/METHOD-ARCHITECTURE")
+        kind = json.loads if isinstance(default, dict) else type(default)
+        text = "JSON" if kind is json.loads else kind.__name__
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=text)
+    parser.add_argument("--out", type=Path, help="else data/weights/METHOD-ARCHITECTURE")
     arguments = vars(parser.parse_args())
     out = arguments.pop("out")
     try:
