@@ -143,7 +143,7 @@ def _draw_captions(ax: Axes, result) -> None:
     place_ticks(ax.xaxis, [0, 0.5, 1])
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    rank = f"number {result.rank} of {result.candidates:,}"
+    rank = f"number {result.rank} of {len(data.concepts()):,}"
     ax.set_title(f"What is this? Its own name, {shorten(name, 18)}, is {rank}", fontsize=15)
 
 

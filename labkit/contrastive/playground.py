@@ -35,8 +35,7 @@ class Search(NamedTuple):
     picture: data.Emoji  # one, at 64 px
     captions: list[str]
     cosines: np.ndarray  # (captions,)
-    rank: int  # of the picture's own name among all candidates
-    candidates: int
+    rank: int  # of the picture's own name among those of all concepts
 
 
 @torch.no_grad()
@@ -61,7 +60,6 @@ def compute_search(gallery: ClipGallery, words: str, emoji: int, style: str) -> 
         captions=[data.concepts()[i].name for i in best.tolist()],
         cosines=similarity[best].numpy(),
         rank=order.tolist().index(emoji) + 1,
-        candidates=len(order),
     )
 
 
@@ -86,7 +84,7 @@ def describe_search(result: Search) -> str:
     return (
         f"Nearest to {query}: {', '.join(f'{one} in {style}' for one, style in found)}.{unknown} "
         f"Nearest captions to {name}: {', '.join(result.captions)}; its own name is number "
-        f"{result.rank} of {result.candidates}."
+        f"{result.rank} of {len(data.concepts())}."
     )
 
 
