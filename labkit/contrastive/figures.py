@@ -198,11 +198,11 @@ def draw_styles(ax: Axes, table: pd.DataFrame, chance: float, outside: tuple[str
     ahead = table.xs(one, level=1)["mean"] - table.xs(two, level=1)["mean"]
     one, two, points = METHODS[one].name, METHODS[two].name, 100 * ahead[list(outside)].mean()
     title = f"{one} leads {two} in {sum(ahead > 0)} of {len(ahead)} styles"
-    title += f", by {points:+.0f} points where there are no labels"
+    title += f", by {points:+.0f} points without labels"
     marked = table.rename(index={name: f"{name}\n(no labels)" for name in outside}, level=0)
     figures.draw_dots(ax, marked, chance=chance, title=title)
-    ax.annotate("largest class", (chance, len(ahead) - 0.55), xytext=(4, 0), fontsize=12,
-                textcoords="offset points", va="bottom")  # fmt: skip
+    ax.annotate("largest class", (chance, -0.5), xytext=(4, 0), fontsize=12,
+                textcoords="offset points", va="top")  # fmt: skip
     figures.name_methods(ax)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import ipywidgets
@@ -187,11 +188,9 @@ def augmentations(model: encoders.SimCLR | None = None) -> Panel:
     """Switches and strengths; two views; what the trained encoder makes of them."""
     gallery = make_view_gallery(model or encoders.load("simclr-conv"))
 
-    def compute(emoji, style, crop, color, hue, rotate, blur, flip, gray, seed) -> Views:
-        augmentation = augment.Augmentation(
-            crop=crop, color=color, hue=hue, color_probability=1.0, rotate=rotate, blur=blur,
-            flip=0.5 * flip, gray=float(gray),
-        )  # fmt: skip
+    def compute(emoji, style, flip: bool, gray: bool, seed: int, **strengths: float) -> Views:
+        switches = {"flip": 0.5 * flip, "gray": float(gray), "color_probability": 1.0}
+        augmentation = augment.Augmentation(**strengths, **switches)
         return compute_views(gallery, emoji, style, augmentation, seed)
 
     slider = ipywidgets.FloatSlider
@@ -286,11 +285,8 @@ def temperature(clip: encoders.Clip | None = None, simclr: encoders.SimCLR | Non
     """To which negatives does the gradient listen?"""
     crowd = make_crowd(clip or encoders.load("clip-conv"), simclr or encoders.load("simclr-conv"))
 
-    def compute(encoder: str, temperature: float, batch: int, anchor: int) -> Push:
-        return compute_push(crowd, encoder, temperature, batch, anchor)
-
     return panel(
-        compute,
+        partial(compute_push, crowd),
         draw_push,
         describe_push,
         size=(9, 4.4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import ipywidgets
@@ -104,11 +105,8 @@ def playground(gallery: ClipGallery | None = None) -> Panel:
     shown = {f"{c.emoji} {c.name}": c.position for c in by_name if c.part in UNSEEN}
     start = next(c.position for c in by_name if c.name == "sailboat")
 
-    def compute(words: str, emoji: int, style: str) -> Search:
-        return compute_search(gallery, words, emoji, style)
-
     return panel(
-        compute,
+        partial(compute_search, gallery),
         draw_search,
         describe_search,
         size=(9, 5.4),

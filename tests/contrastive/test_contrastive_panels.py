@@ -266,7 +266,7 @@ def test_styles_are_sorted_by_clip_and_the_title_counts(tmp_path) -> None:
     assert table.loc[("noto", "clip"), "mean"] == pytest.approx(0.91)
     _, ax = plots.figure()
     plots.draw_styles(ax, table, 0.16, ("blob", "fluent"))
-    title = "CLIP leads SimCLR in 2 of 10 styles, by +5 points where there are no labels"
+    title = "CLIP leads SimCLR in 2 of 10 styles, by +5 points without labels"
     assert ax.get_title(loc="left") == title
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels[-1] == "blob\n(no labels)" and labels[0] == "noto"
