@@ -19,15 +19,22 @@ from labkit.adapters.panels import (
     transformer_block,
 )
 from labkit.contrastive.panels import (
-    TEMPERATURES,
+    VIEW_SETS,
     Crowd,
     Push,
-    at_temperature,
+    Snapshot,
+    Views,
+    augmentations,
     compute_push,
+    compute_views,
     describe_push,
-    geometry_of,
+    describe_views,
     make_crowd,
+    make_view_gallery,
     temperature,
+    train_simclr,
+    view_similarity,
+    watch_simclr,
 )
 from labkit.contrastive.playground import (
     Search,
@@ -39,15 +46,7 @@ from labkit.contrastive.playground import (
     playground,
     zero_shot,
 )
-from labkit.contrastive.simclr import Snapshot, train_simclr, view_similarity, watch_simclr
-from labkit.contrastive.views import (
-    VIEW_SETS,
-    Views,
-    augmentations,
-    compute_views,
-    describe_views,
-    make_view_gallery,
-)
+from labkit.contrastive.projections import TEMPERATURES, at_temperature, geometry_of
 from labkit.failure.invariance import gain_without, trap_chance, trap_scores
 from labkit.failure.panels import (
     RIDGES,

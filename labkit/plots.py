@@ -14,16 +14,18 @@ from labkit.adapters.figures import (
     name_of,
 )
 from labkit.contrastive.figures import (
-    describe_styles,
+    describe_geometry,
+    describe_information,
     draw_geometry,
     draw_information,
     draw_matrix,
     draw_push,
+    draw_search,
     draw_styles,
     draw_training,
     draw_views,
+    draw_zero_shot,
 )
-from labkit.contrastive.playground_figures import draw_search, draw_zero_shot
 from labkit.failure.figures import (
     ENCODERS,
     KINDS,
