@@ -21,7 +21,6 @@ was pretrained at 32 and averages over places, so it takes any).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import torch
@@ -31,7 +30,7 @@ from labkit.failure.corruptions import AMOUNTS, with_corruptions
 from labkit.failure.invariance import QUESTIONS, WEIGHTS, Pixels, trap_task
 from labkit.failure.train_test_mismatch import SIZES, STRENGTHS, resize, strength
 from labkit.failure.under_shift import Known, in_distribution, report
-from labkit.sweeps import Row, command_line
+from labkit.sweeps import Experiment, Row, command_line
 
 ID_STYLES = data.COLOUR_STYLES[:3]
 SEVERITIES = (1, 3, 5)
@@ -156,16 +155,15 @@ def rounded(row: Row) -> Row:
 
 
 ENCODERS = (*WEIGHTS.values(), "clip-conv", "pixels")
-SWEEPS = {
-    "shifts": (run_shifts, [{"model": m, "seed": s} for s in range(5) for m in MODELS]),
-    "traps": (run_traps, [{"weights": w, "seed": s} for s in range(6) for w in ENCODERS]),
-    "mismatch": (
-        run_mismatch, [{"kind": k, "seed": s} for s in range(6) for k in ("strength", "resolution")]
-    ),
-}  # fmt: skip
+SHIFT_CELLS = [{"model": model, "seed": seed} for seed in range(5) for model in MODELS]
+TRAP_CELLS = [{"weights": name, "seed": seed} for seed in range(6) for name in ENCODERS]
+KINDS = ("strength", "resolution")
+MISMATCH_CELLS = [{"kind": kind, "seed": seed} for seed in range(6) for kind in KINDS]
+EXPERIMENTS = (
+    Experiment("shifts", run_shifts, SHIFT_CELLS),
+    Experiment("traps", run_traps, TRAP_CELLS),
+    Experiment("mismatch", run_mismatch, MISMATCH_CELLS),
+)
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == [] or sys.argv[1] not in SWEEPS:
-        sys.exit(__doc__)
-    name = sys.argv.pop(1)
-    command_line(*SWEEPS[name], data.DATA / f"sweeps/{name}.csv", __doc__)
+    command_line(__doc__, *EXPERIMENTS)

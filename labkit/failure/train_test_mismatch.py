@@ -18,9 +18,7 @@ def strength(amount: float) -> Augmentation:
     Raises ValueError when a field leaves its range.
     """
     amount, color = at_least_0("amount", amount), min(0.2 * amount, 1.0)
-    return Augmentation(
-        rotate=10 * amount, zoom=0.2 * amount, shift=0.1 * amount, color=color
-    )
+    return Augmentation(rotate=10 * amount, zoom=0.2 * amount, shift=0.1 * amount, color=color)
 
 
 def resize(images: Tensor, size: int) -> Tensor:

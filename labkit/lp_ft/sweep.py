@@ -1,8 +1,8 @@
 """Notebook 06's tables: scratch, LP, FT, LP-FT, WiSE-FT and surgical tuning under five shifts.
 
-    python -m labkit.lp_ft.sweep main                                # all cores: an hour on two
-    python -m labkit.lp_ft.sweep main --scheduler tcp://host:8786    # on a dask.distributed cluster
-    python -m labkit.lp_ft.sweep steps                               # ten minutes on two
+    python -m labkit.lp_ft.sweep lp_ft                         # all cores: an hour on two
+    python -m labkit.lp_ft.sweep --scheduler tcp://host:8786   # on a dask.distributed cluster
+    python -m labkit.lp_ft.sweep lp_ft_steps                   # ten minutes on two
 
 `main` writes data/sweeps/lp_ft.csv: a row for every network trained, `picked` marking the one that
 its method chose by ID validation. A seed draws the split of the downstream concepts, the heads and
@@ -15,14 +15,13 @@ ones.
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import torch
 
 from labkit import data, encoders, tasks, transfer
-from labkit.sweeps import Measure, Row, command_line
+from labkit.sweeps import Experiment, Measure, Row, command_line
 
 STEPS, TIMES = 80, 4  # of 32 images, for every method but scratch, which gets twice as many
 RATES = {
@@ -130,9 +129,10 @@ def run_longer(shift: str, seed: int) -> list[Row]:
 
 CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in SHIFTS]
 FAR_CELLS = [{"shift": shift, "seed": seed} for seed in range(4) for shift in FAR]
-SWEEPS = {"main": (run, CELLS, "lp_ft"), "steps": (run_longer, FAR_CELLS, "lp_ft_steps")}
+EXPERIMENTS = (
+    Experiment("lp_ft", run, CELLS),
+    Experiment("lp_ft_steps", run_longer, FAR_CELLS),
+)
 
 if __name__ == "__main__":
-    name = sys.argv.pop(1) if sys.argv[1:2] and sys.argv[1] in SWEEPS else "main"
-    function, cells, table = SWEEPS[name]
-    command_line(function, cells, data.DATA / f"sweeps/{table}.csv", __doc__)
+    command_line(__doc__, *EXPERIMENTS)

@@ -1,7 +1,7 @@
 """Notebook 02's long experiments: few-shot accuracies, and what is left of a sinusoid's error.
 
-    python -m labkit.meta.sweep fewshot       # eleven minutes of one core
-    python -m labkit.meta.sweep sinusoids     # under two
+    python -m labkit.meta.sweep fewshot_chosen fewshot    # eleven minutes of one core
+    python -m labkit.meta.sweep sinusoids                 # under two
 
 fewshot: five-way accuracy on concepts that no method was trained on. Writes fewshot_chosen.csv,
 what was chosen on validation concepts, and fewshot.csv, a row per test episode with every method's
@@ -11,7 +11,6 @@ k steps on 200 new tasks from the trained range ("inside") and beyond it ("outsi
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import cache
 from itertools import product
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 
 from labkit import data, encoders, meta, transfer
 from labkit.meta import fewshot, sinusoids
-from labkit.sweeps import Row, command_line
+from labkit.sweeps import Experiment, Row, command_line
 
 # ------------------------------------------------ few-shot emoji
 
@@ -128,14 +127,11 @@ def adapt(seed: int, method: str) -> list[Row]:
 
 FEW_SHOT = [{"setting": s, "shots": n} for s, n in product(fewshot.SETTINGS, SHOTS)]
 SEEDS = [{"seed": seed, "method": m} for seed, m in product(range(5), sinusoids.METHODS)]
-TABLES = {  # experiment -> the tables that it writes: name, what runs a cell, cells
-    "fewshot": [("fewshot_chosen", choose, FEW_SHOT), ("fewshot", test, FEW_SHOT)],
-    "sinusoids": [("sinusoids", adapt, SEEDS)],
-}
+EXPERIMENTS = (
+    Experiment("fewshot_chosen", choose, FEW_SHOT),
+    Experiment("fewshot", test, FEW_SHOT),
+    Experiment("sinusoids", adapt, SEEDS),
+)
 
 if __name__ == "__main__":
-    name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
-    if name not in TABLES:
-        sys.exit(f"usage: python -m labkit.meta.sweep {{{','.join(TABLES)}}}")
-    for table, run, cells in TABLES[name]:
-        command_line(run, cells, data.DATA / f"sweeps/{table}.csv", __doc__)
+    command_line(__doc__, *EXPERIMENTS)

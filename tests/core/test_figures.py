@@ -1,4 +1,4 @@
-"""What several notebooks draw: every dot and curve where its table says, named, and told in words."""
+"""What several notebooks draw: dots and curves where the table says, named, and told in words."""
 
 from __future__ import annotations
 
