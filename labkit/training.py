@@ -157,10 +157,7 @@ def train(
     lr = above_0("lr", lr)
     task = checked_task(task, ood=schedule.record_every > 0)
     trained = [p for p in model.parameters() if p.requires_grad]
-    if schedule.optimizer == "adam":
-        optimizer = torch.optim.Adam(trained, lr=lr)
-    else:
-        optimizer = torch.optim.SGD(trained, lr=lr, momentum=schedule.momentum)
+    optimizer = _optimizer(trained, lr, schedule)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
     batches = _batches(len(task.train.labels), schedule, generator)
     for step in range(schedule.steps):
@@ -209,6 +206,12 @@ def fit(
         if progress is not None and step:
             progress(step / schedule.steps, f"step {step} of {schedule.steps}")
     return Fit(model, accuracy(model, task.validation), tuple(history), lr)
+
+
+def _optimizer(trained: list, lr: float, schedule: Schedule) -> torch.optim.Optimizer:
+    if schedule.optimizer == "adam":
+        return torch.optim.Adam(trained, lr=lr)
+    return torch.optim.SGD(trained, lr=lr, momentum=schedule.momentum)
 
 
 def _batches(count: int, schedule: Schedule, generator: Generator) -> Iterator[Tensor]:
