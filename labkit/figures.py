@@ -46,7 +46,7 @@ def draw_dots(
         look, found = looks[method], table.xs(method, level=1).reindex(rows)
         y = np.arange(len(rows)) + offset
         ax.hlines(y, found["low"], found["high"], color=look.color, lw=3, alpha=0.6)
-        ax.plot(found["mean"], y, look.marker, color=look.color, ms=10, label=look.name)
+        ax.plot(found["mean"], y, c=look.color, marker=look.marker, ls="", ms=10, label=look.name)
     if chance is not None:
         ax.axvline(chance, color=INK, lw=1, ls=":")
     ax.set_yticks(range(len(rows)), rows)
@@ -56,6 +56,7 @@ def draw_dots(
         ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
+@style()
 def name_methods(ax: Axes, columns: int = 4) -> None:
     """Every method of an axes once, above its figure."""
     handles, labels = ax.get_legend_handles_labels()

@@ -391,7 +391,7 @@ def test_help_is_printed_and_a_wrong_command_line_explained(monkeypatch, capsys,
         ({"steps": 0}, "steps: got 0, accepted: 1 or more"),
         ({"batch": 1}, "batch: got 1, accepted: 2 or more"),
         ({"augmentation": {"flips": 1}}, "augmentation: got .'flips'"),
-        ({"augmentation": {"flip": 2}}, "flip must be a number from 0 to 1"),
+        ({"augmentation": {"flip": 2}}, "flip: got 2, accepted: a number from 0 to 1"),
     ],
 )
 def test_impossible_configurations_are_named(field, message) -> None:
