@@ -32,6 +32,16 @@ def gallery(clip) -> zero_shot.ClipGallery:
     return zero_shot.embed_gallery(clip)
 
 
+@pytest.fixture(scope="module")
+def crowd(clip, simclr) -> explorers.Crowd:
+    return explorers.make_crowd(clip, simclr)
+
+
+@pytest.fixture(scope="module")
+def emoji_views(simclr):
+    return explorers.make_view_gallery(simclr)
+
+
 @pytest.fixture(scope="module", params=["playground", "zero_shot", "augmentations", "temperature"])
 def panel(request, gallery, clip, simclr) -> Panel:
     made = {
@@ -133,32 +143,29 @@ def test_empty_prompts_and_templates_fall_back_to_the_class_name(gallery) -> Non
     assert panel.result.overall == before
 
 
-def test_without_augmentation_every_emoji_is_itself(simclr) -> None:
-    gallery = explorers.make_view_gallery(simclr)
+def test_without_augmentation_every_emoji_is_itself(emoji_views) -> None:
     names = ("elephant", "bicycle", "cherries")
     none = augment.Augmentation()
-    result = explorers.compute_views(gallery, names, "noto", none, seed=0)
+    result = explorers.compute_views(emoji_views, names, "noto", none, seed=0)
     assert result.emoji.captions == list(names) == result.neighbours.captions and result.found.all()
     assert np.allclose(result.cosines, 1, atol=1e-5)
     strong = augment.Augmentation(crop=0.9, color=1, hue=0.5, color_probability=1)
-    harder = explorers.compute_views(gallery, names, "noto", strong, seed=0)
+    harder = explorers.compute_views(emoji_views, names, "noto", strong, seed=0)
     assert harder.cosines.mean() < 0.99
-    assert explorers.compute_views(gallery, names, "noto", strong, 0).cosines == pytest.approx(
+    assert explorers.compute_views(emoji_views, names, "noto", strong, 0).cosines == pytest.approx(
         harder.cosines
     )
 
 
-def test_gray_views_make_coloured_hearts_one(simclr) -> None:
+def test_gray_views_make_coloured_hearts_one(emoji_views) -> None:
     """The trap: what only colour tells apart is lost with it."""
-    gallery = explorers.make_view_gallery(simclr)
     hearts = explorers.VIEW_SETS["hearts, told apart by colour"]
     gray = augment.Augmentation(gray=1)
-    result = explorers.compute_views(gallery, hearts, "twemoji", gray, seed=0)
+    result = explorers.compute_views(emoji_views, hearts, "twemoji", gray, seed=0)
     assert sum(result.found) <= 2 and result.others > 0.8
 
 
-def test_the_push_follows_the_temperature(clip, simclr) -> None:
-    crowd = explorers.make_crowd(clip, simclr)
+def test_the_push_follows_the_temperature(crowd) -> None:
     halves = [explorers.compute_push(crowd, "clip", t, 0, 3).half for t in (0.01, 0.1, 1.0)]
     assert halves == sorted(halves) and halves[0] < 2
     assert crowd.cosines["collapsed"].abs().mean() > 0.95, "one point, or two opposite ones"
@@ -168,8 +175,7 @@ def test_the_push_follows_the_temperature(clip, simclr) -> None:
     assert cold.shares[3][cold.order[0]] == cold.shares[3].max()
 
 
-def test_every_encoder_s_cosines_are_of_the_pictures_beside_them(clip, simclr) -> None:
-    crowd = explorers.make_crowd(clip, simclr)
+def test_every_encoder_s_cosines_are_of_the_pictures_beside_them(clip, crowd) -> None:
     shown = crowd.emoji["clip"]
     own = clip.embed_images(shown.images) @ clip.embed_captions(shown.captions).T
     torch.testing.assert_close(crowd.cosines["clip"], own)
