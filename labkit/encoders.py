@@ -112,7 +112,11 @@ class TransformerBlock(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """A small vision transformer (Dosovitskiy et al. 2021); features are the mean over patches."""
+    """A small vision transformer (Dosovitskiy et al. 2021); features are the mean over patches.
+
+    A block may be wrapped in one that puts more tokens before the patches (prompt tuning, Jia et
+    al. 2022): what comes before the patches at the end is left out of the mean.
+    """
 
     def __init__(
         self, dim: int = 128, depth: int = 6, heads: int = 4, patch: int = 4, size: int = 32
@@ -131,7 +135,8 @@ class VisionTransformer(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         x = self.patches(standardise(images)).flatten(2).transpose(1, 2)  # (n, tokens, dim)
         x = self.blocks(x + self.position)
-        return self.norm(x).mean(dim=1)  # (n, dim)
+        patches = x[:, -len(self.position) :]
+        return self.norm(patches).mean(dim=1)  # (n, dim)
 
 
 ARCHITECTURES = {"conv": ConvEncoder, "vit": VisionTransformer}

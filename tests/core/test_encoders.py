@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 
@@ -103,6 +104,36 @@ def test_a_transformer_knows_where_its_patches_are_only_by_position() -> None:
         assert not torch.allclose(network(images), network(shuffled), atol=1e-3)
         network.position.zero_()
         assert torch.allclose(network(images), network(shuffled), atol=1e-5)
+
+
+class Prompted(nn.Module):
+    """A block before which `count` tokens are put, in place of as many that are there already."""
+
+    def __init__(self, block: nn.Module, count: int, there: int) -> None:
+        super().__init__()
+        self.block, self.there = block, there
+        self.prompt = nn.Parameter(torch.zeros(count, 16))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        prompt = self.prompt.expand(len(x), -1, -1)
+        return self.block(torch.cat([prompt, x[:, self.there :]], dim=1))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_transformer_leaves_tokens_before_its_patches_out_of_the_mean(deep) -> None:
+    plain = encoders.VisionTransformer(**SMALL["vit"])
+    prompted = copy.deepcopy(plain)
+    for i, block in enumerate(plain.blocks):
+        if deep or i == 0:
+            prompted.blocks[i] = Prompted(block, count=5, there=5 * (i > 0))
+    last = []
+    prompted.norm.register_forward_pre_hook(lambda _module, x: last.append(x[0]))
+    images = random_images(3)
+    out = prompted(images)
+    assert out.shape == (3, 16) and last[0].shape == (3, 16, 16), "the 16 patches, not the prompts"
+    assert not torch.allclose(out, plain(images), atol=1e-4), "but the patches attend to them"
+    out.sum().backward()
+    assert prompted.blocks[0].prompt.grad.abs().max() > 0
 
 
 def test_reinitialising_draws_the_position_anew() -> None:
