@@ -139,6 +139,21 @@ class VisionTransformer(nn.Module):
         return self.norm(patches).mean(dim=1)  # (n, dim)
 
 
+class TinyEncoder(nn.Module):
+    """One layer from `tasks.toy` to six features, the same weights every time: for quick checks."""
+
+    def __init__(self, size: int = 4) -> None:
+        super().__init__()
+        self.dim = 6
+        self.linear = nn.Linear(3 * size**2, self.dim)
+        generator = torch.Generator().manual_seed(0)
+        for parameter in self.linear.parameters():
+            nn.init.normal_(parameter, std=0.3, generator=generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.tanh(self.linear(as_float(images).flatten(1)))  # (n, dim)
+
+
 ARCHITECTURES = {"conv": ConvEncoder, "vit": VisionTransformer}
 
 

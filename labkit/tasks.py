@@ -160,6 +160,20 @@ def who_drew_it(
     return Task("who drew it", data.STYLES, **inside, ood=ood)
 
 
+def toy(seed: int = 0, ood: dict[str, Examples] | None = None, size: int = 4) -> Task:
+    """Three colours in noise, 30 images in each part: for checks and tests that answer at once."""
+
+    def examples(seed: int) -> Examples:
+        generator = Generator().manual_seed(seed)
+        labels = torch.arange(30) % 3
+        images = torch.randint(0, 120, (30, 3, size, size), generator=generator)
+        images[torch.arange(30), labels] += 60
+        return Examples(images.byte(), labels)
+
+    parts = map(examples, range(3 * seed, 3 * seed + 3))
+    return Task("colours", ("red", "green", "blue"), *parts, ood=ood or {})
+
+
 def downstream_parts(split: int | None = None) -> dict[str, list[int]]:
     """The concepts of the train, validation and test part: part -> positions.
 

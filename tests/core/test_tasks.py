@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit import data, tasks
+from labkit import data, encoders, tasks, transfer
 from labkit.failure import corruptions
 
 
@@ -143,3 +143,11 @@ def test_corrupted_tasks_keep_labels_and_name_what_they_refuse(task) -> None:
         corruptions.corrupt(task.test.images, "fog", 1, generator())
     with pytest.raises(ValueError, match="severity: got .6."):
         corruptions.corrupt(task.test.images, "noise", 6, generator())
+
+
+def test_the_toy_task_is_easy_seeded_and_of_any_size() -> None:
+    toy = tasks.toy()
+    assert transfer.linear_probe(encoders.TinyEncoder(), toy).validation > 0.6
+    assert torch.equal(tasks.toy(1).train.images, tasks.toy(1).train.images)
+    assert not torch.equal(tasks.toy(1).train.images, toy.train.images)
+    assert tasks.toy(size=8).test.images.shape == (30, 3, 8, 8) and toy.ood == {}
