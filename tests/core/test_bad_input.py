@@ -40,9 +40,6 @@ from labkit.adapters import (  # fmt: skip
     layers as adapter_layers,
 )
 from labkit.adapters import (
-    results as adapter_results,
-)
-from labkit.adapters import (
     storage_cost as storage,
 )
 from labkit.contrastive import geometry, pretrain, projections, zero_shot  # fmt: skip
@@ -92,11 +89,6 @@ ROWS = [
         "picked": "True",
     }
     for m in ("a", "b")
-    for s in range(3)
-]
-PRUNED = [
-    {"task": "t", "method": "a", "width": "2", "seed": str(s), "pruned": p, "id": f".{s + 5}"}
-    for p in ("", "all")
     for s in range(3)
 ]
 EPISODES = [{"setting": "x", "shots": "5", "a": f".{i}", "b": ".4"} for i in range(4)]
@@ -218,15 +210,13 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
         lambda rank, alpha: adapter_layers.LoRALinear(nn.Linear(4, 2), rank, alpha)(X),
         {"rank": 2, "alpha": 8.0},
     ),
-    "Method": (
-        lambda **options: adapters.Method(**options),
-        {"form": "lora", "width": 2, "trains": "norms", "places": ("attention",), "alpha": 8.0},
+    "Adapters": (
+        lambda **options: adapters.Adapters(**options),
+        {"width": 2, "trains": "norms", "places": ("attention",)},
     ),
     "insert": (
-        lambda blocks, width, alpha: adapters.remove(
-            adapters.insert(
-                VIT, adapters.Method("lora", width, blocks=blocks, alpha=alpha), generator()
-            )
+        lambda blocks, **options: adapters.remove(
+            adapters.insert(VIT, adapters.LoRA(blocks=blocks, **options), generator())
         ),
         {"blocks": (0, 1), "width": 2, "alpha": 8.0},
     ),
@@ -646,16 +636,6 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
     "by_seed": (
         lambda score, method: tables.by_seed(ROWS, score, method=method),
         {"score": "id", "method": "a"},
-    ),
-    "adapter_results.scores": (
-        lambda task, score, pruned: adapter_results.scores(
-            PRUNED, task, ("a", 2), score, pruned
-        ),
-        {"task": "t", "score": "id", "pruned": "all"},
-    ),
-    "adapter_results.lost": (
-        lambda task, pruned: adapter_results.lost(PRUNED, task, ("a", 2), pruned),
-        {"task": "t", "pruned": "all"},
     ),
     "without": (
         lambda blocks: adapters.without(VIT, blocks), {"blocks": (0, 1)},
