@@ -185,9 +185,9 @@ def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
 
     1 for features that differ by a rotation and a scale, which it cannot see: read it beside
     `movement`. Biased: Kornblith et al. 2019, equation 5 (near 1 whenever n is small against dim).
-    Unbiased: with the HSIC estimator of Song et al. 2012, as Nguyen et al. 2021 use it. Both are
-    computed from (dim, dim) products, never from the (n, n) kernels. Raises ValueError for
-    different numbers of rows, fewer than 4 (biased: 2), or features that are all the same.
+    Unbiased: with the HSIC estimator of Song et al. 2012, as Nguyen et al. 2021 use it; it can be
+    negative, at n = 4 to 8 down to -1. Raises ValueError for different numbers of rows, fewer than
+    4 (biased: 2), or features that are all the same.
     """
     x, y = matrices(x=x, y=y)
     least = 4 if unbiased else 2
@@ -195,7 +195,7 @@ def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
         raise ValueError(
             f"x, y: got {len(x)} and {len(y)} rows, accepted: the same, {least} or more"
         )
-    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    x, y = _centred(x), _centred(y)
     hsic = _unbiased_hsic if unbiased else _biased_hsic
     own = hsic(x, x) * hsic(y, y)
     if not own > 0:
@@ -203,8 +203,17 @@ def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     return float(hsic(x, y) / np.sqrt(own))
 
 
+def _centred(x: np.ndarray) -> np.ndarray:
+    """Less the mean row, and of size about 1: no square of it is lost or infinite."""
+    x = x / (np.abs(x).max() or 1)
+    x = x - x.mean(axis=0)
+    return x / (np.abs(x).max() or 1)
+
+
 def _biased_hsic(x: np.ndarray, y: np.ndarray) -> float:
-    return np.square(x.T @ y).sum()  # trace(K L) of the kernels K = x x', L = y y'
+    """trace(K L) of the kernels K = x x', L = y y', by the smaller of two products."""
+    n, dims = len(x), x.shape[1] * y.shape[1]
+    return np.square(x.T @ y).sum() if dims < n * n else ((x @ x.T) * (y @ y.T)).sum()
 
 
 def _unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
@@ -212,7 +221,7 @@ def _unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
     n = len(x)
     kernel_x, kernel_y = np.square(x).sum(axis=1), np.square(y).sum(axis=1)  # diagonals (n,)
     rows_x, rows_y = x @ x.sum(axis=0) - kernel_x, y @ y.sum(axis=0) - kernel_y  # row sums (n,)
-    both = np.square(x.T @ y).sum() - kernel_x @ kernel_y
+    both = _biased_hsic(x, y) - kernel_x @ kernel_y
     return both + rows_x.sum() * rows_y.sum() / (n - 1) / (n - 2) - 2 * rows_x @ rows_y / (n - 2)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from labkit.evaluate import Interval
 from labkit.looks import METHODS, Look
 from labkit.ui.style import INK, label_end, percent_axis, spread, style
 
@@ -91,19 +92,26 @@ def draw_curves(
     dashes: str = "-",
     named: bool = True,
     gap: float = 0.06,
+    chance: float | None = None,
 ) -> None:
     """Curves with bands, each named at its end: method -> mean (and low, high) indexed by x.
 
-    gap: between two names, in units of the y axis.
+    gap: between two names, in units of the y axis. chance: a level that needs no knowledge.
     """
     for method, curve in curves.items():
         look, x = looks[method], curve.index.to_numpy(dtype=float)
         if "low" in curve:
             ax.fill_between(x, curve["low"], curve["high"], color=look.color, alpha=0.25, lw=0)
         ax.plot(x, curve["mean"], dashes, color=look.color, marker=look.marker)
-    ends = spread([curve["mean"].iloc[-1] for curve in curves.values()], gap)
-    for (method, curve), end in zip(curves.items(), ends if named else [], strict=named):
-        label_end(ax, float(curve.index[-1]), end, looks[method].name, looks[method].color)
+    names = [(looks[method].name, looks[method].color) for method in curves if named]
+    ends = [(curve.index[-1], curve["mean"].iloc[-1]) for curve in curves.values() if named]
+    if chance is not None:
+        first, last = next(iter(curves.values())).index[[0, -1]]
+        ax.plot([first, last], [chance, chance], ":", color=INK, lw=1)
+        names, ends = [*names, (GUESS, INK)], [*ends, (last, chance)]
+    heights = spread([height for _, height in ends], gap)
+    for (name, color), (x, _), height in zip(names, ends, heights, strict=True):
+        label_end(ax, float(x), height, name, color)
 
 
 def describe_curves(curves: Mapping[str, pd.DataFrame], looks: Looks = METHODS) -> str:
@@ -152,6 +160,14 @@ def describe_history(histories: Mapping[str, Sequence], looks: Looks = METHODS) 
         shifted = f" (OOD {np.mean(ood):.0%})" if ood else ""
         parts.append(f"{looks[method].name} ends at {history[-1].id:.0%}{shifted}")
     return f"Test accuracy against training steps: {'; '.join(parts)}."
+
+
+def in_points(leads: Mapping[str, Interval]) -> Styler:
+    """What was compared -> its lead in percentage points with its interval, as a table to show."""
+    import pandas as pd
+
+    table = pd.DataFrame(leads, index=Interval._fields).T
+    return (100 * table).style.format("{:+.1f}").set_caption("percentage points, 95 % interval")
 
 
 def styled(

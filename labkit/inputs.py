@@ -75,7 +75,7 @@ def matrices(**features: Tensor | np.ndarray) -> list[np.ndarray]:
     """
     found = []
     for name, values in features.items():
-        values = values.detach().cpu() if hasattr(values, "detach") else values
+        values = values.detach().cpu().double() if hasattr(values, "detach") else values
         matrix = np.asarray(values, dtype=float)
         largest = np.abs(matrix).max(initial=0)
         if matrix.ndim != 2 or 0 in matrix.shape or not largest < 1e100:

@@ -49,7 +49,17 @@ from labkit.failure.label_figures import (
     draw_labels,
     intervals_of,
 )
-from labkit.figures import describe_history, draw_history
+from labkit.figures import (
+    describe_curves,
+    describe_dots,
+    describe_history,
+    draw_curves,
+    draw_dots,
+    draw_history,
+    in_points,
+    name_methods,
+    styled,
+)
 from labkit.looks import METHODS, Look
 from labkit.lp_ft.figures import (
     describe_layers,
@@ -81,6 +91,7 @@ from labkit.motivation.figures import (
     draw_neighbours,
     draw_shots,
     draw_worth,
+    shots_curves,
 )
 from labkit.ui.images import (
     draw_framed,

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -60,8 +60,9 @@ def sweep(
     keys = list(cells[0])
     make_folder(out.parent)
     table = read_table(out, keys)
-    done = set() if table is None else set(map(tuple, table[keys].to_numpy(object).tolist()))
-    missing = [cell for cell in cells if tuple(cell.values()) not in done]
+    there = [] if table is None else table[keys].to_numpy(object).tolist()
+    done = {tuple(map(canonical, values)) for values in there}
+    missing = [cell for cell in cells if tuple(map(canonical, cell.values())) not in done]
     failed = {}
     with cluster(scheduler):
         results = outcomes(run, missing, jobs)
@@ -74,6 +75,14 @@ def sweep(
             table = add_rows(table, [{**cell, **row} for row in found])
             write_table(out, table)
     return failed
+
+
+def canonical(value: Any) -> float | str:
+    """1, 1.0 and "1" are one value, whatever a table's column has made of it."""
+    try:
+        return str(value) if isinstance(value, (bool, np.bool_)) else float(value)
+    except (TypeError, ValueError):
+        return str(value)
 
 
 def outcomes(
@@ -122,21 +131,35 @@ def cluster(scheduler: str | None) -> Iterator[None]:
         yield
 
 
-def command_line(
-    run: Callable[..., list[Row]], cells: Sequence[Row], out: Path, about: str
-) -> None:
-    """The main function of a sweep: parse the options, run, tell what failed."""
+class Experiment(NamedTuple):
+    """One table: its name in data/sweeps, what runs a cell, and the cells."""
+
+    table: str
+    run: Callable[..., list[Row]]
+    cells: Sequence[Row]
+
+
+def command_line(about: str, *experiments: Experiment) -> None:
+    """The main function of a slice's sweeps: run those whose tables are named, or all in order."""
+    names = [experiment.table for experiment in experiments]
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(names) + " (all)")
     parser.add_argument("--jobs", type=int, default=-1, help="processes (default: all cores)")
     parser.add_argument("--scheduler", help="a dask.distributed scheduler, e.g. tcp://host:8786")
-    parser.add_argument("--folder", type=Path, default=out.parent, help="for the table")
+    parser.add_argument("--folder", type=Path, default=data.DATA / "sweeps", help="for the tables")
     options = parser.parse_args()
-    with told("--folder"):
-        failed = sweep(run, cells, options.folder / out.name, options.jobs, options.scheduler)
-    for cell, problem in failed.items():
-        print(f"{cell} failed:\n{problem}", file=sys.stderr)
-    if failed:
-        sys.exit(f"{len(failed)} of {len(cells)} cells failed; the same command tries them again.")
+    if unknown := set(options.tables) - set(names):
+        parser.error(f"TABLE: got {', '.join(sorted(unknown))}, accepted: {', '.join(names)}")
+    for table, run, cells in experiments:
+        if table not in (options.tables or names):
+            continue
+        with told("--folder"):
+            out = options.folder / f"{table}.csv"
+            failed = sweep(run, cells, out, options.jobs, options.scheduler)
+        for cell, problem in failed.items():
+            print(f"{cell} failed:\n{problem}", file=sys.stderr)
+        if failed:
+            sys.exit(f"{len(failed)} of {len(cells)} cells failed; the same command tries again.")
 
 
 class Measure:

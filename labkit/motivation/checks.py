@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from labkit import evaluate, tasks, transfer
-from labkit.exercise import checker
+from labkit.exercise import NOTHING, checker, compare
 
 
 def _toy(seed: int = 0, apart: float = 4, n: int = 60, dim: int = 8, classes: int = 3):
@@ -29,7 +29,7 @@ def linear_probe(probe: Callable) -> Iterator[str]:
     train_x, train_y, test_x, test_y = _toy()
     given = probe(train_x, train_y, test_x)
     if given is None:
-        yield "your function returns nothing; end it with `return` and the predicted labels."
+        yield NOTHING
         return
     yours = np.asarray(given)
     if yours.shape == (len(test_x), 3):
@@ -57,20 +57,20 @@ def labels_needed(function: Callable) -> Iterator[str]:
     shots = np.array([1, 2, 5, 10, 20, 50])
     rising = np.array([0.2, 0.3, 0.45, 0.6, 0.7, 0.8])
     for target in (0.6, 0.65, 0.3, 0.5, 0.1):
-        yours, expected = (
+        yield from compare(
             function(shots, rising, target),
             evaluate.labels_needed(shots, rising, target),
+            {
+                "You interpolate in the number of labels; the figure's axis is logarithmic.": (
+                    np.interp(target, rising, shots)
+                ),
+                "You read the curve vertically: accuracy goes in, labels come out.": (
+                    np.interp(target, shots, rising)
+                ),
+            },
+            what=f"at accuracy {target}: ",
+            tolerance=1e-3,
         )
-        hint = ""
-        linear = np.interp(target, rising, shots)
-        if yours is not None and np.isclose(yours, linear) and not np.isclose(linear, expected):
-            hint = (
-                " You interpolate in the number of labels; the axis of the figure is logarithmic."
-            )
-        elif yours is not None and np.isclose(yours, np.interp(target, shots, rising)):
-            hint = " You read the curve vertically: accuracy goes in, labels come out."
-        if yours is None or not np.isclose(yours, expected, rtol=1e-3):
-            yield f"at accuracy {target}: yours {yours}, expected {expected:.2f}.{hint}"
     if not np.isinf(function(shots, rising, 0.9)):
         yield "accuracy 0.9 is never reached here: return float('inf'), not the last of `shots`."
 
@@ -84,7 +84,7 @@ def class_means(function: Callable) -> Iterator[str]:
     expected, farthest = distances.argmin(dim=1).numpy(), distances.argmax(dim=1).numpy()
     yours = function(train_x, train_y, test_x)
     if yours is None:
-        yield "your function returns nothing; end it with `return` and the predicted labels."
+        yield NOTHING
         return
     yours = np.asarray(yours)
     if np.array_equal(yours, farthest):
@@ -102,7 +102,7 @@ def random_control(function: Callable, encoder: torch.nn.Module, task: tasks.Tas
     """Notebook 01: function(encoder, task) -> test accuracy of a probe on random features."""
     yours = function(encoder, task)
     if yours is None:
-        yield "your function returns nothing; end it with `return` and the accuracy."
+        yield NOTHING
         return
     pretrained = transfer.accuracy(transfer.linear_probe(encoder, task).model, task.test)
     draws = [

@@ -1,51 +1,67 @@
-"""Learning curves: accuracy against labels and against training steps, and the words for them."""
+"""Accuracy against labels per class, read horizontally; and rows of nearest neighbours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from labkit.evaluate import ShotsCurve, labels_needed
-from labkit.figures import GUESS
+from labkit import sweeps
+from labkit.evaluate import labels_needed
+from labkit.figures import describe_curves, draw_curves
 from labkit.looks import METHODS
 from labkit.ui.images import draw_frames, draw_sheet, frame_first, tiles
-from labkit.ui.style import INK, label_end, percent_axis, spread, style
+from labkit.ui.style import INK, percent_axis, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def shots_curves(table: pd.DataFrame, score: str, all_labels: float) -> dict[str, pd.DataFrame]:
+    """Method -> mean, low and high of a score by labels per class.
+
+    table: a sweep's, with columns method and shots; all_labels: where to draw shots="all".
+    """
+    found = sweeps.intervals(table, score, ["method", "shots"])
+    curves = {}
+    for method in dict.fromkeys(found.index.get_level_values("method")):
+        curve = found.loc[method]
+        curve.index = [all_labels if shots == "all" else float(shots) for shots in curve.index]
+        curves[method] = curve.sort_index()
+    return curves
 
 
 @style()
-def draw_shots(ax: Axes, curves: Sequence[ShotsCurve], chance: float, title: str) -> None:
+def draw_shots(ax: Axes, curves: Mapping[str, pd.DataFrame], chance: float, title: str) -> None:
     """Accuracy against labelled examples per class, on a logarithmic axis, bands over seeds."""
-    *ends, guess = spread([*(curve.mean[-1] for curve in curves), chance], 0.055)
-    for curve, end in zip(curves, ends, strict=True):
-        look = METHODS[curve.method]
-        ax.fill_between(curve.shots, curve.low, curve.high, color=look.color, alpha=0.25, lw=0)
-        ax.plot(curve.shots, curve.mean, color=look.color, marker=look.marker)
-        label_end(ax, curve.shots[-1], end, look.name, look.color)
-    shots = curves[0].shots
-    ax.plot(shots[[0, -1]], [chance, chance], color=INK, linewidth=1, linestyle=":")
-    label_end(ax, shots[-1], guess, GUESS, INK)
+    draw_curves(ax, curves, gap=0.055, chance=chance)
+    shots = next(iter(curves.values())).index.to_numpy()
     ax.set_xscale("log")
     ax.set_xticks(shots, [f"{n:g}" for n in shots[:-1]] + ["all"])
     ax.minorticks_off()
-    percent_axis(
-        ax, high=min(1, np.ceil(10 * max(curve.high.max() for curve in curves) + 0.5) / 10)
-    )
+    highest = max(curve["high"].max() for curve in curves.values())
+    percent_axis(ax, high=min(1, np.ceil(10 * highest + 0.5) / 10))
     ax.set(xlabel="labelled images per class", ylabel="accuracy", title=title)
 
 
+def describe_shots(curves: Mapping[str, pd.DataFrame]) -> str:
+    """The alternative text of `draw_shots`."""
+    return f"Accuracy against labelled images per class: {describe_curves(curves)}"
+
+
 @style()
-def draw_worth(ax: Axes, known: ShotsCurve, unknown: ShotsCurve, shots: float) -> None:
+def draw_worth(ax: Axes, known: pd.DataFrame, unknown: pd.DataFrame, shots: float) -> None:
     """The horizontal reading: an arrow from `shots` labels with prior knowledge to as many without.
 
     Where the curve without never gets so far, the arrow runs to the end of the axis and says so.
     """
-    accuracy = known.mean[list(known.shots).index(shots)]
-    needed, ceiling = labels_needed(unknown.shots, unknown.mean, accuracy), unknown.shots[-1]
+    accuracy, ceiling = known.loc[shots, "mean"], unknown.index[-1]
+    needed = labels_needed(unknown.index, unknown["mean"], accuracy)
     end = min(needed, ceiling)
-    ax.annotate("", (end, accuracy), (shots, accuracy),
-                arrowprops={"arrowstyle": "->", "color": INK, "lw": 2})  # fmt: skip
+    arrow = {"arrowstyle": "->", "color": INK, "lw": 2}
+    ax.annotate("", (end, accuracy), (shots, accuracy), arrowprops=arrow)
     ax.vlines([shots, end], 0, accuracy, color=INK, lw=1, ls=":")
     text = f"{shots:g} labels = {needed:.0f} without" if needed <= ceiling else "more than all"
     ax.annotate(text, ((shots * end) ** 0.5, 0), xytext=(0, 10), fontsize=13,
@@ -53,31 +69,13 @@ def draw_worth(ax: Axes, known: ShotsCurve, unknown: ShotsCurve, shots: float) -
 
 
 @style()
-def draw_guesses(ax: Axes, guesses: dict[str, float], shots: float) -> None:
+def draw_guesses(ax: Axes, guesses: Mapping[str, float], shots: float) -> None:
     """The reader's guesses, as large open markers."""
     for method, accuracy in guesses.items():
         look = METHODS[method]
-        ax.plot(
-            shots,
-            accuracy,
-            marker=look.marker,
-            ls="none",
-            color=look.color,
-            mfc="none",
-            mew=2.5,
-            markersize=16,
-        )
+        ax.plot(shots, accuracy, look.marker, color=look.color, mfc="none", mew=2.5, markersize=16)
     ax.annotate("your guesses", (shots, max(guesses.values())), xytext=(0, 14), fontsize=13,
                 textcoords="offset points", ha="center")  # fmt: skip
-
-
-def describe_shots(curves: Sequence[ShotsCurve]) -> str:
-    """The alternative text of `draw_shots`."""
-    parts = [
-        f"{METHODS[c.method].name} goes from {c.mean[0]:.0%} at {c.shots[0]:g} to {c.mean[-1]:.0%}"
-        for c in curves
-    ]
-    return f"Accuracy against labelled images per class: {'; '.join(parts)} at all labels."
 
 
 @style()

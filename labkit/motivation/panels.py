@@ -9,7 +9,10 @@ import ipywidgets
 import numpy as np
 import torch
 
-from labkit import augment, data, encoders, evaluate, plots, tasks, transfer
+from labkit import augment, data, encoders, evaluate, tasks, transfer
+from labkit.figures import draw_history
+from labkit.looks import METHODS
+from labkit.motivation.figures import draw_neighbours
 from labkit.ui.panel import Panel, panel
 
 # ------------------------------------------------ neighbours before and after pretraining
@@ -106,7 +109,7 @@ def neighbours() -> Panel:
 
     return panel(
         compute,
-        plots.draw_neighbours,
+        draw_neighbours,
         describe_neighbours,
         size=(9, 2.9),  # as wide as a panel, so that no pixel is drawn to be scaled away
         rows=2,
@@ -160,7 +163,7 @@ def compute_learned(
 
         def report(fraction: float, text: str, place: int = place, method: str = method) -> None:
             if progress is not None:
-                name = plots.METHODS[method].name
+                name = METHODS[method].name
                 progress((place + fraction) / len(methods), f"{name}: {text}")
 
         histories[method] = learn(encoder, task, method, seed, report)
@@ -180,13 +183,13 @@ def learn(encoder, task: tasks.Task, method: str, seed: int, progress) -> tuple:
 def draw_learned(ax, result: Learned) -> None:
     final = {method: history[-1].id for method, history in result.histories.items()}
     best = max(final, key=final.get)
-    title = f"{result.shots} labels per class: {plots.METHODS[best].name} reaches {final[best]:.0%}"
-    plots.draw_history(ax, result.histories, result.chance, title)
+    title = f"{result.shots} labels per class: {METHODS[best].name} reaches {final[best]:.0%}"
+    draw_history(ax, result.histories, result.chance, title)
 
 
 def describe_learned(result: Learned) -> str:
     parts = [
-        f"{plots.METHODS[method].name} {history[-1].id:.0%} in {result.style}, "
+        f"{METHODS[method].name} {history[-1].id:.0%} in {result.style}, "
         f"{history[-1].ood[result.ood_style]:.0%} in {result.ood_style}"
         for method, history in result.histories.items()
     ]
@@ -199,7 +202,7 @@ def describe_learned(result: Learned) -> str:
 def own_task() -> Panel:
     """Choose classes, labels, styles and methods; train them live."""
     encoder = encoders.load("clip-conv").image
-    names = {plots.METHODS[key].name: key for key in ("scratch", "probe", "fine-tuning")}
+    names = {METHODS[key].name: key for key in ("scratch", "probe", "fine-tuning")}
 
     def compute(classes, shots, style, ood_style, methods, seed, progress) -> Learned:
         # Every setting of the controls is a task: one class is told from all others, and a second

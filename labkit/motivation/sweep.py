@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from labkit import augment, data, encoders, tasks, transfer
-from labkit.sweep import Row, command_line
+from labkit.sweeps import Experiment, Row, command_line
 
 SEEDS = range(5)
 SHOTS = (1, 2, 5, 10, 20, 50, None)  # None: all, up to 6 styles of 9 to 37 concepts per class
@@ -25,7 +25,7 @@ RATES = {"fine-tuning": (0.01, 0.03), "scratch": (0.03,)}
 
 
 def make_task() -> tasks.Task:
-    """Twelve classes in the six flat colour styles; OOD are the shaded and black-and-white ones."""
+    """Twelve classes in the six flat styles; OOD are the shaded and black-and-white ones."""
     return tasks.style_shift(data.COLOUR_STYLES)
 
 
@@ -63,7 +63,7 @@ def run(seed: int, shots: int | str, method: str) -> list[Row]:
     ood = np.mean([transfer.accuracy(fit.model, examples) for examples in task.ood.values()])
     right = transfer.accuracy(fit.model, task.test)
     scores = {"chosen": fit.chosen, "validation": fit.validation, "id": right, "ood": ood}
-    return [{name: f"{value:.4g}" for name, value in scores.items()}]
+    return [{name: float(f"{value:.4g}") for name, value in scores.items()}]
 
 
 CELLS = [
@@ -72,4 +72,4 @@ CELLS = [
 ]
 
 if __name__ == "__main__":
-    command_line(run, CELLS, data.DATA / "sweeps/motivation.csv", __doc__)
+    command_line(__doc__, Experiment("motivation", run, CELLS))

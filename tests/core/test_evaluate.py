@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -195,6 +196,35 @@ def test_cka_cannot_see_rotation_scale_and_shift_but_movement_can(scale, shift, 
     for unbiased in (False, True):
         assert linear_cka(FEATURES, moved, unbiased) == pytest.approx(1, abs=1e-9)
     assert movement(FEATURES, moved).mean > 0
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e40, 1e90])
+def test_cka_of_any_size_is_the_same(scale) -> None:
+    other = np.tanh(FEATURES)
+    for unbiased in (False, True):
+        expected = linear_cka(FEATURES, other, unbiased)
+        assert linear_cka(scale * FEATURES, other, unbiased) == pytest.approx(expected, rel=1e-9)
+
+
+def test_cka_of_many_features_and_few_images_needs_little_memory() -> None:
+    """(n, n) products where (dim, dim) ones would take 75 GiB; equal where both can be formed."""
+    wide = np.random.default_rng(0).normal(size=(8, 100_000))
+    for unbiased in (False, True):
+        assert linear_cka(wide, wide[:, ::-1], unbiased) == pytest.approx(1)
+    few, many = FEATURES[:5], np.pad(FEATURES[:5], ((0, 0), (0, 50)))
+    assert linear_cka(few, many) == pytest.approx(1)
+
+
+def test_half_precision_is_compared_too() -> None:
+    x, y = (torch.tensor(FEATURES).bfloat16() for _ in range(2))
+    assert linear_cka(x, y) == pytest.approx(1) and movement(x, y).mean == 0
+    assert head_change(x, y).angle == pytest.approx(0, abs=1e-3)
+
+
+def test_unbiased_cka_can_be_negative() -> None:
+    x, y = np.random.default_rng(14).normal(size=(2, 4, 3))
+    found = [linear_cka(x, y[list(rows)], True) for rows in itertools.permutations(range(4))]
+    assert -1 <= min(found) < 0
 
 
 def test_movement_is_the_mean_euclidean_distance() -> None:

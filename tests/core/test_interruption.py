@@ -20,7 +20,7 @@ from cases import LONG
 
 from labkit import data
 from labkit.contrastive import pretrain
-from labkit.sweep import read_rows, sweep
+from labkit.sweeps import read_table, sweep
 from labkit.weights import parse_tensors
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
@@ -73,7 +73,8 @@ PRETRAIN = """
 import sys
 from functools import partial
 from pathlib import Path
-from labkit import data, pretrain
+from labkit import data
+from labkit.contrastive import pretrain
 from labkit.files import told
 data.load = partial(data.load, "noto")  # quicker
 {stop}
@@ -144,7 +145,7 @@ CELLS = [{"shift": shift, "seed": seed} for seed in range(4) for shift in ("near
 SWEEP = """
 import sys
 from pathlib import Path
-from labkit.sweep import command_line
+from labkit.sweeps import Experiment, command_line
 
 main = os.getpid()
 
@@ -152,15 +153,15 @@ def run(shift, seed):
     if (shift, seed) == {cell}:
         os.kill(main, signal.{how})
         time.sleep(0.1)
-    return [{{"method": m, "score": f"{{seed + len(shift) * k:.3f}}"}} for k, m in enumerate("ab")]
+    return [{{"method": m, "score": seed + len(shift) * k + 0.125}} for k, m in enumerate("ab")]
 
 {stop}
-command_line(run, {cells}, Path("table.csv"), "A sweep.")
+command_line("A sweep.", Experiment("table", run, {cells}))
 """
 
 
 def run(shift: str, seed: int) -> list[dict]:
-    return [{"method": m, "score": f"{seed + len(shift) * k:.3f}"} for k, m in enumerate("ab")]
+    return [{"method": m, "score": seed + len(shift) * k + 0.125} for k, m in enumerate("ab")]
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_a_killed_sweep_ends_in_the_same_table(tmp_path, whole) -> None:
         stop = IN_WRITE.format(how=how, when=in_write) if in_write else ""
         code = SWEEP.format(cell=cell, how=how, stop=stop, cells=CELLS)
         assert_killed(how, code, "--jobs", jobs, "--folder", out.parent)
-        rows.append(len(read_rows(out)))
+        rows.append(len(read_table(out)))
         assert {p.name for p in out.parent.iterdir()} <= {"table.csv", "table.csv.tmp"}
         if jobs == 1:  # a worker may kill the main process while that writes, or not
             assert (out.parent / "table.csv.tmp").exists() == bool(in_write)
@@ -206,8 +207,8 @@ def test_a_table_cut_off_anywhere_in_a_line_is_completed(tmp_path, whole) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("far,1,a,1.000", "far,1,a", "line 4"),
-        ("far,1,a,1.000", "far,1,a,1.000,2", "line 4"),
+        ("far,1,a,1.125", "far,1,a", "line 4"),
+        ("far,1,a,1.125", "far,1,a,1.125,2", "line 4"),
         ("shift,seed", "shift,sed", r"columns \['shift', 'sed'"),
         ("shift,seed", "task,seed", "columns"),
     ],
@@ -224,4 +225,4 @@ def test_a_damaged_table_is_named_before_any_work(tmp_path, whole, old, new, mes
 def test_a_table_cut_off_is_not_read_as_if_it_were_whole(tmp_path, whole) -> None:
     (tmp_path / "table.csv").write_text(whole[:-2], encoding="utf-8")
     with pytest.raises(ValueError, match="its last line"):
-        read_rows(tmp_path / "table.csv")
+        read_table(tmp_path / "table.csv")

@@ -1,0 +1,272 @@
+"""Sweeps: resumed, retried, spread over processes or a cluster; tables read and compared."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labkit import sweeps
+from labkit.evaluate import mean_interval, paired_difference
+from labkit.sweeps import Experiment, command_line, read_table, sweep, write_table
+
+CELLS = [{"shift": shift, "seed": seed} for seed in (0, 1) for shift in ("near", "far")]
+
+
+def run(shift: str, seed: int) -> list[dict]:
+    return [{"method": m, "score": seed + len(shift) * k + 0.5} for k, m in enumerate("ab")]
+
+
+def expected() -> pd.DataFrame:
+    rows = pd.DataFrame([{**cell, **row} for cell in CELLS for row in run(**cell)])
+    return rows.sort_values(list(rows.columns)).reset_index(drop=True)
+
+
+def assert_complete(out) -> None:
+    pd.testing.assert_frame_equal(read_table(out), expected())
+
+
+# Run
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_table_does_not_depend_on_who_came_first(tmp_path, jobs) -> None:
+    out = tmp_path / "new folder" / "table.csv"
+    assert sweep(run, CELLS, out, jobs) == {}
+    assert_complete(out)
+    assert not list(out.parent.glob("*.tmp"))
+
+
+def test_what_is_there_is_not_run_again(tmp_path) -> None:
+    out, ran = tmp_path / "table.csv", []
+
+    def counted(shift: str, seed: int) -> list[dict]:
+        ran.append((shift, seed))
+        return run(shift, seed)
+
+    sweep(counted, CELLS[:3], out, jobs=1)
+    sweep(counted, CELLS, out, jobs=1)
+    assert sorted(ran) == sorted((c["shift"], c["seed"]) for c in CELLS)
+    assert_complete(out)
+
+
+def test_a_table_that_a_spreadsheet_has_saved_is_taken_up(tmp_path) -> None:
+    """Byte-order mark, semicolons, decimal commas, TRUE, 1E-05; cells of mixed types."""
+    out, ran = tmp_path / "table.csv", []
+    cells = [{"rate": rate, "shots": n} for rate in (1e-5, 0.5) for n in (5, "all")]
+
+    def flagged(rate: float, shots: int | str) -> list[dict]:
+        ran.append((rate, shots))
+        return [{"picked": rate < 0.1, "score": 0.25}]
+
+    sweep(flagged, cells[:2], out, jobs=1)
+    text = out.read_text(encoding="utf-8").replace(",", ";").replace("1e-05", "1E-05")
+    text = text.replace("True", "TRUE").replace("0.25", "0,25").replace("\n", "\r\n")
+    out.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert sweep(flagged, cells, out, jobs=1) == {}
+    assert ran == [tuple(cell.values()) for cell in cells], "each once"
+    table = read_table(out)
+    assert (table["picked"] == (table["rate"] < 0.1)).all() and set(table["score"]) == {0.25}
+
+
+def test_a_column_that_came_later_is_empty_in_older_rows(tmp_path) -> None:
+    out = tmp_path / "table.csv"
+    sweep(run, CELLS[:2], out, jobs=1)
+
+    def more(shift: str, seed: int) -> list[dict]:
+        return [{**row, "moved": 1.5} for row in run(shift, seed)]
+
+    assert sweep(more, CELLS, out, jobs=1) == {}
+    moved = read_table(out).set_index("seed")["moved"]
+    assert moved[0].isna().all() and (moved[1] == 1.5).all()
+
+
+def test_one_failure_loses_nothing_else_and_is_tried_again(tmp_path) -> None:
+    out = tmp_path / "table.csv"
+
+    def sometimes(shift: str, seed: int) -> list[dict]:
+        if (shift, seed) == ("far", 0):
+            raise FloatingPointError("diverged")
+        return run(shift, seed)
+
+    failed = sweep(sometimes, CELLS, out, jobs=1)
+    assert list(failed) == ["{'shift': 'far', 'seed': 0}"]
+    assert "FloatingPointError: diverged" in next(iter(failed.values()))
+    assert len(read_table(out)) == 6
+    assert sweep(run, CELLS, out, jobs=1) == {}
+    assert_complete(out)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
+@pytest.mark.filterwarnings("ignore:A worker stopped")
+def test_a_killed_process_loses_its_own_cell_only(tmp_path) -> None:
+    out = tmp_path / "table.csv"
+
+    def deadly(shift: str, seed: int) -> list[dict]:
+        if (shift, seed) == ("far", 0):
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.05)
+        return run(shift, seed)
+
+    failed = sweep(deadly, CELLS, out, jobs=2)
+    assert failed == {"{'shift': 'far', 'seed': 0}": sweeps.KILLED}
+    assert len(read_table(out)) == 6
+
+
+def test_a_table_is_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
+    out = tmp_path / "table.csv"
+    write_table(out, pd.DataFrame([{"a": 1}]))
+
+    def broken(self, path, **options):
+        path.write_text("a\n")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", broken)
+    with pytest.raises(OSError):
+        write_table(out, pd.DataFrame([{"a": 2}]))
+    assert read_table(out)["a"].tolist() == [1] and len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_command_line_tells_what_failed(tmp_path, monkeypatch, capsys) -> None:
+    def fails(shift: str, seed: int) -> list[dict]:
+        raise ValueError("no such style")
+
+    out = tmp_path / "t.csv"
+    monkeypatch.setattr("sys.argv", ["sweep", "--jobs", "1", "--folder", str(out.parent)])
+    with pytest.raises(SystemExit, match="4 of 4 cells failed"):
+        command_line("A sweep.", Experiment("t", fails, CELLS))
+    assert "ValueError: no such style" in capsys.readouterr().err
+    command_line("A sweep.", Experiment("t", run, CELLS))
+    assert_complete(out)
+
+
+def test_the_command_line_runs_the_tables_that_are_named(tmp_path, monkeypatch, capsys) -> None:
+    experiments = [Experiment(name, run, CELLS[:1]) for name in ("one", "two")]
+    monkeypatch.setattr("sys.argv", ["sweep", "two", "--jobs", "1", "--folder", str(tmp_path)])
+    command_line("Two tables.", *experiments)
+    assert [path.name for path in tmp_path.iterdir()] == ["two.csv"]
+    monkeypatch.setattr("sys.argv", ["sweep", "three"])
+    with pytest.raises(SystemExit):
+        command_line("Two tables.", *experiments)
+    assert "TABLE: got three, accepted: one, two" in capsys.readouterr().err
+
+
+def test_a_missing_cluster_package_says_what_to_install(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(RuntimeError, match="pip install distributed"):
+        sweep(run, CELLS, tmp_path / "t.csv", scheduler="tcp://127.0.0.1:1")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of dask's own imports
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Couldn't detect a suitable IP address")  # tests have no network
+def test_a_dask_cluster_does_the_same_work(tmp_path) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs dask's `distributed`")
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    )
+    with cluster:
+        out = tmp_path / "table.csv"
+        assert sweep(run, CELLS, out, scheduler=cluster.scheduler_address) == {}
+    assert_complete(out)
+
+
+# Read and compare
+
+RATES = (0.001, 0.01)
+METHODS = ("fine-tuning", "lp-ft")
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Two shifts, two methods, three seeds, two rates; the second rate is always picked."""
+    return pd.DataFrame(
+        {
+            "shift": shift, "seed": seed, "method": method, "rate": rate,
+            "picked": rate == RATES[1], "validation": rate,
+            "id": 0.5 + seed / 100 + (method == "lp-ft") / 10 if rate == RATES[1] else 0.0,
+            "ood": 0.3 + seed / 100 + (shift == "far") / 10,
+        }
+        for shift in ("near", "far")
+        for seed in (2, 0, 1)
+        for method in METHODS
+        for rate in RATES
+    )  # fmt: skip
+
+
+def test_scores_are_one_a_seed_in_order(table) -> None:
+    found = sweeps.scores(table, "id", shift="near", method="fine-tuning", picked=True)
+    assert found.tolist() == pytest.approx([0.5, 0.51, 0.52]) and found.index.tolist() == [0, 1, 2]
+    both = sweeps.scores(table, "ood", shift=["near", "far"], method="lp-ft", picked=True)
+    assert both.tolist() == pytest.approx([0.35, 0.36, 0.37])
+    two = sweeps.scores(table, ["id", "ood"], shift="near", method="lp-ft", picked=True)
+    assert two.tolist() == pytest.approx([0.45, 0.46, 0.47])
+
+
+def test_a_lead_pairs_seeds(table) -> None:
+    found = sweeps.lead(table, "id", "lp-ft", "fine-tuning", shift=["near", "far"], picked=True)
+    assert found == pytest.approx((0.1, 0.1, 0.1)), "what both share leaves no doubt"
+    by_rate = sweeps.lead(table, "id", {"rate": 0.01}, {"rate": 0.001}, shift="far", method="lp-ft")
+    assert by_rate == pytest.approx(paired_difference([0.6, 0.61, 0.62], [0, 0, 0]))
+
+
+def test_intervals_are_a_row_for_each_cell(table) -> None:
+    found = sweeps.intervals(table, "id", ["method", "rate"], shift="near")
+    assert list(found.columns) == ["mean", "low", "high"] and len(found) == 4
+    assert tuple(found.loc["lp-ft", 0.01]) == pytest.approx(mean_interval([0.6, 0.61, 0.62]))
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({"method": "scratch"}, r"method: got \['scratch'\], accepted: fine-tuning, lp-ft"),
+        ({"method": "lp-ft", "form": 1}, r"score, by, where: got \['form'\]"),
+        ({"method": "lp-ft"}, "12 rows, not one for each seed"),
+        ({"method": "lp-ft", "rate": 0.01, "shift": []}, "shift: got nothing"),
+    ],
+)
+def test_what_is_missing_or_left_open_is_named(table, where, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        sweeps.scores(table, "id", **where)
+
+
+def test_seeds_that_do_not_pair_are_refused(table) -> None:
+    less = table[(table["method"] != "lp-ft") | (table["seed"] != 1)]
+    with pytest.raises(ValueError, match=r"theirs: has seed \[0, 1, 2\], ours \[0, 2\]"):
+        sweeps.lead(less, "id", "lp-ft", "fine-tuning", shift="near", picked=True)
+    uneven = table[(table["shift"] != "far") | (table["seed"] != 2)]
+    with pytest.raises(ValueError, match=r"look at seed \[2\]"):
+        sweeps.scores(uneven, "id", shift=["near", "far"], method="lp-ft", picked=True)
+    hole = table.assign(id=table["id"].where(table["seed"] != 1))
+    with pytest.raises(ValueError, match="not one for each seed"):
+        sweeps.scores(hole, "id", shift="near", method="lp-ft", picked=True)
+
+
+def test_picking_anew_leaves_rates_out_of_one_method_only(table) -> None:
+    by = ["shift", "seed"]
+    pd.testing.assert_frame_equal(sweeps.picked_again(table, {}, by), table)
+    found = sweeps.picked_again(table, {"lp-ft": [0.01]}, by)
+    assert set(found.loc[found["method"] == "lp-ft", "rate"]) == {0.001}
+    assert found.loc[found["method"] == "lp-ft", "picked"].all()
+    kept = found[found["method"] == "fine-tuning"]
+    assert (kept["picked"] == (kept["rate"] == 0.01)).all()
+    with pytest.raises(ValueError, match="without: got"):
+        sweeps.picked_again(table, {"lpft": [0.01]}, by)
+
+
+def test_of_equal_networks_that_with_the_smallest_rate_is_picked(table) -> None:
+    level = table.assign(validation=0.5)
+    found = sweeps.picked_again(level, {}, ["shift", "seed"])
+    assert (found["picked"] == (found["rate"] == 0.001)).all()
+
+
+@pytest.mark.parametrize("name", ["adapters", "contrastive", "lp_ft", "motivation", "shifts"])
+def test_a_shipped_table_has_numbers_in_number_columns(name) -> None:
+    table = sweeps.read(name)
+    for column in set(table.columns) & {"seed", "id", "ood", "validation", "rate", "moved_id"}:
+        assert np.issubdtype(table[column].dtype, np.number), column
