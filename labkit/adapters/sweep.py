@@ -1,24 +1,21 @@
 """Notebook 04's tables: ways to tune a vision transformer, on three tasks.
 
-    python -m labkit.adapters.sweep rates --jobs 1    # learning rates, on validation: 7 minutes
-    python -m labkit.adapters.sweep main --jobs 1     # then these: 15 minutes of one core
-    python -m labkit.adapters.sweep steps --jobs 1    # would longer training change it? 6 minutes
+    python -m labkit.adapters.sweep --jobs 1    # half an hour of one core, or tables by name:
 
-main writes data/sweeps/adapters.csv: a row for every network, and one for each block whose adapters
-were taken out of it afterwards. A seed draws the split of the downstream concepts, the head, what
-is inserted and the batches. Everything trains with Adam, as Houlsby et al. (2019) do.
+adapters_rates (7 minutes): learning rates, by ID validation. adapters (15 minutes): a row for every
+network, and one for each block whose adapters were taken out of it afterwards. adapters_steps (6
+minutes): would longer training change the order? By validation too; no test image is looked at.
 
-rates and steps write adapters_rates.csv and adapters_steps.csv: ID validation accuracy for two
-seeds that main does not use; no test image is looked at. Their splits divide the same concepts
-anew, so that two thirds of the concepts that main tests on are among these training and validation
-concepts. Where the best rate is the largest, the next one was tried by hand with the first seed:
-adapters at 0.06 and biases at 0.1 collapse, norms at 0.1 gain nothing. A new method needs its line
-in RATES, then rates and main: what the tables have already is not run again.
+A seed draws the split of the downstream concepts, the head, what is inserted and the batches.
+Everything trains with Adam, as Houlsby et al. (2019) do. Rates and steps have two seeds of their
+own; their splits divide the same concepts anew, so that two thirds of the concepts that `adapters`
+tests on are among their training and validation concepts. Where the best rate is the largest, the
+next one was tried by hand with the first seed: adapters at 0.06 and biases at 0.1 collapse, norms
+at 0.1 gain nothing. A new method needs its line in RATES; what the tables have is not run again.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,7 +24,7 @@ import torch
 
 from labkit import data, encoders, sweeps, tasks, transfer
 from labkit.adapters.methods import METHODS, Method, count, insert, without
-from labkit.sweeps import Row, command_line
+from labkit.sweeps import Experiment, Row, command_line
 
 RATES_TABLE = data.DATA / "sweeps/adapters_rates.csv"
 FLAT, FAR = data.COLOUR_STYLES, data.SHADED_STYLES + data.MONO_STYLES
@@ -165,18 +162,15 @@ def cells(methods, names, seeds=(100, 101)) -> list[Row]:
     return [{"task": t, "method": m, "seed": s} for t in names for s in seeds for m in methods]
 
 
-SWEEPS = {  # name: what runs a cell, cells, table
-    "rates": (run_rates, cells(RATES, (FIRST, THIRD)), "adapters_rates"),
-    "main": (
+EXPERIMENTS = (
+    Experiment("adapters_rates", run_rates, cells(RATES, (FIRST, THIRD))),
+    Experiment(
+        "adapters",
         run_main,
         [{"task": t, "seed": s, "method": m} for s in range(5) for t in JOBS for m in METHODS],
-        "adapters",
     ),
-    "steps": (run_steps, cells(LONGER, (THIRD, FIRST)), "adapters_steps"),
-}
+    Experiment("adapters_steps", run_steps, cells(LONGER, (THIRD, FIRST))),
+)
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in SWEEPS:
-        sys.exit(__doc__)
-    run, chosen, table = SWEEPS[sys.argv.pop(1)]
-    command_line(run, chosen, data.DATA / f"sweeps/{table}.csv", __doc__)
+    command_line(__doc__, *EXPERIMENTS)
