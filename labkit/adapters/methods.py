@@ -32,6 +32,8 @@ class Method:
 
     def __post_init__(self) -> None:
         check_choice("trains", (self.trains,), TRAINS)
+        if type(self) is Method and self.width:
+            raise ValueError(f"width: got {self.width}, accepted: 0, or a kind that inserts")
         whole("width", self.width, int(type(self) is not Method))
 
     def into(

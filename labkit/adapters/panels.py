@@ -121,17 +121,21 @@ class Live(NamedTuple):
 
     history: tuple[transfer.Moment, ...]
     probe: transfer.Moment
-    task: str
-    name: str  # of the method
     method: Method
     lr: float
     count: int
     chance: float
+    task: str
+    name: str  # of the method, a key of METHODS
+
+    @property
+    def histories(self) -> dict[str, tuple[transfer.Moment, ...]]:
+        return {"probe": (self.probe,), self.name: self.history}
 
 
 def compute_live(
-    encoder: nn.Module, task: tasks.Task, probe: transfer.Moment, name: str, method: Method,
-    lr: float, seed: int, progress=None,
+    encoder: nn.Module, task: tasks.Task, probe: transfer.Moment, method: Method, lr: float,
+    seed: int, progress=None, name: str = "adapters",
 ) -> Live:  # fmt: skip
     """Train what `method` inserts on the task, beside what a probe of the encoder reaches."""
     generator = torch.Generator().manual_seed(seed)
@@ -140,17 +144,13 @@ def compute_live(
     schedule = transfer.Schedule(LIVE_STEPS, optimizer="adam", record_every=LIVE_STEPS // 3)
     fit = transfer.fit(model, task, lr, generator, schedule, progress)
     trained = count(model)
-    return Live(fit.history, probe, task.name, name, method, lr, trained, task.chance)
-
-
-def histories(result: Live) -> dict[str, tuple[transfer.Moment, ...]]:
-    return {"probe": (result.probe,), result.name: result.history}
+    return Live(fit.history, probe, method, lr, trained, task.chance, task.name, name)
 
 
 def draw_live(ax, result: Live) -> None:
     gap = 100 * (result.history[-1].id - result.probe.id)
     title = f"{result.count:,} numbers trained: {gap:+.0f} points against the probe"
-    draw_history(ax, histories(result), result.chance, title, TUNED)
+    draw_history(ax, result.histories, result.chance, title, TUNED)
 
 
 def describe_live(result: Live) -> str:
@@ -158,18 +158,18 @@ def describe_live(result: Live) -> str:
     return (
         f"{result.task}: {TUNED[result.name].name} of width {result.method.width} in blocks "
         f"{blocks}, learning rate {result.lr:g}: {result.count:,} numbers trained. "
-        f"{describe_history(histories(result), TUNED)} "
+        f"{describe_history(result.histories, TUNED)} "
         f"Always guessing the largest class gives {result.chance:.0%}."
     )
 
 
 def block_menu(depth: int) -> dict[str, tuple[int, ...]]:
-    """Name -> blocks to insert something into."""
+    """Name -> blocks to insert something into, each choice once."""
     half, blocks = depth // 2, tuple(range(depth))
-    menu = {f"all {depth}": blocks, f"first {half}": blocks[:half], f"last {half}": blocks[-half:]}
-    menu |= {"the first": blocks[:1], "the last": blocks[-1:]}
-    different = {chosen: name for name, chosen in reversed(menu.items()) if chosen}
-    return {name: chosen for chosen, name in reversed(different.items())}
+    menu = {f"all {depth}": blocks, "the first": blocks[:1], "the last": blocks[-1:]}
+    if half > 1:
+        menu |= {f"first {half}": blocks[:half], f"last {half}": blocks[-half:]}
+    return menu if depth > 1 else {"the only one": blocks}
 
 
 def train_adapters(encoder: nn.Module, task: tasks.Task) -> Panel:
@@ -183,7 +183,7 @@ def train_adapters(encoder: nn.Module, task: tasks.Task) -> Panel:
     def compute(width, method, blocks, lr, seed, progress) -> Live:
         chosen = METHODS[method].with_width(width)
         chosen = replace(chosen, blocks=chosen.blocks or blocks)
-        return compute_live(encoder, task, probe(), method, chosen, lr, seed, progress)
+        return compute_live(encoder, task, probe(), chosen, lr, seed, progress, method)
 
     return panel(
         compute,

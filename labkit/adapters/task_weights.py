@@ -27,11 +27,6 @@ class TaskWeights(NamedTuple):
     tensors: dict[str, Tensor]  # "encoder.blocks.0...", "head.weight", "head.bias"
     backbone: str  # digest of the frozen weights that they were trained with
 
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values())
-
 
 def extract(model: Classifier) -> TaskWeights:
     """Copy what trained out of a classifier. Raises ValueError when nothing is inserted in it."""
@@ -78,14 +73,12 @@ def attach(encoder: nn.Module, weights: TaskWeights) -> Classifier:
 
 @torch.no_grad()
 def _copy_into(places: dict[str, nn.Parameter], tensors: dict[str, Tensor]) -> None:
-    odd = sorted(set(places) ^ set(tensors))
-    if odd:
-        side = "missing" if odd[0] in places else "unknown here"
-        raise ValueError(f"weights: {odd[0]!r} is {side} (and {len(odd) - 1} more)")
-    for name, place in places.items():
-        if tensors[name].shape != place.shape:
-            given, accepted = tuple(tensors[name].shape), tuple(place.shape)
-            raise ValueError(f"weights: {name!r} has shape {given}, accepted: {accepted}")
+    accepted = {name: tuple(place.shape) for name, place in places.items()}
+    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    for name in sorted(accepted | given):
+        if accepted.get(name) != given.get(name):
+            shapes = f"got {given.get(name, 'none')}, accepted: {accepted.get(name, 'none')}"
+            raise ValueError(f"weights: {name!r}: {shapes}")
     for name, place in places.items():
         place.copy_(tensors[name])
 

@@ -73,7 +73,7 @@ def test_live_training_follows_every_control(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("depth", "blocks"),
     [
-        (6, [tuple(range(6)), (0, 1, 2), (3, 4, 5), (0,), (5,)]),
+        (6, [tuple(range(6)), (0,), (5,), (0, 1, 2), (3, 4, 5)]),
         (2, [(0, 1), (0,), (1,)]),
         (1, [(0,)]),
     ],
@@ -93,7 +93,7 @@ def test_live_training_repeats_and_leaves_the_encoder_alone(monkeypatch) -> None
 
     def run():
         return explorers.compute_live(
-            encoder, task, probe, "adapters", method, 0.01, 0, lambda share, _: done.append(share)
+            encoder, task, probe, method, 0.01, 0, lambda share, _: done.append(share)
         )
 
     one = run()
@@ -203,7 +203,7 @@ def test_forgetting_and_pruning_are_drawn_and_told() -> None:
     plots.draw_forgetting(ax, kept)
     plots.Picture(fig, plots.describe_settings(kept, "Still named"))
     assert [label.get_text() for label in ax.get_yticklabels()] == list(SETTINGS.values())
-    assert "23% after linear probe" in ax.get_title(loc="left")
+    assert ax.get_title(loc="left") == "Fewest after linear probe: 23%, and 23% before"
     assert "adapters 8 28%" in plots.describe_settings(kept, "Still named")
     fig, ax = plots.figure()
     lost = comparison.pruned(TABLE)
@@ -238,3 +238,24 @@ def test_a_cell_measures_each_width_and_takes_blocks_out(monkeypatch) -> None:
     assert len({row["parameters"] for row in rows}) == 2
     (probe,) = sweep.run_main("tiny", 0, "probe")
     assert probe["parameters"] == 3 * 129 and probe["moved_ood"] == 0
+
+
+# ------------------------------------------------ looks
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of sRGB, as WCAG 2 defines it."""
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+    return sum(weight * x for weight, x in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_every_method_has_a_look_of_its_own_that_reads_on_white_and_on_black() -> None:
+    assert set(plots.TUNED) == set(adapters.METHODS)
+    looks = plots.TUNED.values()
+    assert len({(look.color, look.marker) for look in looks}) == len(looks)
+    assert len({look.name for look in looks}) == len(looks)
+    for look in looks:
+        on_white = 1.05 / (luminance(look.color) + 0.05)
+        on_black = (luminance(look.color) + 0.05) / (luminance("#111111") + 0.05)
+        assert min(on_white, on_black) >= 3, look

@@ -21,7 +21,8 @@ def test_a_task_is_saved_and_attached_alone(name: str, make, tmp_path: Path) -> 
     task_weights.save(weights, tmp_path / "colours.safetensors")
     assert not list(tmp_path.glob("*.tmp"))
     found = task_weights.read(tmp_path / "colours.safetensors")
-    assert found.method == weights.method and found.size == 4 * adapters.count(model)
+    assert found.method == weights.method
+    assert sum(x.numel() for x in found.tensors.values()) == adapters.count(model)
     backbone = make()
     before = snapshot(backbone)
     again = task_weights.attach(backbone, found)
@@ -51,9 +52,12 @@ def broken(**changes) -> task_weights.TaskWeights:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"encoder.norm.weight": None}, "'encoder.norm.weight' is missing"),
-        ({"encoder.norm.scale": torch.zeros(16)}, "'encoder.norm.scale' is unknown"),
-        ({"encoder.norm.weight": torch.zeros(8)}, r"has shape \(8,\), accepted: \(16,\)"),
+        ({"encoder.norm.weight": None}, r"'encoder.norm.weight': got none, accepted: \(16,\)"),
+        (
+            {"encoder.norm.scale": torch.zeros(16)},
+            r"'encoder.norm.scale': got \(16,\), accepted: none",
+        ),
+        ({"encoder.norm.weight": torch.zeros(8)}, r"got \(8,\), accepted: \(16,\)"),
         ({"head.weight": None}, "'head.weight' is missing"),
     ],
 )
