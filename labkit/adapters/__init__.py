@@ -12,6 +12,7 @@ from labkit.adapters.methods import (
     Inserted,
     LoRA,
     Method,
+    Prompts,
     count,
     insert,
     inserted,

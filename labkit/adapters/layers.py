@@ -142,3 +142,19 @@ class LoRAAttention(Wrapper):
         attention = copy.deepcopy(self.layer)
         attention.in_proj_weight.copy_(self.weight())
         return attention
+
+
+class Prompted(Wrapper):
+    """A block that sees learned tokens before the patches, in place of those of the block before.
+
+    (n, tokens, dim) -> (n, prompts + tokens, dim), whether prompts came in or not.
+    """
+
+    def __init__(self, layer: nn.Module, prompts: Tensor, tokens: int, class_tokens: int) -> None:
+        super().__init__()
+        self.layer, self.prompts = layer, nn.Parameter(prompts)  # (prompts, dim)
+        self.first, self.patches = class_tokens, tokens - class_tokens
+
+    def forward(self, x: Tensor) -> Tensor:
+        prompts = self.prompts.expand(len(x), -1, -1)
+        return self.layer(torch.cat([x[:, : self.first], prompts, x[:, -self.patches :]], dim=1))

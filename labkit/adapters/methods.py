@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from labkit.adapters.layers import Adapted, Bottleneck, LoRAAttention, LoRALinear, Wrapper
+from labkit.adapters.layers import Adapted, Bottleneck, LoRAAttention, LoRALinear, Prompted, Wrapper
 from labkit.adapters.parts import HALVES, Parts, parts_of
 from labkit.inputs import check_choice, finite, whole
 
@@ -101,6 +101,27 @@ class LoRA(Method):
         return 2 * (2 * dim * self.width)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prompts(Method):
+    """New tokens before every block (VPT-deep, Jia et al. 2022), or the first (-shallow).
+
+    Width is their number. Drawn from U(-b, b), b = sqrt(6 / (3 patch^2 + dim)), as in the paper's
+    code: unlike what other methods insert, they change the output at once.
+    """
+
+    width: int = 8
+
+    def into(self, block, encoder, parts, generator):
+        dim, like = parts.dim_of(encoder), next(block.parameters())
+        pixels = next(encoder.get_submodule(parts.patches).parameters())[0].numel()
+        bound = (6 / (pixels + dim)) ** 0.5
+        prompts = torch.empty(self.width, dim).uniform_(-bound, bound, generator=generator)
+        return Prompted(block, prompts.to(like), parts.tokens_of(encoder), parts.class_tokens)
+
+    def new_numbers(self, dim: int) -> int:
+        return self.width * dim
+
+
 METHODS = {
     "probe": Method(),
     "norms": Method(trains="norms"),
@@ -109,6 +130,8 @@ METHODS = {
     "ffn-adapters": Adapters(places=("feed_forward",)),  # one a block, as Pfeiffer et al. 2021 do
     "parallel-adapters": Adapters(parallel=True),
     "adapters": Adapters(),
+    "vpt-shallow": Prompts(blocks=(0,)),  # Jia et al. 2022
+    "vpt-deep": Prompts(),
     "fine-tuning": Method(trains="all"),
 }
 
