@@ -101,5 +101,5 @@ def close(one: np.ndarray, two: np.ndarray, tolerance: float) -> bool:
 def shown(values: Any) -> str:
     """A number, or the first few of many."""
     flat = plain(values).ravel()
-    first = ", ".join(f"{x:.4g}" for x in flat[:3])
+    first = ", ".join(f"{x:,.0f}" if float(x).is_integer() else f"{x:.4g}" for x in flat[:3])
     return f"is {first}" if flat.size == 1 else f"starts {first}"

@@ -38,15 +38,19 @@ def draw_dots(
 ) -> None:
     """A dot with its interval for each method in each row, one row below the other.
 
-    table: indexed by what a row is and by the method, in the order to be drawn.
+    table: indexed by what a row is and by the method, in the order to be drawn; a row need not have
+    every method.
     """
     rows, methods = (list(dict.fromkeys(table.index.get_level_values(k))) for k in (0, 1))
-    offsets = np.linspace(-0.28, 0.28, len(methods)) if len(methods) > 1 else [0.0]
-    for offset, method in zip(offsets, methods, strict=True):
-        look, found = looks[method], table.xs(method, level=1).reindex(rows)
-        y = np.arange(len(rows)) + offset
-        ax.hlines(y, found["low"], found["high"], color=look.color, lw=3, alpha=0.6)
-        ax.plot(found["mean"], y, c=look.color, marker=look.marker, ls="", ms=10, label=look.name)
+    inside = table.groupby(level=0)["mean"]
+    place, count = inside.cumcount(), inside.transform("size")  # of a dot among those of its row
+    offset = 0.56 * (place / (count - 1).clip(lower=1) - 0.5) * (count > 1)
+    table = table.assign(y=offset + [rows.index(row) for row, _ in table.index])
+    for method in methods:
+        look, found = looks[method], table.xs(method, level=1)
+        ax.hlines(found["y"], found["low"], found["high"], color=look.color, lw=3, alpha=0.6)
+        marks = {"marker": look.marker, "color": look.color, "label": look.name}
+        ax.plot(found["mean"], found["y"], ls="none", ms=10, **marks)
     if chance is not None:
         ax.axvline(chance, color=INK, lw=1, ls=":")
     ax.set_yticks(range(len(rows)), rows)

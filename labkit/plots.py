@@ -1,17 +1,15 @@
 """Every figure of the lab: one style, and `draw_*(ax, result)` functions that only draw."""
 
 from labkit.adapters.block_figures import PARTS, draw_block, draw_storage, size
+from labkit.adapters.comparison import TUNED
 from labkit.adapters.figures import (
-    TUNED,
-    describe_forgetting,
-    describe_frontier,
-    describe_movement,
     describe_pruning,
+    describe_settings,
     draw_forgetting,
     draw_frontier,
     draw_movement,
     draw_pruning,
-    name_of,
+    show,
 )
 from labkit.contrastive.figures import (
     describe_geometry,

@@ -1,14 +1,18 @@
 """Notebook 04: a few new weights in a frozen transformer, and taking them out again.
 
-Read layers (what is inserted), methods (where, and what trains), then figures and panels.
+Read layers (what is inserted) and methods (where, and what trains beside it); parts (what a block's
+layers are called), storage_cost and task_weights as needed; then comparison, figures and panels. To
+add a method is to add a class to METHODS, and its look to `comparison.TUNED`.
 """
 
-from labkit.adapters.layers import Adapted, Bottleneck, LoRALinear
+from labkit.adapters.layers import Adapted, Bottleneck, LoRAAttention, LoRALinear, Wrapper
 from labkit.adapters.methods import (
     METHODS,
-    PLACES,
+    Adapters,
     Inserted,
+    LoRA,
     Method,
+    Prompts,
     count,
     insert,
     inserted,

@@ -8,9 +8,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from labkit.adapters import storage_cost as storage
-from labkit.adapters.figures import TUNED
-from labkit.looks import METHODS
+from labkit.adapters.comparison import TUNED
 from labkit.ui.style import INK, label_end, spread, style
 
 # part -> (x of its middle, its label), from left to right
@@ -24,9 +22,12 @@ PARTS = {
     "after_feed_forward": (8.75, "adapter"),
     "norm": (10.45, "norm"),
     "head": (11.7, "head"),
+    "tokens": (1.85, "prompts"),
 }
 LAYER = {"after_attention": "attention", "after_feed_forward": "feed_forward"}
 SUMS, SPLITS = (5.35, 9.6), (1.3, 5.6)  # where the residual stream parts, and takes a half in
+BOTH = (-1, 1)  # sides on which what stands above is joined to the stream
+ONCE, EACH = (0.5, (1,)), (1.85, (-1,))  # where tokens stand that join the patches, or every block
 HALF, ABOVE, BELOW = 0.53, 1.15, -0.8  # half a box; where a parallel adapter stands; the stream
 
 
@@ -34,13 +35,13 @@ HALF, ABOVE, BELOW = 0.53, 1.15, -0.8  # half a box; where a parallel adapter st
 def draw_block(ax: Axes, result) -> None:
     """One block, with all that stands before and after it; what trains is filled with colour."""
     look, shown = TUNED[result.method], [p for p in PARTS if p not in result.absent]
-    row = [part for part in shown if part not in result.beside]
-    ax.add_collection(LineCollection(_wires(row, result.beside), colors=INK, lw=1.5, zorder=1))
+    above = {part: (PARTS[LAYER[part]][0], BOTH) for part in result.beside}
+    if "tokens" in shown:
+        above["tokens"] = ONCE if "tokens" in result.once else EACH
+    row = [part for part in shown if part not in above]
+    ax.add_collection(LineCollection(_wires(row, above), colors=INK, lw=1.5, zorder=1))
     ax.plot(SUMS, [0, 0], "+", color=INK, ms=11, mew=2.5)
-    places = [
-        (PARTS[LAYER[part]][0], ABOVE) if part in result.beside else (PARTS[part][0], 0)
-        for part in shown
-    ]
+    places = [(above[p][0], ABOVE) if p in above else (PARTS[p][0], 0) for p in shown]
     _draw_boxes(ax, places, [look.color if result.trains[part] else "none" for part in shown])
     for part, (x, y) in zip(shown, places, strict=True):
         _name_box(ax, x, y, PARTS[part][1], result.trains[part])
@@ -56,16 +57,15 @@ def draw_block(ax: Axes, result) -> None:
     )
 
 
-def _wires(row: list[str], beside: tuple[str, ...]) -> list:
-    """Lines between neighbouring boxes, round the two halves, and round parallel adapters."""
+def _wires(row: list[str], above: dict[str, tuple]) -> list:
+    """Lines between neighbouring boxes, round the two halves, and to what stands above."""
     middles = sorted([(PARTS[part][0], HALF) for part in row] + [(x, 0.15) for x in SUMS])
     ends = zip(middles, middles[1:], strict=False)
     wires = [[(a + half, 0), (b - other, 0)] for (a, half), (b, other) in ends]
     for split, total in zip(SPLITS, SUMS, strict=True):
         wires.append([(split, 0), (split, BELOW), (total, BELOW), (total, -0.15)])
-    for part in beside:
-        x = PARTS[LAYER[part]][0]
-        for side in (-1, 1):
+    for x, sides in above.values():
+        for side in sides:
             out = x + side * (HALF + 0.07)
             wires.append([(x + side * HALF, ABOVE), (out, ABOVE), (out, 0)])
     return wires
@@ -98,21 +98,15 @@ def draw_storage(ax: Axes, result) -> None:
     """Megabytes against the number of tasks, both on log axes; dots at the chosen number."""
     ax.set(xlim=(1, 1000), ylim=HEIGHTS[result.where[0].name])  # first: no limits to be guessed
     ax.set(xscale="log", yscale="log")
-    at = np.unique(np.geomspace(1, 1000, 31).round().astype(int))
-    colors = [METHODS[method].color for method in storage.METHODS]
-    costs = np.array(
-        [
-            [storage.megabytes(method, *result.where, n, result.precision) for n in at.tolist()]
-            for method in storage.METHODS
-        ]
-    )  # (methods, numbers of tasks)
-    curves = [np.column_stack([at, cost]) for cost in costs]
+    colors = [TUNED[method].color for method in result.curves]
+    curves = list(result.curves.values())
     ax.add_collection(LineCollection(curves, colors=colors, lw=2.5), autolim=False)
     now = list(result.megabytes.values())
     ax.scatter([result.tasks] * len(now), now, s=100, c=colors, zorder=3, clip_on=False)
     ax.axvline(result.tasks, color=INK, lw=1, ls=":")
-    for method, y in zip(storage.METHODS, spread(np.log10(costs[:, -1]), 0.32), strict=True):
-        label_end(ax, 1000, 10**y, METHODS[method].name, METHODS[method].color)
+    ends = spread([np.log10(curve[-1, 1]) for curve in curves], 0.32)
+    for method, y in zip(result.curves, ends, strict=True):
+        label_end(ax, 1000, 10**y, TUNED[method].name, TUNED[method].color)
     ax.set(xlabel="number of tasks", ylabel="megabytes in all")
     for axis, ticks in ((ax.xaxis, TICKS[:4]), (ax.yaxis, TICKS)):
         axis.set_major_locator(FixedLocator(ticks))

@@ -1,195 +1,113 @@
-"""Notebook 04's sweep: what trained parameters buy, move and forget, and which blocks matter."""
+"""Notebook 04's long experiment: what trained parameters buy, move and forget; which blocks matter.
+
+Every figure draws one result of `labkit.adapters.comparison`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MultipleLocator
 
-from labkit.adapters import results
-from labkit.looks import METHODS, Look
+from labkit.adapters.comparison import GREEN, TUNED, look_of
+from labkit.figures import describe_dots, draw_dots, name_methods, styled
+from labkit.looks import Look
 from labkit.ui.style import INK, percent_axis, style
 
-_GREEN = METHODS["adapters"].color
-TUNED = {name: METHODS[name] for name in ("probe", "norms", "bitfit", "lora", "adapters")} | {
-    "ffn-adapters": Look("adapters after FFN only", _GREEN, "$\\mathbf{F}$"),
-    "parallel-adapters": Look("parallel adapters", _GREEN, "$\\mathbf{P}$"),
-    "fine-tuning": METHODS["fine-tuning"],
-}
-SIDES = {"id": "in distribution", "ood": "out of distribution"}
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas.io.formats.style import Styler
+
+MARKERS = "osD^vX"  # of tasks
 
 
-def name_of(setting: results.Setting) -> str:
-    method, width = setting
-    shown = method in ("adapters", "lora")
-    return f"{TUNED[method].name} {width}" if shown else TUNED[method].name
+def show(table: pd.DataFrame, form: str = "{:+.1f}") -> Styler:
+    """A result as the notebook shows it, settings in their method's colour."""
+    return styled(table, form, {name: look_of(name) for name in table.index})
 
 
-# ------------------------------------------------ accuracy against trained parameters
+def describe_settings(
+    result: pd.DataFrame | Mapping[str, pd.DataFrame], what: str, form: str = "{:.0%}"
+) -> str:
+    """A result in words, for its picture's alternative text. what: what the numbers are."""
+    parts = []
+    for where, table in result.items() if isinstance(result, Mapping) else [("", result)]:
+        said = [f"{name} {form.format(mean)}" for name, mean in table["mean"].items()]
+        if "moved" in table:
+            said = [f"{n}, moved {far:.1f}" for n, far in zip(said, table["moved"], strict=True)]
+        parts.append(f"{where}: " * bool(where) + "; ".join(said))
+    return f"{what}. {'. '.join(parts)}."
 
 
-@style()
-def draw_frontier(axes: np.ndarray, rows, titles: Sequence[str]) -> None:
-    """Accuracy against trained parameters, log axis: a column per task, ID above OOD."""
-    for column, task in enumerate(results.tasks(rows)):
-        for row, side in enumerate(SIDES):
-            ax = axes[row, column]
-            _draw_settings(ax, rows, task, side)
-            ax.set_xscale("log")
-            ax.set_xlim(900, 2.5e6)
-            ax.minorticks_off()
-            _percent(ax)
-            ax.grid(axis="y", color=INK, alpha=0.2)
-            if not column:
-                ax.set_ylabel(f"accuracy {SIDES[side]}", fontsize=13)
-        axes[0, column].set_title(titles[column], fontsize=15)
-        axes[1, column].set_xlabel("parameters trained per task", fontsize=13)
-    _legend(axes.flat[0])
-
-
-def _draw_settings(ax: Axes, rows, task: str, side: str) -> None:
-    """A point with its interval for each setting; one method's widths are joined."""
-    joined: dict[str, list[tuple[float, float]]] = {}
-    for setting in results.settings(rows):
-        look = TUNED[setting[0]]
-        mean, low, high = results.interval(rows, task, setting, side)
-        size = results.parameters(rows, task, setting)
-        ax.vlines(size, low, high, color=look.color, lw=2, alpha=0.5)
-        ax.plot(size, mean, marker=look.marker, ls="none", color=look.color, ms=11, label=look.name)
-        joined.setdefault(setting[0], []).append((size, mean))
-    for method, points in joined.items():
-        if len(points) > 1:
-            ax.plot(*np.transpose(points), "-" if side == "id" else "--", lw=1.2,
-                    color=TUNED[method].color)  # fmt: skip
-
-
-def _percent(ax: Axes) -> None:
-    percent_axis(ax, *ax.get_ylim())
-    ax.yaxis.set_major_locator(MultipleLocator(0.02))
-
-
-def _legend(ax: Axes, columns: int = 4) -> None:
-    """Every method once, above the figure."""
-    handles, labels = ax.get_legend_handles_labels()
-    once = {label: handle for handle, label in zip(handles, labels, strict=True)}
-    ax.figure.legend(once.values(), once, loc="outside upper center", ncols=columns,
-                     handletextpad=0.3, columnspacing=1.2)  # fmt: skip
-
-
-def describe_frontier(rows) -> str:
-    """The alternative text of `draw_frontier`."""
-
-    def say(task: str, setting: results.Setting) -> str:
-        size = results.parameters(rows, task, setting)
-        id_, ood = (results.scores(rows, task, setting, side).mean() for side in SIDES)
-        return f"{name_of(setting)} ({size:,}) {id_:.0%} and {ood:.0%}"
-
-    return f"ID and OOD accuracy by method (trained parameters). {_by_task(rows, say)}."
-
-
-def _by_task(rows, say: Callable[[str, results.Setting], str]) -> str:
-    """What `say(task, setting)` says of every setting, task by task."""
-    found = results.settings(rows)
-    parts = (f"{t}: {', '.join(say(t, s) for s in found)}" for t in results.tasks(rows))
-    return "; ".join(parts)
-
-
-# ------------------------------------------------ movement, forgetting, pruning
+def _draw_settings(ax: Axes, table: pd.DataFrame, **options) -> None:
+    """A row for each setting, its name in its method's colour; so a dot needs no letter."""
+    dots = {name: look_of(name)._replace(marker="o") for name in table.index}
+    draw_dots(ax, table.set_index([table.index, table.index]), dots, **options)
+    for label, name in zip(ax.get_yticklabels(), dots, strict=True):
+        label.set_color(dots[name].color)
 
 
 @style()
-def draw_movement(axes: Sequence[Axes], rows, titles: Sequence[str]) -> None:
-    """OOD accuracy against how far OOD features have moved; an axes per task."""
-    for ax, task, title in zip(axes, results.tasks(rows), titles, strict=True):
-        for setting in results.settings(rows):
-            look = TUNED[setting[0]]
-            mean, low, high = results.interval(rows, task, setting, "ood")
-            moved = results.scores(rows, task, setting, "moved_ood").mean()
-            ax.vlines(moved, low, high, color=look.color, lw=2, alpha=0.5)
-            ax.plot(
-                moved, mean, marker=look.marker, ls="none", color=look.color, ms=11, label=look.name
-            )
-        _percent(ax)
-        ax.set_title(title, fontsize=15)
+def draw_frontier(axes: np.ndarray, result: Mapping[str, pd.DataFrame]) -> None:
+    """How far every setting is ahead of the probe: a column for each task, ID above OOD."""
+    for ax, (where, table) in zip(axes.flat, result.items(), strict=True):
+        ahead, behind = (table["low"] > 0).sum(), (table["high"] < 0).sum()
+        _draw_settings(ax, table, percent=False, xlabel="")
+        ax.axvline(0, color=INK, lw=1.5, ls=":")
+        ax.set_title(f"{where}:\n{ahead} clearly ahead, {behind} behind", fontsize=13)
+    for ax in axes[-1]:
+        ax.set_xlabel("points ahead of the linear probe", fontsize=13)
+    for ax in axes[:, 1:].flat:
+        ax.tick_params(labelleft=False)
+
+
+@style()
+def draw_movement(axes: Sequence[Axes], result: Mapping[str, pd.DataFrame]) -> None:
+    """OOD accuracy against how far OOD features have moved; an axes for each task."""
+    for ax, (task, table) in zip(axes, result.items(), strict=True):
+        for name, row in table.iterrows():
+            look = look_of(name)
+            ax.vlines(row["moved"], row["low"], row["high"], color=look.color, lw=1, alpha=0.6)
+            marks = {"marker": look.marker, "color": look.color, "label": look.name}
+            ax.plot(row["moved"], row["mean"], ls="none", ms=11, **marks)
+        percent_axis(ax, *ax.get_ylim())
+        ax.set_title(task, fontsize=15)
         ax.set_xlabel("OOD features moved by", fontsize=13)
     axes[0].set_ylabel("accuracy out of distribution", fontsize=13)
-    _legend(axes[0])
-
-
-def describe_movement(rows) -> str:
-    """The alternative text of `draw_movement`."""
-
-    def say(task: str, setting: results.Setting) -> str:
-        moved, ood = (results.scores(rows, task, setting, c).mean() for c in ("moved_ood", "ood"))
-        return f"{name_of(setting)} moved {moved:.1f}, {ood:.0%}"
-
-    return f"How far OOD features moved, and OOD accuracy. {_by_task(rows, say)}."
+    name_methods(axes[0], columns=5)
 
 
 @style()
-def draw_forgetting(ax: Axes, rows, title: str) -> None:
-    """The old job after learning a new one, averaged over tasks; the line is the encoder before."""
-    names, tasks = results.settings(rows), results.tasks(rows)
-    before = results.scores(rows, tasks, ("probe", 0), "old_job").mean()
-    for place, setting in enumerate(names[::-1]):
-        look = TUNED[setting[0]]
-        mean, low, high = results.interval(rows, tasks, setting, "old_job")
-        ax.barh(place, mean, color=look.color, height=0.6, alpha=0.35)
-        ax.hlines(place, low, high, color=look.color, lw=3)
-        ax.plot(mean, place, marker=look.marker, ls="none", color=look.color, ms=10)
+def draw_forgetting(ax: Axes, result: pd.DataFrame) -> None:
+    """The old job after learning a new one; the line is the encoder before, the probe's."""
+    before, worst = result.loc[TUNED["probe"].name, "mean"], result["mean"].idxmin()
+    _draw_settings(ax, result, xlabel="upstream emoji given their own name, of 1,150")
     ax.axvline(before, color=INK, lw=1.5, ls=":")
-    text = "before, and after adapters.remove (mean of three tasks)"
-    ax.annotate(text, (before, len(names) - 0.45),
-                xytext=(-4, 0), textcoords="offset points", ha="right", va="bottom",
-                fontsize=12)  # fmt: skip
-    ax.set_yticks(range(len(names)), [name_of(s) for s in names[::-1]])
-    ax.set(xlabel="upstream emoji given their own name, of 1,150", title=title)
-    ax.set_ylim(-0.6, len(names) + 0.3)
-    ax.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
-
-
-def describe_forgetting(rows) -> str:
-    """The alternative text of `draw_forgetting`."""
-    names = results.tasks(rows)
-    found = [
-        f"{name_of(s)} {results.scores(rows, names, s, 'old_job').mean():.0%}"
-        for s in results.settings(rows)
-    ]
-    return f"Upstream emoji given their own name after a new task: {', '.join(found)}."
-
-
-BLOCKS = tuple("012345")
+    least = result["mean"].min()
+    ax.set(xlim=(0, None), title=f"Fewest after {worst}: {least:.0%}, and {before:.0%} before")
 
 
 @style()
-def draw_pruning(
-    ax: Axes, rows, setting: results.Setting, names: Sequence[str], title: str
-) -> None:
-    """Accuracy lost when one block's adapters are taken out after training, and when all are.
-
-    names: of the tasks, in short.
-    """
-    dashes = ("-", "--", ":")
-    for number, (task, name) in enumerate(zip(results.tasks(rows), names, strict=True)):
-        found = np.array([results.lost(rows, task, setting, p) for p in (*BLOCKS, "all")])
-        x = np.array([*range(len(BLOCKS)), 6.5]) + 0.09 * (number - 1)
-        ax.vlines(x, found[:, 1], found[:, 2], color=_GREEN, lw=2, alpha=0.5)
-        ax.plot(x[:-1], found[:-1, 0], dashes[number % 3], color=_GREEN, marker="o", label=name)
-        ax.plot(x[-1], found[-1, 0], "o", color=_GREEN)
-    ax.axhline(0, color=INK, lw=1)
-    ax.legend(loc="upper center")
-    ax.set_xticks([*range(len(BLOCKS)), 6.5], [*BLOCKS, "all"])
-    ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
-    ax.set(xlabel="block that lost its adapters", ylabel="points of ID accuracy lost", title=title)
+def draw_pruning(ax: Axes, result: pd.DataFrame) -> None:
+    """Accuracy lost when one block's adapters are taken out after training, and when all are."""
+    singly = result["mean"].drop("all", level="block")
+    block, task = singly.idxmax()
+    title = f"Block {block}'s are worth most: {singly.max():.0f} points on {task}"
+    xlabel = "points of ID accuracy lost"
+    draw_dots(ax, result, _task_looks(result), percent=False, xlabel=xlabel, title=title)
+    ax.set_ylabel("block that lost its adapters")
+    ax.axvline(0, color=INK, lw=1)
+    ax.legend(fontsize=12)
 
 
-def describe_pruning(rows, setting: results.Setting) -> str:
+def describe_pruning(result: pd.DataFrame) -> str:
     """The alternative text of `draw_pruning`."""
-    parts = []
-    for task in results.tasks(rows):
-        found = [results.lost(rows, task, setting, p).mean for p in (*BLOCKS, "all")]
-        singly = ", ".join(f"{100 * x:+.1f}" for x in found[:-1])
-        parts.append(f"{task}: blocks 0 to 5 {singly}, all {100 * found[-1]:+.1f}")
-    return f"Points of ID accuracy lost without the adapters of a block. {'; '.join(parts)}."
+    said = describe_dots(result.round(1), _task_looks(result), percent=False)
+    return f"Points of ID accuracy lost without the adapters of a block. {said}"
+
+
+def _task_looks(result: pd.DataFrame) -> dict[str, Look]:
+    tasks = result.index.get_level_values("task").unique()
+    return {t: Look(t, GREEN, marker) for t, marker in zip(tasks, MARKERS, strict=False)}

@@ -1,54 +1,138 @@
 """Parameter-efficient fine-tuning: a few new weights in a frozen transformer, and taking them out.
 
-A `Method` says what is inserted into a vision transformer and which of its own weights train
-beside it. `insert` changes a network in place, `remove` gives it back exactly as it was.
+A method is a small class. It says what it puts into a block (`into`), how many numbers that is
+(`new_numbers`), and which of the network's own weights train beside it. `insert` changes a network
+in place, `remove` gives it back exactly as it was.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 
-from labkit.adapters.layers import Adapted, Bottleneck, LoRALinear
-from labkit.encoders import VisionTransformer
+from labkit.adapters.layers import Adapted, Bottleneck, LoRAAttention, LoRALinear, Prompted, Wrapper
+from labkit.adapters.parts import HALVES, Parts, parts_of
 from labkit.inputs import check_choice, finite, whole
 
-PLACES = ("attention", "feed_forward")  # the two halves of a transformer block
+TRAINS = ("nothing", "norms", "biases", "all")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Method:
-    """What is inserted into every chosen block, and which of the network's own weights train."""
+    """Train some of the network's own weights, and insert nothing; others add to this."""
 
-    form: str = "serial"  # "serial" or "parallel" bottlenecks, "lora", or "none"
-    width: int = 8  # of a bottleneck, or the rank of LoRA
-    places: tuple[str, ...] = PLACES  # where a block gets a bottleneck
-    blocks: tuple[int, ...] | None = None  # None: all
-    trains: str = "norms"  # of the network itself: "nothing", "norms", "biases" or "all"
-    alpha: float = 8.0  # of LoRA
+    trains: str = "nothing"  # of the network itself: one of TRAINS
+    width: int = 0  # of what is inserted into a block; 0: nothing is
+    blocks: tuple[int, ...] | None = None  # that something is inserted into; None: all
 
     def __post_init__(self) -> None:
-        check_choice("form", (self.form,), ("serial", "parallel", "lora", "none"))
-        check_choice("places", self.places, PLACES)
-        check_choice("trains", (self.trains,), ("nothing", "norms", "biases", "all"))
-        whole("width", self.width, 1)
+        check_choice("trains", (self.trains,), TRAINS)
+        if type(self) is Method and self.width:
+            raise ValueError(f"width: got {self.width}, accepted: 0, or a kind that inserts")
+        whole("width", self.width, int(type(self) is not Method))
+
+    def into(
+        self, block: nn.Module, encoder: nn.Module, parts: Parts, generator: Generator
+    ) -> nn.Module:
+        """The block with what is new in it, drawn from `generator`."""
+        return block
+
+    def new_numbers(self, dim: int) -> int:
+        """How many numbers are new in one block."""
+        return 0
+
+    def with_width(self, width: int) -> Method:
+        """The same with another width, if it has one."""
+        return replace(self, width=width) if self.width else self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapters(Method):
+    """Bottlenecks of some width (Houlsby et al. 2019); they, the layer norms and the head train."""
+
+    trains: str = "norms"
+    width: int = 8
+    places: tuple[str, ...] = HALVES  # the halves of a block that get one
+    parallel: bool = False  # beside its layer (He et al. 2022) instead of after it
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("places", self.places, HALVES)
+
+    def into(self, block, encoder, parts, generator):
+        for place in self.places:
+            name = getattr(parts, place)
+            adapter = Bottleneck(parts.dim_of(encoder), self.width, generator=generator)
+            adapter.to(next(block.parameters()).device)
+            setattr(block, name, Adapted(getattr(block, name), adapter, self.parallel))
+        return block
+
+    def new_numbers(self, dim: int) -> int:
+        return len(self.places) * (2 * dim * self.width + dim + self.width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoRA(Method):
+    """Low-rank changes of the weights of queries and values (Hu et al. 2022); width is the rank."""
+
+    width: int = 8
+    alpha: float = 8.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         finite("alpha", self.alpha)
+
+    def into(self, block, encoder, parts, generator):
+        attention = getattr(block, parts.attention)
+        if not parts.projections:
+            lora = LoRAAttention(attention, self.width, self.alpha, generator)
+            setattr(block, parts.attention, lora)
+        for name in parts.projections:
+            linear = getattr(attention, name)
+            setattr(attention, name, LoRALinear(linear, self.width, self.alpha, generator))
+        return block
+
+    def new_numbers(self, dim: int) -> int:
+        return 2 * (2 * dim * self.width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompts(Method):
+    """New tokens before every block (VPT-deep, Jia et al. 2022), or the first (-shallow).
+
+    Width is their number. Drawn from U(-b, b), b = sqrt(6 / (3 patch^2 + dim)), as in the paper's
+    code: unlike what other methods insert, they change the output at once.
+    """
+
+    width: int = 8
+
+    def into(self, block, encoder, parts, generator):
+        dim, like = parts.dim_of(encoder), next(block.parameters())
+        pixels = next(encoder.get_submodule(parts.patches).parameters())[0].numel()
+        bound = (6 / (pixels + dim)) ** 0.5
+        prompts = torch.empty(self.width, dim).uniform_(-bound, bound, generator=generator)
+        return Prompted(block, prompts.to(like), parts.tokens_of(encoder), parts.class_tokens)
+
+    def new_numbers(self, dim: int) -> int:
+        return self.width * dim
 
 
 METHODS = {
-    "probe": Method("none", trains="nothing"),
-    "norms": Method("none", trains="norms"),
-    "bitfit": Method("none", trains="biases"),  # Ben Zaken et al. 2022: every bias term
-    "lora": Method("lora", trains="nothing"),  # queries and values, as Hu et al. choose
-    "ffn-adapters": Method(places=("feed_forward",)),  # one a block, as Pfeiffer et al. 2021 do
-    "parallel-adapters": Method("parallel"),
-    "adapters": Method(),  # Houlsby et al. 2019: two a block; adapters, layer norms and head train
-    "fine-tuning": Method("none", trains="all"),
+    "probe": Method(),
+    "norms": Method(trains="norms"),
+    "bitfit": Method(trains="biases"),  # Ben Zaken et al. 2022: every bias term
+    "lora": LoRA(),
+    "ffn-adapters": Adapters(places=("feed_forward",)),  # one a block, as Pfeiffer et al. 2021 do
+    "parallel-adapters": Adapters(parallel=True),
+    "adapters": Adapters(),
+    "vpt-shallow": Prompts(blocks=(0,)),  # Jia et al. 2022
+    "vpt-deep": Prompts(),
+    "fine-tuning": Method(trains="all"),
 }
 
 
@@ -60,27 +144,34 @@ class Inserted(NamedTuple):
     values: dict[str, Tensor]  # of the network's own weights that train, as they were
 
 
-def insert(encoder: VisionTransformer, method: Method, generator: Generator) -> VisionTransformer:
+def insert(encoder: nn.Module, method: Method, generator: Generator) -> nn.Module:
     """Make `encoder` train as `method` says (in place; returns it). Its output hardly changes yet.
 
-    Raises ValueError for another kind of encoder, a block that does not exist, or when something
-    is inserted already.
+    encoder: a vision transformer, this lab's or torchvision's. Raises TypeError for no method,
+    ValueError for another kind of encoder, a block that does not exist, or when something is
+    inserted already.
     """
-    if not isinstance(encoder, VisionTransformer):
-        raise ValueError(f"encoder: got a {type(encoder).__name__}, accepted: a VisionTransformer")
+    if not isinstance(method, Method):
+        raise TypeError(f"method: got {method!r}, accepted: a Method, such as METHODS['adapters']")
+    parts = parts_of(encoder)
     if inserted(encoder) is not None:
         raise ValueError("encoder: something is inserted already; `remove` it first")
-    everything = tuple(range(len(encoder.blocks)))
-    blocks = everything if method.blocks is None else method.blocks
-    if set(blocks) - set(everything) or len(set(blocks)) < len(blocks):
-        raise ValueError(f"method.blocks: got {blocks}, accepted: 0 to {everything[-1]}, each once")
-    own = dict(encoder.named_parameters())
+    blocks = parts.blocks_of(encoder)
+    everything = range(len(blocks))
+    chosen = everything if method.blocks is None else method.blocks
+    if set(chosen) - set(everything) or len(set(chosen)) < len(chosen):
+        raise ValueError(
+            f"method.blocks: got {chosen}, accepted: 0 to {len(blocks) - 1}, each once"
+        )
+    own, there = dict(encoder.named_parameters()), set(encoder.modules())
     flags = {name: parameter.requires_grad for name, parameter in own.items()}
     values = {n: own[n].detach().clone() for n in _trained_names(encoder, method.trains)}
-    for name, parameter in own.items():
+    for number in chosen:
+        blocks[number] = method.into(blocks[number], encoder, parts, generator)
+    for name, parameter in own.items():  # now: LoRA freezes what it holds
         parameter.requires_grad_(name in values)
-    for number in blocks:
-        _insert_into(encoder.blocks[number], encoder.dim, method, generator)
+    for module in set(encoder.modules()) - there:
+        module.training = encoder.training
     encoder.inserted = Inserted(method, flags, values)
     return encoder
 
@@ -88,20 +179,6 @@ def insert(encoder: VisionTransformer, method: Method, generator: Generator) -> 
 def inserted(encoder: nn.Module) -> Inserted | None:
     """What `insert` did to this encoder; None if nothing is inserted."""
     return getattr(encoder, "inserted", None)
-
-
-def _insert_into(block: nn.Module, dim: int, method: Method, generator: Generator) -> None:
-    device = next(block.parameters()).device
-    if method.form == "lora":
-        for name in ("query", "value"):
-            linear = getattr(block.attention, name)
-            lora = LoRALinear(linear, method.width, method.alpha, generator)
-            setattr(block.attention, name, lora)
-    elif method.form != "none":
-        for place in method.places:
-            adapter = Bottleneck(dim, method.width, generator=generator).to(device)
-            adapted = Adapted(getattr(block, place), adapter, method.form == "parallel")
-            setattr(block, place, adapted)
 
 
 def _trained_names(encoder: nn.Module, trains: str) -> list[str]:
@@ -125,7 +202,7 @@ def remove(encoder: nn.Module) -> nn.Module:
     before = inserted(encoder)
     if before is None:
         raise ValueError("encoder: nothing is inserted")
-    _replace(encoder, _original)
+    _replace(encoder, lambda module: module.original)
     _require_gradients_as(before, encoder)
     for name, parameter in encoder.named_parameters():
         if name in before.values:
@@ -137,9 +214,9 @@ def remove(encoder: nn.Module) -> nn.Module:
 
 def merged(encoder: nn.Module) -> nn.Module:
     """A copy of `encoder` in which LoRA is part of the weights: no new modules, the same output."""
-    found = copy.deepcopy(encoder)
-    if inserted(found) is None or found.inserted.method.form != "lora":
+    if inserted(encoder) is None or not isinstance(inserted(encoder).method, LoRA):
         raise ValueError("encoder: only LoRA can be merged; a bottleneck is not linear")
+    found = copy.deepcopy(encoder)
     _replace(found, lambda module: module.merged())
     _require_gradients_as(found.inserted, found)  # so that all of it can be tuned again
     del found.inserted
@@ -157,21 +234,20 @@ def without(encoder: nn.Module, blocks: tuple[int, ...]) -> nn.Module:
     As Houlsby et al. (2019, figure 6) do after training, to see which adapters matter. Raises
     ValueError for a block that the encoder does not have.
     """
-    check_choice("blocks", blocks, range(len(encoder.blocks)))
     found = copy.deepcopy(encoder)
+    inside = parts_of(found).blocks_of(found)
+    check_choice("blocks", blocks, range(len(inside)))
     for number in blocks:
-        _replace(found.blocks[number], _original)
+        holder = nn.Sequential(inside[number])
+        _replace(holder, lambda module: module.original)
+        inside[number] = holder[0]
     return found
 
 
-def _original(module: Adapted | LoRALinear) -> nn.Module:
-    return module.layer if isinstance(module, Adapted) else module.linear
-
-
-def _replace(network: nn.Module, by: Callable[[nn.Module], nn.Module]) -> None:
+def _replace(network: nn.Module, by: Callable[[Wrapper], nn.Module]) -> None:
     """Put `by(module)` in the place of every module that `insert` has made."""
     for name, module in list(network.named_modules()):
-        if isinstance(module, (Adapted, LoRALinear)):
+        if isinstance(module, Wrapper):
             network.set_submodule(name, by(module))
 
 

@@ -7,14 +7,26 @@ from functools import cache
 from typing import NamedTuple
 
 import ipywidgets
+import numpy as np
 import torch
+from torch import nn
 
-from labkit import adapters, encoders, plots, tasks, transfer
+from labkit import encoders, tasks, transfer
 from labkit.adapters import storage_cost as storage
+from labkit.adapters.block_figures import draw_block, draw_storage, size
+from labkit.adapters.comparison import TUNED
+from labkit.adapters.layers import Adapted, Wrapper
+from labkit.adapters.methods import METHODS, Method, count, insert, remove
+from labkit.adapters.parts import HALVES, Parts, parts_of
+from labkit.figures import describe_history, draw_history
 from labkit.ui.panel import Panel, panel
 
-NAMES = {look.name: method for method, look in plots.TUNED.items()}
 CLASSES = 12
+
+
+def width_slider() -> ipywidgets.IntSlider:
+    return ipywidgets.IntSlider(8, 1, 64, description="Width or rank")
+
 
 # ------------------------------------------------ what trains
 
@@ -23,58 +35,56 @@ class Block(NamedTuple):
     """What one method inserts and trains."""
 
     method: str
-    trains: dict[str, int]  # part of plots.PARTS -> numbers that train in it, in one block
-    absent: tuple[str, ...]  # parts that this method does not insert
+    trains: dict[str, int]  # part of block_figures.PARTS -> numbers that train in it, in one block
+    once: tuple[str, ...]  # of these parts, those that are not in every block
     beside: tuple[str, ...]  # adapters that stand beside their layer
     count: int
     total: int
     depth: int
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """What this method does not insert."""
+        new = ("tokens", *(f"after_{half}" for half in HALVES))
+        return tuple(part for part in new if not self.trains[part])
 
-def compute_block(encoder: encoders.VisionTransformer, method: str, width: int) -> Block:
+
+def compute_block(encoder: nn.Module, method: str, width: int) -> Block:
     """Insert the method, count what trains, and take it out again."""
-    chosen = _with_width(method, width)
-    generator = torch.Generator().manual_seed(0)
-    adapters.insert(encoder, chosen, generator)
+    chosen, parts = METHODS[method].with_width(width), parts_of(encoder)
+    insert(encoder, chosen, torch.Generator().manual_seed(0))
+    blocks = parts.blocks_of(encoder)
     try:
-        count, total = adapters.count(encoder), sum(p.numel() for p in encoder.parameters())
-        block = encoder.blocks[0]
-        found = {
-            "patches": adapters.count(encoder.patches) + _own_position(encoder),
-            "norm": adapters.count(encoder.norm),
-            "norm1": adapters.count(block.norm1),
-            "norm2": adapters.count(block.norm2),
-        }
-        for place in adapters.PLACES:
-            half = getattr(block, place)
-            adapted = isinstance(half, adapters.Adapted)
-            found[place] = adapters.count(half.layer if adapted else half)
-            found[f"after_{place}"] = adapters.count(half.adapter) if adapted else 0
+        trains, beside = count_block(blocks[0], parts)
+        trains["norm"] = count(encoder.get_submodule(parts.norm))
+        trains["patches"] = count(encoder) - count(blocks) - trains["norm"]  # and their positions
+        trained, total = count(encoder), sum(p.numel() for p in encoder.parameters())
     finally:
-        adapters.remove(encoder)
-    head = (encoder.dim + 1) * CLASSES
-    after = tuple(f"after_{place}" for place in adapters.PLACES)
-    absent = tuple(part for part in after if not found[part])
-    beside = tuple(p for p in after if p not in absent) if chosen.form == "parallel" else ()
-    return Block(
-        method, {**found, "head": head}, absent, beside, count + head, total + head,
-        len(encoder.blocks),
-    )  # fmt: skip
+        remove(encoder)
+    head = trains["head"] = (parts.dim_of(encoder) + 1) * CLASSES
+    once = ("patches", "norm", "head", *(("tokens",) if chosen.blocks else ()))
+    return Block(method, trains, once, beside, trained + head, total + head, len(blocks))
 
 
-def _own_position(encoder: encoders.VisionTransformer) -> int:
-    return encoder.position.numel() if encoder.position.requires_grad else 0
-
-
-def _with_width(method: str, width: int) -> adapters.Method:
-    return replace(adapters.METHODS[method], width=width)
+def count_block(block: nn.Module, parts: Parts) -> tuple[dict[str, int], tuple[str, ...]]:
+    """What trains in one block, part by part, and which adapters stand beside their layer."""
+    inner = block.original if isinstance(block, Wrapper) else block
+    found, beside = {"tokens": count(block) - count(inner)}, []
+    for name in ("norm1", "norm2", *HALVES):
+        layer = inner.get_submodule(getattr(parts, name))
+        if isinstance(layer, Adapted):
+            found[f"after_{name}"] = count(layer.adapter)
+            beside += [f"after_{name}"] if layer.parallel else []
+            layer = layer.layer
+        found[name] = count(layer)
+    return {f"after_{half}": 0 for half in HALVES} | found, tuple(beside)
 
 
 def describe_block(result: Block) -> str:
     parts = {name: count for name, count in result.trains.items() if count}
     said = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in parts.items())
     return (
-        f"{plots.TUNED[result.method].name}: {result.count:,} of {result.total:,} numbers train "
+        f"{TUNED[result.method].name}: {result.count:,} of {result.total:,} numbers train "
         f"({result.count / result.total:.1%}). In one of {result.depth} blocks, and around: {said}."
     )
 
@@ -88,31 +98,22 @@ def transformer_block() -> Panel:
 
     return panel(
         compute,
-        plots.draw_block,
+        draw_block,
         describe_block,
         size=(9, 3.2),
         title="What trains? A block of the transformer, and what stands around it",
-        method=ipywidgets.Dropdown(options=NAMES, value="adapters", description="Method"),
-        width=ipywidgets.IntSlider(8, 1, 64, description="Width or rank"),
+        method=ipywidgets.Dropdown(
+            options={look.name: method for method, look in TUNED.items()},
+            value="adapters",
+            description="Method",
+        ),
+        width=width_slider(),
     )
 
 
 # ------------------------------------------------ adapters, trained live
 
 LIVE_STEPS = 60
-PLACEMENTS = {
-    "after both (Houlsby)": ("serial", adapters.PLACES),
-    "after the FFN only": ("serial", ("feed_forward",)),
-    "beside both (parallel)": ("parallel", adapters.PLACES),
-    "LoRA: queries, values": ("lora", adapters.PLACES),
-}
-BLOCKS = {
-    "all six": (0, 1, 2, 3, 4, 5),
-    "first three": (0, 1, 2),
-    "last three": (3, 4, 5),
-    "the first": (0,),
-    "the last": (5,),
-}
 
 
 class Live(NamedTuple):
@@ -120,62 +121,69 @@ class Live(NamedTuple):
 
     history: tuple[transfer.Moment, ...]
     probe: transfer.Moment
-    method: adapters.Method
+    method: Method
     lr: float
     count: int
     chance: float
+    task: str
+    name: str  # of the method, a key of METHODS
+
+    @property
+    def histories(self) -> dict[str, tuple[transfer.Moment, ...]]:
+        return {"probe": (self.probe,), self.name: self.history}
 
 
 def compute_live(
-    encoder: torch.nn.Module, task: tasks.Task, probe: transfer.Moment, method: adapters.Method,
-    lr: float, seed: int, progress=None,
+    encoder: nn.Module, task: tasks.Task, probe: transfer.Moment, method: Method, lr: float,
+    seed: int, progress=None, name: str = "adapters",
 ) -> Live:  # fmt: skip
     """Train what `method` inserts on the task, beside what a probe of the encoder reaches."""
     generator = torch.Generator().manual_seed(seed)
     model = transfer.new_classifier(encoder, len(task.classes), generator)
-    adapters.insert(model.encoder, method, generator)
+    insert(model.encoder, method, generator)
     schedule = transfer.Schedule(LIVE_STEPS, optimizer="adam", record_every=LIVE_STEPS // 3)
     fit = transfer.fit(model, task, lr, generator, schedule, progress)
-    return Live(fit.history, probe, method, lr, adapters.count(model), task.chance)
+    trained = count(model)
+    return Live(fit.history, probe, method, lr, trained, task.chance, task.name, name)
 
 
 def draw_live(ax, result: Live) -> None:
-    name = "lora" if result.method.form == "lora" else "adapters"
     gap = 100 * (result.history[-1].id - result.probe.id)
-    plots.draw_history(
-        ax,
-        {"probe": (result.probe,), name: result.history},
-        result.chance,
-        f"{result.count:,} numbers trained: {gap:+.0f} points against the probe",
-    )
+    title = f"{result.count:,} numbers trained: {gap:+.0f} points against the probe"
+    draw_history(ax, result.histories, result.chance, title, TUNED)
 
 
 def describe_live(result: Live) -> str:
-    last, probe = result.history[-1], result.probe
-    (ood,) = last.ood
-    blocks = ", ".join(map(str, result.method.blocks or ()))
+    blocks = ", ".join(map(str, result.method.blocks or ())) or "all"
     return (
-        f"Who drew it? {result.method.form} of width {result.method.width} in blocks {blocks}, "
-        f"learning rate {result.lr:g}: {result.count:,} numbers trained for {last.step} steps. "
-        f"Accuracy {last.id:.0%} on the kinds of things trained on, {last.ood[ood]:.0%} on others; "
-        f"the linear probe {probe.id:.0%} and {probe.ood[ood]:.0%}. "
+        f"{result.task}: {TUNED[result.name].name} of width {result.method.width} in blocks "
+        f"{blocks}, learning rate {result.lr:g}: {result.count:,} numbers trained. "
+        f"{describe_history(result.histories, TUNED)} "
         f"Always guessing the largest class gives {result.chance:.0%}."
     )
 
 
-def train_adapters(encoder: torch.nn.Module, task: tasks.Task) -> Panel:
-    """Choose width, placement, blocks and learning rate; train in seconds."""
+def block_menu(depth: int) -> dict[str, tuple[int, ...]]:
+    """Name -> blocks to insert something into, each choice once."""
+    half, blocks = depth // 2, tuple(range(depth))
+    menu = {f"all {depth}": blocks, "the first": blocks[:1], "the last": blocks[-1:]}
+    if half > 1:
+        menu |= {f"first {half}": blocks[:half], f"last {half}": blocks[-half:]}
+    return menu if depth > 1 else {"the only one": blocks}
+
+
+def train_adapters(encoder: nn.Module, task: tasks.Task) -> Panel:
+    """Choose method, width, blocks and learning rate; train in seconds."""
+    blocks = block_menu(len(parts_of(encoder).blocks_of(encoder)))
 
     @cache
     def probe() -> transfer.Moment:
         return transfer.moment(0, transfer.linear_probe(encoder, task).model, task)
 
-    def compute(width, placement, blocks, lr, seed, progress) -> Live:
-        form, places = placement
-        method = adapters.Method(
-            form, width, places, blocks, "nothing" if form == "lora" else "norms"
-        )
-        return compute_live(encoder, task, probe(), method, lr, seed, progress)
+    def compute(width, method, blocks, lr, seed, progress) -> Live:
+        chosen = METHODS[method].with_width(width)
+        chosen = replace(chosen, blocks=chosen.blocks or blocks)
+        return compute_live(encoder, task, probe(), chosen, lr, seed, progress, method)
 
     return panel(
         compute,
@@ -183,10 +191,14 @@ def train_adapters(encoder: torch.nn.Module, task: tasks.Task) -> Panel:
         describe_live,
         run="button",
         label="Train",
-        title="Train adapters: who drew it?",
-        width=ipywidgets.IntSlider(8, 1, 64, description="Width or rank"),
-        placement=ipywidgets.Dropdown(options=PLACEMENTS, description="Placement"),
-        blocks=ipywidgets.Dropdown(options=BLOCKS, description="Blocks"),
+        title=f"Train adapters: {task.name}",
+        width=width_slider(),
+        method=ipywidgets.Dropdown(
+            options={look.name: m for m, look in TUNED.items() if METHODS[m].width},
+            value="adapters",
+            description="Method",
+        ),
+        blocks=ipywidgets.Dropdown(options=blocks, description="Blocks"),
         lr=ipywidgets.Dropdown(
             options=[0.0005, 0.002, 0.006, 0.02, 0.06], value=0.02, description="Learning rate"
         ),
@@ -196,11 +208,15 @@ def train_adapters(encoder: torch.nn.Module, task: tasks.Task) -> Panel:
 
 # ------------------------------------------------ what tasks cost to keep
 
+COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]  # of tasks, on the slider
+CURVE = np.unique(np.geomspace(1, 1000, 31).round().astype(int)).tolist()
+
 
 class Storage(NamedTuple):
-    """Megabytes for a number of tasks, by method."""
+    """Megabytes by method, for some number of tasks and for all from 1 to 1,000."""
 
     megabytes: dict[str, float]
+    curves: dict[str, np.ndarray]  # (points, 2): tasks, megabytes
     tasks: int
     where: tuple[storage.Backbone, int]  # the backbone and the width
     precision: int  # bytes for each number
@@ -208,15 +224,17 @@ class Storage(NamedTuple):
 
 def compute_storage(tasks: int, width: int, backbone: str, precision: int) -> Storage:
     where = storage.BACKBONES[backbone], width
-    found = {m: storage.megabytes(m, *where, tasks, precision) for m in storage.METHODS}
-    return Storage(found, tasks, where, precision)
+
+    def cost(method: str, n: int) -> float:
+        return storage.megabytes(method, *where, n, precision)
+
+    found = {method: cost(method, tasks) for method in storage.COMPARED}
+    curves = {m: np.array([(n, cost(m, n)) for n in CURVE]) for m in found}
+    return Storage(found, curves, tasks, where, precision)
 
 
 def describe_storage(result: Storage) -> str:
-    parts = [
-        f"{plots.METHODS[method].name} {plots.size(megabytes)}"
-        for method, megabytes in result.megabytes.items()
-    ]
+    parts = [f"{TUNED[method].name} {size(cost)}" for method, cost in result.megabytes.items()]
     backbone, width = result.where
     return (
         f"{result.tasks:,} tasks on one backbone ({backbone.name}), width or rank {width}, "
@@ -226,17 +244,16 @@ def describe_storage(result: Storage) -> str:
 
 def storage_calculator() -> Panel:
     """ "100 tasks cost ..." by method."""
-    counts = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
     return panel(
         compute_storage,
-        plots.draw_storage,
+        draw_storage,
         describe_storage,
         size=(9, 4.2),
         title="What do many tasks cost to keep?",
         tasks=ipywidgets.SelectionSlider(
-            options=[(f"{n:,}", n) for n in counts], value=100, description="Tasks"
+            options=[(f"{n:,}", n) for n in COUNTS], value=100, description="Tasks"
         ),
-        width=ipywidgets.IntSlider(8, 1, 64, description="Width or rank"),
+        width=width_slider(),
         backbone=ipywidgets.Dropdown(options=list(storage.BACKBONES), description="Backbone"),
         precision=ipywidgets.Dropdown(
             options={"half (2 bytes)": 2, "single (4 bytes)": 4}, value=4, description="Precision"

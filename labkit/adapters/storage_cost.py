@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from labkit.adapters.methods import METHODS, Method
 from labkit.inputs import check_choice, whole
 
-METHODS = ("probe", "norms", "bitfit", "lora", "adapters", "fine-tuning")
+COMPARED = ("probe", "norms", "bitfit", "lora", "adapters", "fine-tuning")
 MEGABYTE = 1e6
 
 
 class Backbone(NamedTuple):
-    """A transformer, as far as counting goes."""
+    """A transformer, as far as counting goes; its feed-forward layers are four times as wide."""
 
     name: str
     parameters: int
@@ -29,23 +30,26 @@ BACKBONES = {
 def numbers(method: str, backbone: Backbone, width: int) -> int:
     """How many numbers one task stores, its head included.
 
-    width: of the two bottlenecks a block, or the rank of LoRA on queries and values; the other
-    methods do not depend on it. Biases are those of six linear layers a block, of the layer norms
-    and of the embedding. Raises ValueError for an unknown method or a width below 1.
+    width: of what the method inserts, if it inserts anything. Raises ValueError for an unknown
+    method or a width below 1.
     """
     check_choice("method", (method,), METHODS)
-    whole("width", width, 1)
+    chosen = METHODS[method].with_width(whole("width", width, 1))
+    blocks = backbone.depth if chosen.blocks is None else len(chosen.blocks)
+    new = blocks * chosen.new_numbers(backbone.dim)
+    return new + own_numbers(chosen, backbone) + (backbone.dim + 1) * backbone.classes
+
+
+def own_numbers(method: Method, backbone: Backbone) -> int:
+    """How many of the network's own numbers train."""
     d, depth = backbone.dim, backbone.depth
-    norms = depth * 4 * d + 2 * d  # two a block and one at the end, each a scale and a shift
-    new = {
-        "probe": 0,
-        "norms": norms,
-        "bitfit": depth * (4 * d + 4 * d + d + 2 * d) + 2 * d,
-        "lora": depth * 2 * (2 * d * width),
-        "adapters": depth * 2 * (2 * d * width + d + width) + norms,
-        "fine-tuning": backbone.parameters,
-    }
-    return new[method] + (d + 1) * backbone.classes
+    return {
+        "nothing": 0,
+        "norms": depth * 4 * d + 2 * d,  # two a block and one at the end, each a scale and a shift
+        # of six linear layers and two norms a block, of the last norm and of the patches
+        "biases": depth * (4 * d + 4 * d + d + 2 * d) + 2 * d,
+        "all": backbone.parameters,
+    }[method.trains]
 
 
 def megabytes(method: str, backbone: Backbone, width: int, tasks: int, precision: int) -> float:
@@ -54,5 +58,6 @@ def megabytes(method: str, backbone: Backbone, width: int, tasks: int, precision
     Full tuning keeps no shared backbone: every task has its own.
     """
     tasks, precision = whole("tasks", tasks, 1), whole("precision", precision, 1)
-    shared = 0 if method == "fine-tuning" else backbone.parameters
-    return precision * (shared + tasks * numbers(method, backbone, width)) / MEGABYTE
+    stored = tasks * numbers(method, backbone, width)
+    shared = 0 if METHODS[method].trains == "all" else backbone.parameters
+    return precision * (shared + stored) / MEGABYTE

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from labkit.adapters import Method, insert, inserted, remove, trained
-from labkit.encoders import VisionTransformer
+from labkit.adapters.methods import Method, insert, inserted, remove, trained
+from labkit.adapters.parts import parts_of
 from labkit.training import Classifier
-from labkit.weights import parse_tensors, write_tensors
+from labkit.weights import digest, parse_tensors, write_tensors
 
 
 class TaskWeights(NamedTuple):
@@ -25,11 +25,7 @@ class TaskWeights(NamedTuple):
 
     method: Method
     tensors: dict[str, Tensor]  # "encoder.blocks.0...", "head.weight", "head.bias"
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values())
+    backbone: str  # digest of the frozen weights that they were trained with
 
 
 def extract(model: Classifier) -> TaskWeights:
@@ -38,24 +34,37 @@ def extract(model: Classifier) -> TaskWeights:
     if change is None:
         raise ValueError("model: its encoder has nothing inserted (labkit.adapters.insert)")
     tensors = {name: p.detach().clone() for name, p in trained(model).items()}
-    return TaskWeights(change.method, tensors)
+    return TaskWeights(change.method, tensors, frozen_digest(model.encoder))
 
 
-def attach(encoder: VisionTransformer, weights: TaskWeights) -> Classifier:
+def frozen_digest(encoder: nn.Module) -> str:
+    """SHA-256 of all parameters that do not train, in their order: what a task relies on."""
+    frozen = [p for p in encoder.parameters() if not p.requires_grad]
+    return digest({f"{i:04}": p.detach().contiguous() for i, p in enumerate(frozen)}, {})
+
+
+def attach(encoder: nn.Module, weights: TaskWeights) -> Classifier:
     """Make `encoder` do this task (in place), instead of the one attached before.
 
     The backbone is not copied: only this task's tensors are. Raises ValueError, naming the tensor,
-    when they do not fit this encoder; then nothing is attached.
+    when they do not fit this encoder, or for another backbone than they were trained with; then
+    nothing is attached.
     """
     if inserted(encoder) is not None:
         remove(encoder)
     head = weights.tensors.get("head.weight")
     if head is None or head.ndim != 2:
         raise ValueError("weights: 'head.weight' is missing, accepted: (classes, dim)")
-    model = Classifier(encoder, nn.Linear(encoder.dim, len(head)).to(head.device))
+    dim = parts_of(encoder).dim_of(encoder)
+    model = Classifier(encoder, nn.Linear(dim, len(head)).to(head.device))
     insert(encoder, weights.method, Generator().manual_seed(0))  # values follow below
     try:
         _copy_into(trained(model), weights.tensors)
+        if (found := frozen_digest(encoder)) != weights.backbone:
+            raise ValueError(
+                f"encoder: got a backbone with digest {found[:12]}, accepted: "
+                f"{weights.backbone[:12]}, with which these weights were trained"
+            )
     except ValueError:
         remove(encoder)
         raise
@@ -64,29 +73,29 @@ def attach(encoder: VisionTransformer, weights: TaskWeights) -> Classifier:
 
 @torch.no_grad()
 def _copy_into(places: dict[str, nn.Parameter], tensors: dict[str, Tensor]) -> None:
-    odd = sorted(set(places) ^ set(tensors))
-    if odd:
-        side = "missing" if odd[0] in places else "unknown here"
-        raise ValueError(f"weights: {odd[0]!r} is {side} (and {len(odd) - 1} more)")
-    for name, place in places.items():
-        if tensors[name].shape != place.shape:
-            given, accepted = tuple(tensors[name].shape), tuple(place.shape)
-            raise ValueError(f"weights: {name!r} has shape {given}, accepted: {accepted}")
+    accepted = {name: tuple(place.shape) for name, place in places.items()}
+    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    for name in sorted(accepted | given):
+        if accepted.get(name) != given.get(name):
+            shapes = f"got {given.get(name, 'none')}, accepted: {accepted.get(name, 'none')}"
+            raise ValueError(f"weights: {name!r}: {shapes}")
     for name, place in places.items():
         place.copy_(tensors[name])
 
 
 def save(weights: TaskWeights, path: Path) -> None:
     """Write a task's weights to a safetensors file; all of it or nothing."""
-    write_tensors(weights.tensors, asdict(weights.method), Path(path))
+    method = {"kind": type(weights.method).__name__, **asdict(weights.method)}
+    write_tensors(weights.tensors, {"method": method, "backbone": weights.backbone}, Path(path))
 
 
 def read(path: Path) -> TaskWeights:
     """Read what `save` wrote. Raises ValueError, naming the file, for something else."""
     content = Path(path).read_bytes()
+    kinds = {kind.__name__: kind for kind in (Method, *Method.__subclasses__())}
     try:
-        method, tensors = parse_tensors(content)
-        lists = {name: tuple(x) if isinstance(x, list) else x for name, x in method.items()}
-        return TaskWeights(Method(**lists), tensors)
-    except (AttributeError, TypeError, ValueError) as error:
+        about, tensors = parse_tensors(content)
+        method = {n: tuple(x) if isinstance(x, list) else x for n, x in about["method"].items()}
+        return TaskWeights(kinds[method.pop("kind")](**method), tensors, str(about["backbone"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"path: {path} holds no task's weights ({error})") from error

@@ -10,18 +10,16 @@ from torch import nn
 from labkit import adapters, checks
 
 
-def make(forward, std: float = 1e-3, bias: float = 0.0, down=None) -> type[nn.Module]:
+def make(forward, std: float = 1e-3, bias: float = 0.0, down=nn.Linear) -> type[nn.Module]:
     """A bottleneck class with this forward(x, down, up), and one thing that may be odd."""
 
     class Yours(nn.Module):
         def __init__(self, dim: int, width: int) -> None:
             super().__init__()
-            self.down = nn.Linear(dim, width) if down is None else down(dim, width)
-            self.up = nn.Linear(width, dim)
-            for parameter in self.parameters():
-                nn.init.constant_(parameter, bias) if parameter.ndim == 1 else nn.init.normal_(
-                    parameter, std=std
-                )
+            self.down, self.up = down(dim, width), nn.Linear(width, dim)
+            for layer in (self.down, self.up):
+                nn.init.normal_(layer.weight, std=std)
+                nn.init.constant_(layer.bias, bias)
 
         def forward(self, x):
             return forward(x, self.down, self.up)
@@ -33,16 +31,6 @@ def right(x, down, up):
     return x + up(F.gelu(down(x)))
 
 
-def tanh_gelu(x, down, up):
-    return x + up(F.gelu(down(x), approximate="tanh"))
-
-
-@pytest.mark.parametrize("answer", [adapters.Bottleneck, make(right), make(tanh_gelu)],
-                         ids=["labkit", "plain", "tanh"])  # fmt: skip
-def test_a_right_bottleneck_passes(answer) -> None:
-    assert checks.bottleneck(answer)
-
-
 class Constant(make(right)):
     def __init__(self, dim: int, width: int) -> None:
         super().__init__(dim, width)
@@ -50,124 +38,91 @@ class Constant(make(right)):
             nn.init.constant_(layer.weight, 1e-3)
 
 
-MISTAKES = {
-    "start the same": Constant,
-    "a standard deviation of 0.01": make(right, std=0.01),
-    "no linear layer `self.down`": lambda dim, width: nn.Identity(),
-    "the weight of `down` is": make(right, down=lambda d, w: nn.Linear(w, d)),
-    "your output is almost 0": make(lambda x, down, up: up(F.gelu(down(x)))),
-    "differs from x by": make(right, std=0.3),
-    "nothing ever trains": make(right, std=0.0),
-    "your biases do not start at 0": make(lambda x, d, u: x, bias=0.5),
-    "yours starts": make(lambda x, down, up: x - up(F.gelu(down(x)))),
-    "no nonlinearity": make(lambda x, down, up: x + up(down(x))),
-    "ReLU": make(lambda x, down, up: x + up(F.relu(down(x)))),
-    "applies GELU after `up`": make(lambda x, down, up: x + F.gelu(up(down(x)))),
-    "your output is (4, 5, 3)": make(lambda x, down, up: down(x)),
-    "your output is NoneType": make(lambda x, down, up: None),
-}
-
-
-@pytest.mark.parametrize("hint", MISTAKES)
-def test_bottleneck_recognises(hint: str) -> None:
-    outcome = checks.bottleneck(MISTAKES[hint])
-    assert not outcome and hint in outcome.message
-
-
-def right_names(name: str) -> bool:
+def names(name: str) -> bool:
     return ".adapter." in name or "norm" in name or name.startswith("head")
 
 
-NAMES = {
-    "returns nothing": lambda name: None,
-    "layer norms": lambda name: ".adapter." in name or name.startswith("head"),
-    "Everything inside an adapter": lambda name: "norm" in name or name.startswith("head"),
-    "head of its own": lambda name: ".adapter." in name or "norm" in name,
-    "FFN has layers called": lambda name: right_names(name) or "up" in name or "down" in name,
-    "Only adapters, layer norms": lambda name: True,
+def count_by_torch(dim: int, depth: int, width: int) -> int:
+    return 2 * depth * sum(p.numel() for p in adapters.Bottleneck(dim, width).parameters())
+
+
+RIGHT = [
+    (checks.bottleneck, adapters.Bottleneck),
+    (checks.bottleneck, make(right)),
+    (checks.bottleneck, make(lambda x, down, up: x + up(F.gelu(down(x), approximate="tanh")))),
+    (checks.what_trains, names),
+    (checks.lora, lambda x, W, b, A, B, alpha: x @ W.T + b + alpha / len(A) * x @ A.T @ B.T),
+    (checks.merge, lambda W, A, B, alpha: W + alpha / len(A) * B @ A),
+    (checks.count_adapters, count_by_torch),
+]
+MISTAKES = {
+    checks.bottleneck: {
+        "start the same": Constant,
+        "a standard deviation of 0.01": make(right, std=0.01),
+        "no linear layer `self.down`": lambda dim, width: nn.Identity(),
+        "the weight of `down` is": make(right, down=lambda d, w: nn.Linear(w, d)),
+        "your output is almost 0": make(lambda x, down, up: up(F.gelu(down(x)))),
+        "differs from x by": make(right, std=0.3),
+        "nothing ever trains": make(right, std=0.0),
+        "your biases do not start at 0": make(lambda x, d, u: x, bias=0.5),
+        "It is x + up": make(lambda x, down, up: x - up(F.gelu(down(x)))),
+        "no nonlinearity": make(lambda x, down, up: x + up(down(x))),
+        "ReLU": make(lambda x, down, up: x + up(F.relu(down(x)))),
+        "applies GELU after `up`": make(lambda x, down, up: x + F.gelu(up(down(x)))),
+        "your output is (4, 5, 3)": make(lambda x, down, up: down(x)),
+        "your output is NoneType": make(lambda x, down, up: None),
+    },
+    checks.what_trains: {
+        "returns nothing": lambda name: None,
+        "layer norms": lambda name: ".adapter." in name or name.startswith("head"),
+        "Everything inside an adapter": lambda name: "norm" in name or name.startswith("head"),
+        "head of its own": lambda name: ".adapter." in name or "norm" in name,
+        "FFN has layers called": lambda name: names(name) or "up" in name or "down" in name,
+        "Only adapters, layer norms": lambda name: True,
+    },
+    checks.lora: {
+        "returns nothing": lambda *_: None,
+        "the frozen layer alone": lambda x, W, b, A, B, alpha: x @ W.T + b,
+        "factor alpha / rank is missing": lambda x, W, b, A, B, a: x @ W.T + b + x @ A.T @ B.T,
+        "Your factor is alpha": lambda x, W, b, A, B, a: x @ W.T + b + a * x @ A.T @ B.T,
+        "bias b is missing": lambda x, W, b, A, B, a: x @ W.T + a / len(A) * x @ A.T @ B.T,
+        "the low-rank path alone": lambda x, W, b, A, B, a: a / len(A) * x @ A.T @ B.T,
+        "yours has shape (5, 6), expected (5, 4)": lambda x, *_: x,
+        "raised RuntimeError": lambda x, W, b, A, B, a: x @ W,
+        "yours starts 0": lambda x, W, *_: torch.zeros(len(x), len(W)),
+    },
+    checks.merge: {
+        "returns nothing": lambda *_: None,
+        "W alone": lambda W, A, B, alpha: W,
+        "factor alpha / rank is missing": lambda W, A, B, alpha: W + B @ A,
+        "Your factor is alpha": lambda W, A, B, alpha: W + alpha * B @ A,
+        "the change alone": lambda W, A, B, alpha: alpha / len(A) * B @ A,
+        "yours has shape (6, 4), expected (4, 6)": lambda W, A, B, alpha: (W + B @ A).T,
+    },
+    checks.count_adapters: {
+        "returns nothing": lambda *_: None,
+        "two adapters a block": lambda d, n, w: n * (2 * d * w + d + w),
+        "Count the biases": lambda d, n, w: 4 * n * d * w,
+        "That is one block": lambda d, n, w: 2 * (2 * d * w + d + w),
+        "That is one adapter": lambda d, n, w: 2 * d * w + d + w,
+        "yours is 7, expected": lambda *_: 7,
+    },
 }
+CASES = [(check, hint) for check, mistakes in MISTAKES.items() for hint in mistakes]
 
 
-def test_what_trains_passes() -> None:
-    assert checks.what_trains(right_names)
+@pytest.mark.parametrize(("check", "answer"), RIGHT, ids=range(len(RIGHT)))
+def test_right_answers_pass(check, answer) -> None:
+    assert check(answer)
 
 
-@pytest.mark.parametrize("hint", NAMES)
-def test_what_trains_recognises(hint: str) -> None:
-    outcome = checks.what_trains(NAMES[hint])
+@pytest.mark.parametrize(("check", "hint"), CASES, ids=lambda x: getattr(x, "__name__", x))
+def test_mistakes_are_recognised(check, hint: str) -> None:
+    outcome = check(MISTAKES[check][hint])
     assert not outcome and hint in outcome.message
 
 
-def right_lora(x, W, b, A, B, alpha):
-    return x @ W.T + b + alpha / len(A) * x @ A.T @ B.T
-
-
-LORA = {
-    "returns nothing": lambda *_: None,
-    "the frozen layer alone": lambda x, W, b, A, B, alpha: x @ W.T + b,
-    "factor alpha / rank is missing": lambda x, W, b, A, B, a: x @ W.T + b + x @ A.T @ B.T,
-    "Your factor is alpha": lambda x, W, b, A, B, a: x @ W.T + b + a * x @ A.T @ B.T,
-    "bias b is missing": lambda x, W, b, A, B, a: x @ W.T + a / len(A) * x @ A.T @ B.T,
-    "the low-rank path alone": lambda x, W, b, A, B, a: a / len(A) * x @ A.T @ B.T,
-    "yours is (5, 6), expected (5, 4)": lambda x, *_: x,
-    "raised RuntimeError": lambda x, W, b, A, B, a: x @ W,
-}
-
-
-def test_lora_passes() -> None:
-    assert checks.lora(right_lora)
-
-
-@pytest.mark.parametrize("hint", LORA)
-def test_lora_recognises(hint: str) -> None:
-    outcome = checks.lora(LORA[hint])
-    assert not outcome and hint in outcome.message
-
-
-MERGE = {
-    "returns nothing": lambda *_: None,
-    "W alone": lambda W, A, B, alpha: W,
-    "factor alpha / rank is missing": lambda W, A, B, alpha: W + B @ A,
-    "Your factor is alpha": lambda W, A, B, alpha: W + alpha * B @ A,
-    "the change alone": lambda W, A, B, alpha: alpha / len(A) * B @ A,
-    "yours is (6, 4), expected (4, 6)": lambda W, A, B, alpha: (W + B @ A).T,
-}
-
-
-def test_merge_passes() -> None:
-    assert checks.merge(lambda W, A, B, alpha: W + alpha / len(A) * B @ A)
-
-
-@pytest.mark.parametrize("hint", MERGE)
-def test_merge_recognises(hint: str) -> None:
-    outcome = checks.merge(MERGE[hint])
-    assert not outcome and hint in outcome.message
-
-
-COUNTS = {
-    "returns nothing": lambda *_: None,
-    "two adapters a block": lambda d, n, w: n * (2 * d * w + d + w),
-    "Count the biases": lambda d, n, w: 4 * n * d * w,
-    "That is one block": lambda d, n, w: 2 * (2 * d * w + d + w),
-    "That is one adapter": lambda d, n, w: 2 * d * w + d + w,
-    "yours 7, expected": lambda *_: 7,
-}
-
-
-def test_count_adapters_passes_and_is_what_torch_counts() -> None:
-    def by_torch(dim: int, depth: int, width: int) -> int:
-        return 2 * depth * sum(p.numel() for p in adapters.Bottleneck(dim, width).parameters())
-
-    assert checks.count_adapters(by_torch)
-
-
-@pytest.mark.parametrize("hint", COUNTS)
-def test_count_adapters_recognises(hint: str) -> None:
-    outcome = checks.count_adapters(COUNTS[hint])
-    assert not outcome and hint in outcome.message
-
-
-def test_stubs_are_never_right() -> None:
+def test_a_stub_without_layers_is_never_right() -> None:
     class Stub(nn.Module):
         def __init__(self, dim, width):
             super().__init__()
@@ -176,5 +131,3 @@ def test_stubs_are_never_right() -> None:
             return x
 
     assert "no linear layer" in checks.bottleneck(Stub).message
-    assert not checks.merge(lambda W, A, B, alpha: W)
-    assert not checks.lora(lambda x, W, *_: torch.zeros(len(x), len(W)))

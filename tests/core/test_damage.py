@@ -171,7 +171,7 @@ def test_a_damaged_checkpoint_or_task_is_named(tmp_path, monkeypatch, damage: st
     replace(checkpoint, damages(checkpoint.read_bytes())[damage])
     with pytest.raises(ValueError, match=r"w\.checkpoint\.safetensors is damaged.*Delete it"):
         pretrain.pretrain(config, out)
-    write_tensors({"head.weight": torch.arange(9.0)}, asdict(adapters.Method()), out)
+    write_tensors({"head.weight": torch.arange(9.0)}, asdict(adapters.LoRA()), out)
     replace(out, damages(out.read_bytes())[damage])
     with pytest.raises(ValueError, match=r"path: .*w\.safetensors holds no task's weights"):
         task_weights.read(out)

@@ -91,7 +91,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {  # the file that does not fit, and wh
     "a task's": (
         "task.safetensors",
         lambda folder: task_weights.save(
-            task_weights.TaskWeights(adapters.Method(), {"head.weight": torch.ones(9000)}),
+            task_weights.TaskWeights(adapters.LoRA(), {"head.weight": torch.ones(9000)}, ""),
             folder / "task.safetensors",
         ),
     ),
