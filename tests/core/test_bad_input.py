@@ -246,7 +246,7 @@ CALLS = [
     Call("lp_ft.theory_bound.stated",
          {"k": 2, "cosine": 0.5, "phi": 0.5, "norm": 1.0, "error": 0.1},
          {"k": COUNTS, "cosine": SHARES}),
-    Call("lp_ft.distortion.Setting",
+    Call("lp_ft.distortion.ExplorerSetting",
          {"id_style": "noto", "ood_style": "blob", "shots": 3, "ft_lr": 0.01, "lp_ft_lr": 0.01},
          {"id_style": UNKNOWN, "ood_style": UNKNOWN, "shots": COUNTS, "ft_lr": ABOVE_0}),
 ]  # fmt: skip
