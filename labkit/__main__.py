@@ -2,7 +2,7 @@
 
     python -m labkit                   make the environment if need be, open the first notebook
     python -m labkit test [ARGS]       the same, then every test; or pytest with ARGS
-    python -m labkit check [01 03 ...] which exercises are solved (for a grader: --folder, --json)
+    python -m labkit check [01 03 ...] which exercises are solved (for a grader: --strict, --json)
     python -m labkit classroom         the panels without code, in large type, for a projector
     python -m labkit site [FOLDER]     the notebooks, executed, as static pages (default: site/)
     python -m labkit setup [--tests]   the environment only (--tests: with what the tests need)
@@ -26,19 +26,10 @@ if sys.version_info < (3, 10):
         % (sys.version_info[0], sys.version_info[1], sys.executable)
     )
 
-from labkit.course.environment import (
-    LAB_REQUIREMENTS,
-    ROOT,
-    TEST_REQUIREMENTS,
-    WAITING,
-    Problem,
-    check_here,
-    ensure_environment,
-    say,
-)
+from labkit.course import environment
+from labkit.course.environment import ROOT, Problem, say
 from labkit.files import explain_os_error
 
-FIRST_NOTEBOOK = "notebooks/01_motivation.ipynb"
 COMMANDS = ("lab", "test", "check", "classroom", "site", "setup")
 
 
@@ -69,41 +60,24 @@ def run(arguments):
     rest = [word for word in rest if word not in ("--here", "--tests")]
     if command == "setup" and rest:
         raise Problem("setup takes only --tests and --here, not " + " ".join(rest))
-    requirements = TEST_REQUIREMENTS if tests else LAB_REQUIREMENTS
-    python = str((check_here if here else ensure_environment)(requirements))
+    found = environment.check_here if here else environment.ensure_environment
+    python = [str(found(environment.TEST_REQUIREMENTS if tests else environment.LAB_REQUIREMENTS))]
+    # Many tiny steps on two threads mostly wait for one another where two processes share two
+    # cores: fifty training steps took 1.5 s so, and 0.01 s with one thread.
+    one_thread = {"OMP_NUM_THREADS": "1"}
     if command == "lab":
-        return start_lab(python, rest)
-    if command == "test":
-        return run_tests(python, rest)
-    if command == "check":
-        return hand_over(
-            [python, "-m", "labkit.course.check"] + rest, {"OMP_NUM_THREADS": "1"}, False
-        )
-    if command in ("classroom", "site"):
-        return hand_over([python, "-m", "labkit.course." + command] + rest, {}, False)
-    say("ready: " + python)
+        # Without root_dir, Jupyter would show the notebook's folder and hide labkit's source; in a
+        # container one is root, and Jupyter would refuse.
+        lab = ["jupyterlab", "notebooks/01_motivation.ipynb", "--ServerApp.root_dir=" + str(ROOT)]
+        return hand_over(python + ["-m"] + lab + ["--allow-root"] + rest, {})
+    if command == "test":  # tests/conftest.py says which tests go to one worker together
+        everything = ["-n", str(min(4, os.cpu_count() or 1))]
+        return hand_over(python + ["-m", "pytest"] + (rest or everything), one_thread)
+    if command != "setup":
+        defaults = one_thread if command == "check" else {}
+        return hand_over(python + ["-m", "labkit.course." + command] + rest, defaults, False)
+    say("ready: " + python[0])
     return 0
-
-
-def start_lab(python, options):
-    # Without root_dir, Jupyter would show the notebook's folder and hide labkit's source.
-    root = "--ServerApp.root_dir=" + str(ROOT)
-    command = [python, "-m", "jupyterlab", FIRST_NOTEBOOK, root] + options
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # in a container one is root, and Jupyter would refuse
-    return hand_over(command, {})
-
-
-def run_tests(python, arguments):
-    """Run pytest with `arguments`, or on everything: units, notebooks, browser.
-
-    tests/conftest.py says which tests go to one worker together. One thread per worker: two with
-    two threads each on two cores mostly wait for one another (fifty tiny training steps took 1.5 s
-    so, and 0.01 s with one thread).
-    """
-    everything = ["-n", str(min(4, os.cpu_count() or 1))]
-    command = [python, "-m", "pytest"] + (arguments or everything)
-    return hand_over(command, {"OMP_NUM_THREADS": "1"})
 
 
 def hand_over(command, defaults, starts_here=True):
@@ -111,7 +85,7 @@ def hand_over(command, defaults, starts_here=True):
 
     starts_here: in the lab's folder; a command that takes folders finds them from the user's.
     """
-    env = dict(WAITING, **defaults)
+    env = dict(environment.WAITING, **defaults)
     env.update(os.environ)
     # There JupyterLab finds labconfig/default_setting_overrides.json: no news pop-up, and slider
     # callbacks never on a second thread beside a cell that is training.

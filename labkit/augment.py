@@ -3,8 +3,7 @@
 Images come in as `(n, 3, h, w)`, uint8 in [0, 255] or floating in [0, 1], and leave as float32 in
 [0, 1]. All randomness comes from an explicit `torch.Generator`. There is no loop over images: crop,
 rotation, zoom, shift and flip are one `grid_sample`; blur is two matrix products; colour jitter is
-either exactly torchvision's, applied together to the images that drew the same order of steps, or
-(`exact_color=False`) one 3 x 3 matrix and an offset per image.
+one 3 x 3 matrix and an offset per image.
 
 What an augmentation destroys, the encoder learns to ignore. Flips erase "left arrow", colour jitter
 erases "red heart": each field of `Augmentation` is a statement about what does not matter.
@@ -19,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from labkit.color import adjust_in_order, color_matrices, luma, mean_luma
+from labkit.inputs import in_range, real
 
 BLOCK = 256  # images at once on a CPU: 32-pixel ones then stay in its cache, 1.5 times as fast
 
@@ -44,13 +43,9 @@ class Augmentation:
     gray: float = 0.0  # probability of losing colour altogether: forbids the colour shortcut
     blur: float = 0.0  # largest standard deviation in pixels: soft edges
     blur_probability: float = 0.5  # SimCLR's: half of the images stay sharp
-    exact_color: bool = True  # torchvision's jitter; False: nearly the same, several times faster
 
     def __post_init__(self) -> None:
-        fields = asdict(self)
-        if not isinstance(fields.pop("exact_color"), bool):
-            raise ValueError(f"exact_color must be True or False, got {self.exact_color!r}")
-        _check(**fields)
+        _check(**asdict(self))
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         on_cpu = isinstance(images, Tensor) and images.device.type == "cpu"
@@ -63,23 +58,13 @@ class Augmentation:
         images = random_affine(
             images, generator, self.crop, self.rotate, self.zoom, self.shift, self.flip, self.fill
         )
-        colors = (images, generator, self.color, self.hue, self.color_probability)
-        if self.exact_color:
-            images = grayscale(color_jitter(*colors), generator, self.gray)
-        else:
-            images = approximate_color(*colors, self.gray)
+        images = color_jitter(
+            images, generator, self.color, self.hue, self.color_probability, self.gray
+        )
         return gaussian_blur(images, generator, self.blur, self.blur_probability)
 
 
 # ---------------------------------------------------------------- where pixels come from
-
-
-def horizontal_flip(images: Tensor, generator: Generator, probability: float = 0.5) -> Tensor:
-    """Mirror each image left to right with `probability`: (n, 3, h, w) -> the same shape."""
-    _check(probability=probability)
-    images = as_float(images)
-    chosen = _uniform(images, generator, 0, 1) < probability  # (n,)
-    return torch.where(_per_image(chosen), images.flip(3), images)
 
 
 def random_affine(
@@ -99,11 +84,14 @@ def random_affine(
     """
     _check(crop=crop, rotate=rotate, zoom=zoom, shift=shift, flip=flip, fill=fill)
     images = as_float(images)
-    if crop == rotate == zoom == shift == 0:  # a mirror image alone needs no interpolation
-        return horizontal_flip(images, generator, flip) if flip else images
 
     def draw(low: float, high: float) -> Tensor:
         return _uniform(images, generator, low, high)
+
+    if crop == rotate == zoom == shift == 0:  # a mirror image alone needs no interpolation
+        return (
+            torch.where(_per_image(draw(0, 1) < flip), images.flip(3), images) if flip else images
+        )
 
     area = draw(1 - crop, 1)
     stretch = draw(-1, 1).mul(math.log(4 / 3) / 2).exp() if crop else 1  # sqrt(width / height)
@@ -113,7 +101,7 @@ def random_affine(
     center_y = (1 - height) * draw(-1, 1) + 2 * shift * draw(-1, 1)
     larger = (draw(-1, 1) * math.log1p(zoom)).exp()
     angle = draw(-1, 1) * math.radians(rotate)
-    mirror = torch.where(draw(0, 1) < flip, -1.0, 1.0)
+    mirror = 1 - 2 * (draw(0, 1) < flip).float()
     aspect = images.shape[3] / images.shape[2]
     width, height = mirror * width / larger, height / larger
     if rotate == zoom == shift == 0:
@@ -142,8 +130,8 @@ def warp(images: Tensor, box: Tensor, fill: float | None = 1.0) -> Tensor:
     Outside the images lies `fill`, or if that is None, their nearest pixel.
     """
     h, w = images.shape[2:]
-    x = (torch.arange(w, device=images.device) * 2 + 1) / w - 1  # pixel centres between -1 and 1
-    y = (torch.arange(h, device=images.device) * 2 + 1) / h - 1
+    x = (torch.arange(w, **_like(images)) * 2 + 1) / w - 1  # pixel centres between -1 and 1
+    y = (torch.arange(h, **_like(images)) * 2 + 1) / h - 1
     # The same as F.affine_grid, 30 times faster: a point is one complex number, x + iy.
     across, down, center = torch.complex(box[:, 0], box[:, 1])[..., None, None].unbind(1)
     grid = torch.view_as_real(across * x + (down * y[:, None] + center))  # (n, h, w, 2)
@@ -165,7 +153,7 @@ def gaussian_blur(
     if sigma == 0 or probability == 0:
         return images
     sigmas = _uniform(images, generator, min(0.1, sigma), sigma)
-    rows = _chosen(images, generator, probability)
+    rows = (_uniform(images, generator, 0, 1) < probability).nonzero()[:, 0]
     radius = min(math.ceil(3 * sigma), min(images.shape[2:]) - 1)
     return images.index_copy(0, rows, blur(images[rows], sigmas[rows], radius))
 
@@ -175,7 +163,7 @@ def blur(images: Tensor, sigmas: Tensor, radius: int) -> Tensor:
 
     A blur along a row is a matrix product, and so is one along a column.
     """
-    offsets = torch.arange(-radius, radius + 1, device=images.device)
+    offsets = torch.arange(-radius, radius + 1, **_like(images))
     kernels = (-0.5 * (offsets / sigmas.clamp(min=1e-6)[:, None]) ** 2).exp()  # (n, 2 radius + 1)
     kernels = kernels / kernels.sum(dim=1, keepdim=True)
     rows, columns = (_blur_matrices(kernels, side)[:, None] for side in images.shape[2:])
@@ -185,7 +173,7 @@ def blur(images: Tensor, sigmas: Tensor, radius: int) -> Tensor:
 def _blur_matrices(kernels: Tensor, side: int) -> Tensor:
     """Spread kernels (n, 2 radius + 1) over a side of the image: (n, side, side), rows sum to 1."""
     radius = kernels.shape[1] // 2
-    eye = torch.eye(side, device=kernels.device)[None]  # (1, from, to)
+    eye = torch.eye(side, **_like(kernels))[None]  # (1, from, to)
     reflected = F.pad(eye, (radius, radius), mode="reflect")[0]  # (from, side + 2 radius)
     windows = reflected.unfold(1, kernels.shape[1], 1)  # (from, to, 2 radius + 1)
     return torch.einsum("nk,ftk->ntf", kernels, windows)
@@ -194,30 +182,10 @@ def _blur_matrices(kernels: Tensor, side: int) -> Tensor:
 # ---------------------------------------------------------------- what colour they have
 
 
+LUMA = (0.2989, 0.587, 0.114)  # how bright red, green and blue look (torchvision's weights)
+
+
 def color_jitter(
-    images: Tensor,
-    generator: Generator,
-    strength: float = 0.4,
-    hue: float = 0.1,
-    probability: float = 1.0,
-) -> Tensor:
-    """Change brightness, contrast, saturation and hue with `probability`, each image by its own.
-
-    (n, 3, h, w) -> the same shape. The first three are factors from 1 - strength to 1 + strength,
-    the last is up to `hue` turns of the colour wheel. As in torchvision's ColorJitter, each image
-    takes the four steps in an order of its own and is clipped to [0, 1] after each.
-    """
-    _check(strength=strength, hue=hue, probability=probability)
-    images = as_float(images)
-    if strength == hue == 0:
-        return images
-    amounts = draw_colors(images, generator, strength, hue)
-    orders = _uniform(images, generator, 0, 24).long()  # which of the 4! orders
-    changed = _uniform(images, generator, 0, 1) < probability
-    return adjust_in_order(images, amounts, orders.where(changed, -1))
-
-
-def approximate_color(
     images: Tensor,
     generator: Generator,
     strength: float = 0.4,
@@ -225,15 +193,18 @@ def approximate_color(
     probability: float = 1.0,
     gray: float = 0.0,
 ) -> Tensor:
-    """Do nearly what `color_jitter` and then `grayscale` do, by one matrix per image, and faster.
+    """Change brightness, contrast, saturation and hue with `probability`, each image by its own.
 
-    (n, 3, h, w) -> the same shape. `labkit.color.color_matrices` says what is approximated.
+    (n, 3, h, w) -> the same shape. The first three are factors from 1 - strength to 1 + strength,
+    the last is up to `hue` turns of the colour wheel; with probability `gray` no colour is left.
+    Nearly torchvision's ColorJitter and RandomGrayscale: `color_matrices` says how nearly.
     """
     _check(strength=strength, hue=hue, probability=probability, gray=gray)
     images = as_float(images)
     if strength == hue == gray == 0:
         return images
-    *factors, turns = draw_colors(images, generator, strength, hue)
+    factors = [_uniform(images, generator, 1 - strength, 1 + strength) for _ in range(3)]
+    turns = _uniform(images, generator, -hue, hue)
     changed = _uniform(images, generator, 0, 1) < probability
     colorful = _uniform(images, generator, 0, 1) >= gray
     brightness, contrast, saturation = (factor.where(changed, 1.0) for factor in factors)
@@ -244,20 +215,34 @@ def approximate_color(
     return colors.clamp_(0, 1).view_as(images)
 
 
-def draw_colors(images: Tensor, generator: Generator, strength: float, hue: float) -> list[Tensor]:
-    """Draw each image's brightness, contrast and saturation factors and turns of hue: four (n,)."""
-    factors = [_uniform(images, generator, 1 - strength, 1 + strength) for _ in range(3)]
-    return [*factors, _uniform(images, generator, -hue, hue)]
+def mean_luma(images: Tensor) -> Tensor:
+    """How bright each image looks on average: float (n, 3, h, w) -> (n,)."""
+    return images.mean(dim=(2, 3)) @ torch.tensor(LUMA, **_like(images))
 
 
-def grayscale(images: Tensor, generator: Generator, probability: float = 0.2) -> Tensor:
-    """Replace all three channels by the luma with `probability`: (n, 3, h, w) -> the same shape."""
-    _check(probability=probability)
-    images = as_float(images)
-    if probability == 0:
-        return images
-    rows = _chosen(images, generator, probability)
-    return images.index_copy(0, rows, luma(images[rows]).expand(-1, 3, -1, -1))
+def color_matrices(
+    brightness: Tensor, contrast: Tensor, saturation: Tensor, turns: Tensor, means: Tensor
+) -> tuple[Tensor, Tensor]:
+    """All four adjustments, each (n,), as matrices (n, 3, 3) and offsets (n, 3, 1).
+
+    `means` is each image's mean luma. Three things differ from torchvision's ColorJitter. Nothing
+    is clipped between the steps. Hue comes last, while torchvision draws an order (the other three
+    commute). And hue turns about the grey axis of RGB, which is HSV's turn only at thirds of the
+    wheel: a colour moves along a circle instead of a hexagon. Mean change of an emoji's pixel by
+    torchvision, and how far this is from it: strength 0.4, 0.117 and 0.006; hue 0.1, 0.024 and
+    0.018; both, 0.128 and 0.020.
+    """
+    eye = torch.eye(3, **_like(means))
+    mean = torch.full((3, 3), 1 / 3, **_like(means))  # projects on the grey axis
+    cross = eye.roll(1, 0) - eye.roll(-1, 0)  # a quarter turn about it, times the square root of 3
+    gray = torch.tensor(LUMA, **_like(means)).expand(3, 3)  # every channel becomes the luma
+    angle = 2 * math.pi * turns[:, None, None]
+    turn = mean + angle.cos() * (eye - mean) + angle.sin() * cross / math.sqrt(3)
+    saturation = saturation[:, None, None]
+    colors = saturation * turn + (1 - saturation) * gray
+    matrices = (brightness * contrast)[:, None, None] * colors
+    offsets = (brightness * (1 - contrast) * means)[:, None, None].expand(-1, 3, 1)
+    return matrices, offsets
 
 
 # ---------------------------------------------------------------- inputs and draws
@@ -268,55 +253,51 @@ def as_float(images: Tensor, check_range: bool = False) -> Tensor:
     fits = isinstance(images, Tensor) and images.dim() == 4 and images.shape[1] == 3
     if not fits or 0 in images.shape[2:]:
         got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
-        raise ValueError(f"images must be a tensor of shape (n, 3, height, width), got {got}")
+        raise ValueError(f"images: got {got}, accepted: a tensor of shape (n, 3, height, width)")
     if images.dtype == torch.uint8:
         return images.to(torch.float32).div_(255)
     if not images.is_floating_point():
-        raise ValueError(f"images must be uint8 or floating, got {images.dtype}")
-    if check_range and images.numel() and not 0 <= images.min() <= images.max() <= 1:
-        raise ValueError(
-            f"floating images must lie in [0, 1], got {images.min():.3g} to {images.max():.3g};"
-            " give images in [0, 255] as uint8"
-        )
+        raise ValueError(f"images: got {images.dtype}, accepted: uint8 or floating")
+    if check_range:
+        in_range("images", images)
     return images.to(torch.float32)
 
 
 def _uniform(images: Tensor, generator: Generator, low: float, high: float) -> Tensor:
     """Draw one number per image in [low, high): on the generator's device, moved to the images'."""
     if not isinstance(generator, Generator):
-        raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-    draws = torch.rand(len(images), generator=generator, device=generator.device)
+        got = type(generator).__name__
+        raise TypeError(f"generator: got {got}, accepted: a torch.Generator")
+    draws = torch.rand(
+        len(images), generator=generator, device=generator.device, dtype=torch.float32
+    )
     return draws.mul_(high - low).add_(low).to(images.device)
-
-
-def _chosen(images: Tensor, generator: Generator, probability: float) -> Tensor:
-    """Draw which images are changed: the row numbers of about `probability` of them."""
-    return (_uniform(images, generator, 0, 1) < probability).nonzero()[:, 0]
 
 
 def _per_image(values: Tensor) -> Tensor:
     return values[:, None, None, None]  # (n,) -> (n, 1, 1, 1), beside (n, 3, h, w)
 
 
+def _like(x: Tensor) -> dict:
+    """What new tensors beside `x` need, whatever torch's default type is."""
+    return {"device": x.device, "dtype": x.dtype}
+
+
 LARGEST = {"rotate": 180, "zoom": 10, "hue": 0.5, "blur": 100, "sigma": 100}  # 1 for all others
 
 
-def _check(**values: float) -> None:
-    """Refuse a value that is not a number from 0 to its largest."""
+def _check(**values: float | None) -> None:
     for name, value in values.items():
-        if name == "fill" and value is None:
-            continue
-        largest = LARGEST.get(name, 1)
-        if not isinstance(value, (int, float)) or not 0 <= value <= largest:
-            raise ValueError(f"{name} must be a number from 0 to {largest}, got {value!r}")
+        if name != "fill" or value is not None:
+            real(name, value, LARGEST.get(name, 1))
 
 
 # ---------------------------------------------------------------- presets
 
 # Two views of one image, no captions. Crop as in MoCo v1, since a smaller box of an emoji is often
 # blank; colours as in SimCLR for CIFAR-10 (strength .5), which also leaves out blur at 32 pixels.
-SIMCLR = Augmentation(crop=0.8, flip=0.5, color=0.4, hue=0.1, gray=0.2, exact_color=False)
+SIMCLR = Augmentation(crop=0.8, flip=0.5, color=0.4, hue=0.1, gray=0.2)
 
 # Beside a caption: no flip ("left arrow"), no turn of hue ("red heart"), nothing cropped away that
 # the caption names.
-CLIP = Augmentation(rotate=10, zoom=0.2, shift=0.1, color=0.4, gray=0.1, exact_color=False)
+CLIP = Augmentation(rotate=10, zoom=0.2, shift=0.1, color=0.4, gray=0.1)

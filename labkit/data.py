@@ -179,13 +179,6 @@ def traps() -> dict[int, Trap]:
     }
 
 
-def cifar10_to_stl10(root: str | Path, **options):
-    """Photographs instead of emoji: CIFAR-10 in, STL-10 out of distribution (`labkit.photos`)."""
-    from labkit import photos  # which builds on this module
-
-    return photos.cifar10_to_stl10(root, **options)
-
-
 def labels_of(positions: Tensor) -> Tensor:
     """Concept positions (n,) -> class indices (n,) int64, -1 for concepts of no class."""
     if positions.numel() and not 0 <= positions.min() <= positions.max() < len(concepts()):

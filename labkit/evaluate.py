@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from labkit.inputs import all_finite, check_choice, matrices, whole
-from labkit.tables import Rows, averaged, by_seed, column, values_of
+from labkit.inputs import all_finite, matrices, whole
 
 if TYPE_CHECKING:  # panels draw intervals, and start faster without torch
     from torch import Tensor
@@ -223,122 +222,3 @@ def _unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
     rows_x, rows_y = x @ x.sum(axis=0) - kernel_x, y @ y.sum(axis=0) - kernel_y  # row sums (n,)
     both = _biased_hsic(x, y) - kernel_x @ kernel_y
     return both + rows_x.sum() * rows_y.sum() / (n - 1) / (n - 2) - 2 * rows_x @ rows_y / (n - 2)
-
-
-# ---------------- old readers of tables: gone when the last slice reads with labkit.sweeps
-
-
-class ShotsCurve(NamedTuple):
-    """Accuracy of one method against labels per class: means and 95 % intervals over seeds."""
-
-    method: str
-    shots: np.ndarray  # (points,), "all" as the mean number of images per class
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def shots_curves(rows: Rows, score: str, all_labels: float) -> dict[str, ShotsCurve]:
-    """Gather a sweep's rows (method, shots, seed, scores) into a curve for each method.
-
-    `score` is the column, "id" or "ood"; `all_labels` is where to draw shots="all".
-    """
-    if rows:
-        check_choice("score", (score,), tuple(rows[0]))
-    values: dict[str, dict[float, list[float]]] = {}
-    for row in rows:
-        shots = all_labels if row["shots"] == "all" else float(row["shots"])
-        values.setdefault(row["method"], {}).setdefault(shots, []).append(float(row[score]))
-    return {
-        method: ShotsCurve(
-            method,
-            np.array(sorted(points)),
-            *np.array([mean_interval(points[shots]) for shots in sorted(points)]).T,
-        )
-        for method, points in values.items()
-    }
-
-
-def at_shots(rows: Rows, method: str, shots: str, score: str) -> np.ndarray:
-    """One score of one cell of a sweep, ordered by seed, so that methods can be paired."""
-    return column(rows, score, method=method, shots=shots)
-
-
-def lead(rows: Rows, one: str, two: str, shots: str, scores: Sequence[str]) -> Interval:
-    """How far method `one` is ahead of `two`, averaged over `scores`, paired by seed.
-
-    Raises ValueError for no scores, and for what the table does not have.
-    """
-    if not scores:
-        raise ValueError("scores: got none, accepted: one or more")
-    ours, theirs = (
-        {
-            f"one, two: {method!r}, {s!r}": by_seed(rows, s, method=method, shots=shots)
-            for s in scores
-        }
-        for method in (one, two)
-    )
-    return paired(ours, theirs)
-
-
-def paired(
-    ours: Mapping[str, dict[int, float]], theirs: Mapping[str, dict[int, float]]
-) -> Interval:
-    """How far our cells are ahead of theirs (see `labkit.tables.averaged`), on average, by seed.
-
-    Raises ValueError, naming the cell, where the seeds are not the same.
-    """
-    averaged({**ours, **theirs})
-    return paired_difference(averaged(ours), averaged(theirs))
-
-
-def by_score(
-    rows: Rows, methods: Sequence[str], shots: str, scores: Sequence[str]
-) -> dict[str, list[Interval]]:
-    """Method -> the interval over seeds of each score, say of each style."""
-    return {
-        method: [mean_interval(at_shots(rows, method, shots, score)) for score in scores]
-        for method in methods
-    }
-
-
-class FewShotCell(NamedTuple):
-    """One method's accuracy in one setting, over many episodes."""
-
-    method: str
-    setting: str  # "within" or "across"
-    shots: int
-    interval: Interval
-
-
-def few_shot_cells(rows: Rows, methods: Sequence[str]) -> list[FewShotCell]:
-    """Gather a sweep's rows (setting, shots, episode, an accuracy per method) into intervals.
-
-    Within styles first, as one reads it: a sweep's table is sorted.
-    """
-    found = dict.fromkeys((row["setting"], row["shots"]) for row in rows)
-    cells = sorted(found, key=lambda cell: cell[0] != "within")
-    return [
-        FewShotCell(
-            method, setting, int(shots), mean_interval(episodes(rows, method, setting, shots))
-        )
-        for setting, shots in cells
-        for method in methods
-    ]
-
-
-def episodes(rows: Rows, method: str, setting: str, shots: int | str) -> np.ndarray:
-    """One method's accuracies on the episodes of a setting, in order, so methods can be paired.
-
-    Raises ValueError for a method, setting or number of shots that the table does not have.
-    """
-    check_choice("method", (method,), tuple(rows[0]) if rows else ())
-    check_choice("setting", (setting,), values_of(rows, "setting"))
-    check_choice("shots", (str(shots),), values_of(rows, "shots"))
-    return np.array(
-        [
-            float(row[method])
-            for row in rows
-            if row["setting"] == setting and row["shots"] == str(shots)
-        ]
-    )

@@ -19,15 +19,22 @@ from labkit.adapters.panels import (
     transformer_block,
 )
 from labkit.contrastive.panels import (
-    TEMPERATURES,
+    VIEW_SETS,
     Crowd,
     Push,
-    at_temperature,
+    Snapshot,
+    Views,
+    augmentations,
     compute_push,
+    compute_views,
     describe_push,
-    geometry_of,
+    describe_views,
     make_crowd,
+    make_view_gallery,
     temperature,
+    train_simclr,
+    view_similarity,
+    watch_simclr,
 )
 from labkit.contrastive.playground import (
     Search,
@@ -39,67 +46,44 @@ from labkit.contrastive.playground import (
     playground,
     zero_shot,
 )
-from labkit.contrastive.simclr import Snapshot, train_simclr, view_similarity, watch_simclr
-from labkit.contrastive.views import (
-    VIEW_SETS,
-    Views,
-    augmentations,
-    compute_views,
-    describe_views,
-    make_view_gallery,
-)
-from labkit.failure.invariance_panels import (
-    Seen,
-    compute_seen,
-    describe_seen,
-    gain_without,
-    invariances,
-    make_trap_gallery,
-    trap_chance,
-    trap_scores,
-)
+from labkit.contrastive.projections import TEMPERATURES, at_temperature, geometry_of
+from labkit.failure.invariance import gain_without, trap_chance, trap_scores
 from labkit.failure.panels import (
     RIDGES,
     Damage,
     Labels,
+    Seen,
     compute_damage,
     compute_labels,
+    compute_seen,
     damage,
     damage_all,
     describe_damage,
     describe_labels,
+    describe_seen,
     embed_label_task,
+    invariances,
     label_counts,
     label_curve,
     labels,
+    make_trap_gallery,
 )
 from labkit.lp_ft.explorer import DistortionExplorer, feature_distortion
-from labkit.lp_ft.panels import (
-    FEATURE_ERRORS,
-    Distortion,
-    compute_theory,
-    crossover,
-    describe_theory,
-    draw_theory,
-    final_errors,
-    sweep_errors,
-    theory,
-)
-from labkit.meta.episodes import (
-    Episode,
-    compute_episode,
-    describe_episode,
-    episode_models,
-    episode_viewer,
-)
+from labkit.lp_ft.panels import compute_theory, describe_theory, draw_theory, sweep_errors, theory
+from labkit.lp_ft.theory import FEATURE_ERRORS, Distortion, crossover, final_errors
+from labkit.meta.figures import draw_sinusoids
+from labkit.meta.landscape import Landscape as Objective
 from labkit.meta.panels import (
     Adapted,
-    Objective,
+    Episode,
+    compute_episode,
     compute_landscape,
     compute_sinusoids,
+    describe_episode,
     describe_landscape,
     describe_sinusoids,
-    draw_sinusoids,
+    episode_models,
+    episode_viewer,
     objective_landscape,
     sinusoid_panel,
 )

@@ -60,6 +60,7 @@ def draw_dots(
         ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
+@style()
 def name_methods(ax: Axes, columns: int = 4) -> None:
     """Every method of an axes once, above its figure."""
     handles, labels = ax.get_legend_handles_labels()

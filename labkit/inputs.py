@@ -31,7 +31,8 @@ def whole(name: str, value: int, low: int, high: int | None = None, high_name: s
     except TypeError:
         raise TypeError(f"{name}: got {value!r}, accepted: a whole number") from None
     if isinstance(value, bool) or number < low or (high is not None and number > high):
-        upper = f" to {high_name} = {high}" if high is not None else " or more"
+        to = f" to {high_name} = {high}" if high_name else f" to {high}"
+        upper = " or more" if high is None else to
         raise ValueError(f"{name}: got {value!r}, accepted: {low}{upper}")
     return number
 
@@ -39,6 +40,15 @@ def whole(name: str, value: int, low: int, high: int | None = None, high_name: s
 def real(name: str, value: float, high: float) -> float:
     """`value` as a float from 0 to `high`. Raises TypeError for no number, or else ValueError."""
     return min(_number(name, value, f"a number from 0 to {high:g}", 0.0, high + 1e-12), high)
+
+
+def between(name: str, value: float, low: float, high: float) -> float:
+    """`value` as a float strictly between. Raises TypeError for no number, or else ValueError."""
+    accepted = f"a number above {low:g} and below {high:g}"
+    number = _number(name, value, accepted, low, high)
+    if number in (low, high):
+        raise ValueError(f"{name}: got {value}, accepted: {accepted}")
+    return number
 
 
 def at_least_0(name: str, value: float) -> float:
@@ -59,13 +69,48 @@ def finite(name: str, value: float) -> float:
 def _number(
     name: str, value: float, accepted: str, low: float = -LARGEST, high: float = LARGEST
 ) -> float:
+    value = value.detach() if hasattr(value, "detach") else value
     try:
-        number = float(value)
+        number = float("no number" if isinstance(value, str) else value)
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"{name}: got {value!r}, accepted: {accepted}") from None
     if not low <= number <= high:
         raise ValueError(f"{name}: got {value}, accepted: {accepted}")
     return number
+
+
+def as_tensor(name: str, values: Tensor | np.ndarray | Sequence) -> Tensor:
+    """`values` as a tensor, NumPy arrays too, whichever way round they lie in memory."""
+    import torch
+
+    if isinstance(values, np.ndarray):
+        values = np.require(values, requirements=("C", "W"))  # torch takes no other
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        got = getattr(values, "dtype", type(values).__name__)
+        raise TypeError(f"{name}: got {got}, accepted: a tensor or array of numbers") from None
+
+
+def as_images(name: str, images: Tensor | np.ndarray) -> Tensor:
+    """`images` as a tensor; ValueError for floats (n, 3, h, w) on another scale than [0, 1].
+
+    Two axes are let pass whatever they hold: features that stand in the place of images.
+    """
+    images = as_tensor(name, images)
+    if images.ndim == 4 and images.is_floating_point():
+        in_range(name, images)
+    return images
+
+
+def in_range(name: str, images: Tensor) -> None:
+    """Raise a ValueError for floating images that leave [0, 1] by more than rounding."""
+    low, high = (x.item() for x in images.aminmax()) if images.numel() else (0, 0)
+    if not -1e-3 <= low <= high <= 1 + 1e-3:
+        raise ValueError(
+            f"{name}: got floats from {low:.3g} to {high:.3g}, accepted: uint8 in [0, 255] or "
+            "floats in [0, 1], not standardised (the encoders do that)"
+        )
 
 
 def matrices(**features: Tensor | np.ndarray) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ import re
 import torch
 from torch import Tensor, nn
 
-from labkit.inputs import check_choice
+from labkit.inputs import check_choice, whole
 from labkit.training import Classifier, features
 
 
@@ -20,7 +20,7 @@ def stages(encoder: nn.Module) -> dict[str, list[nn.Parameter]]:
     found: dict[str, list[nn.Parameter]] = {}
     stage = "stem"
     for name, parameter in encoder.named_parameters():
-        numbered = re.match(r"(?:[a-z_]+\.)*?[a-z_]*\d+(?=\.)", name)
+        numbered = re.match(r"(?:[^.\d]+\.)*[^.]*\d[^.]*(?=\.)", name)  # "inception3a" is one too
         # A numbered norm alone, such as a ResNet's bn1, is no stage.
         if numbered and any(p.ndim > 1 for p in encoder.get_submodule(numbered[0]).parameters()):
             stage = numbered[0]
@@ -45,9 +45,7 @@ def train_only(model: Classifier, *names: str) -> Classifier:
 def freeze_bottom(model: Classifier, count: int) -> Classifier:
     """Freeze the `count` lowest stages and train the rest (in place; returns `model`)."""
     names = tuple(stages(model.encoder))
-    if not 0 <= count < len(names):
-        raise ValueError(f"count: got {count}, accepted: 0 to {len(names) - 1}")
-    return train_only(model, *names[count:])
+    return train_only(model, *names[whole("count", count, 0, len(names) - 1) :])
 
 
 def layer_features(encoder: nn.Module, images: Tensor) -> dict[str, Tensor]:
@@ -57,18 +55,19 @@ def layer_features(encoder: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """
     found: dict[str, list[Tensor]] = {}
 
-    def keep(name: str):
+    def keep(name: str, parameters: list[nn.Parameter]):
+        widths = {len(p) for p in parameters}
+
         def hook(_module, _inputs, output: Tensor) -> None:
-            # (n, channels, height, width) from convolutions, (n, tokens, channels) from attention
-            places = (2, 3) if output.ndim == 4 else (1,) if output.ndim == 3 else ()
-            found.setdefault(name, []).append(output.mean(dim=places) if places else output)
+            # A copy, since an activation that follows may write into the output.
+            found.setdefault(name, []).append(_averaged(output, widths).clone())
 
         return hook
 
     modules = dict(encoder.named_modules())
     hooks = [
-        modules[name].register_forward_hook(keep(name))
-        for name in stages(encoder)
+        modules[name].register_forward_hook(keep(name, parameters))
+        for name, parameters in stages(encoder).items()
         if name in modules
     ]
     try:
@@ -77,3 +76,18 @@ def layer_features(encoder: nn.Module, images: Tensor) -> dict[str, Tensor]:
         for hook in hooks:
             hook.remove()
     return {name: torch.cat(parts) for name, parts in found.items()} | {"features": last}
+
+
+def _averaged(output: Tensor, widths: set[int]) -> Tensor:
+    """Means over places: (n, channels, h, w), (n, h, w, channels) or (n, tokens, channels).
+
+    Which of four axes is the channels' (Swin's come last)? The one that the two equal sides of a
+    square picture leave; where that does not tell, one that is as long as a weight is wide.
+    """
+    if output.ndim == 3:
+        return output.mean(dim=1)
+    if output.ndim != 4:
+        return output
+    _, a, b, c = output.shape
+    last = a == b if (a == b) != (b == c) else a not in widths and c in widths
+    return output.mean(dim=(1, 2) if last else (2, 3))

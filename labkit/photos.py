@@ -7,10 +7,8 @@ pickles, which could run code: torchvision compares each with an md5 it knows be
 
 from __future__ import annotations
 
-import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from labkit.data import DataError
-from labkit.inputs import real
+from labkit.inputs import between, real, whole
 from labkit.tasks import Examples, Task
 from labkit.torchvision_compat import import_torchvision
 
@@ -38,33 +36,26 @@ def cifar10_to_stl10(
 ) -> Task:
     """Learn nine classes from CIFAR-10, be tested on CIFAR-10 (ID) and on STL-10 (OOD).
 
-    root: where the files are or will be (170 MB and 2.6 GB to download, once; torchvision reads all
-    3 GB of STL-10 on every call, to check them). size: of the images; CIFAR-10 has 32 pixels,
-    STL-10 96, which are averaged over areas. validation: the share of each class of CIFAR-10's
-    training set that validates, drawn with `seed`. Raises DataError for files that are missing and
-    cannot be downloaded, or damaged, and leaves nothing half-written behind.
+    root: where torchvision keeps the files (archives of 170 MB and 2.6 GB, downloaded once, and
+    what is in them; all is read on every call, to check it). size: of the images; CIFAR-10 has 32
+    pixels, STL-10 96, which are averaged over areas. validation: the share of each class of
+    CIFAR-10's training set that validates, drawn with `seed`. Raises DataError for files that are
+    missing or damaged and cannot be downloaded.
     """
-    if not (isinstance(size, int) and size >= 1):
-        raise ValueError(f"size must be a whole number of pixels >= 1, got {size!r}")
-    if not 0 < validation < 1:
-        raise ValueError(f"validation must be a share between 0 and 1, got {validation!r}")
-    import_torchvision()
-    from torchvision.datasets import CIFAR10, STL10
-
-    root = Path(root).expanduser()
-    missing = [d for d in (CIFAR10, STL10) if not (root / d.base_folder).exists()]
-    files = " and ".join(f"{d.filename} (from {d.url})" for d in missing)
-    for dataset in missing:
-        _fetch(dataset, root, download, cure=f"put {files} in {root.resolve()} and run this again")
-    learn = _examples(*_read_cifar(CIFAR10, root, train=True), size)
-    held_out = stratified(learn.labels, validation, Generator().manual_seed(seed))
+    size, validation = whole("size", size, 1), between("validation", validation, 0, 1)
+    learn, test, stl = _read(Path(root).expanduser(), download)
+    seen, unseen = (
+        _examples(cifar.data.transpose(0, 3, 1, 2), cifar.targets, cifar.classes, size)
+        for cifar in (learn, test)
+    )
+    held_out = stratified(seen.labels, validation, Generator().manual_seed(seed))
     return Task(
         name="CIFAR-10 to STL-10",
         classes=CLASSES,
-        train=learn.at(~held_out),
-        validation=learn.at(held_out),
-        test=_examples(*_read_cifar(CIFAR10, root, train=False), size),
-        ood={"STL-10": _examples(*_read_stl(STL10, root), size)},
+        train=seen.at(~held_out),
+        validation=seen.at(held_out),
+        test=unseen,
+        ood={"STL-10": _examples(stl.data, stl.labels, stl.classes, size)},
     )
 
 
@@ -79,6 +70,28 @@ def stratified(labels: Tensor, share: float, generator: Generator) -> Tensor:
     return drawn
 
 
+def _read(root: Path, download: bool) -> tuple:
+    """CIFAR-10's training and test set and STL-10's test set, as torchvision holds them."""
+    import_torchvision()
+    from torchvision.datasets import CIFAR10, STL10
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's and numpy's words on torchvision's code
+            root.mkdir(parents=True, exist_ok=True)
+            learn, test = (CIFAR10(root, train, download=download) for train in (True, False))
+            stl = STL10(root, "test", download=download)
+            _ = stl.classes  # an AttributeError without class_names.txt
+    except (RuntimeError, OSError, AttributeError) as error:
+        files = " and ".join(f"{d.filename} (from {d.url})" for d in (CIFAR10, STL10))
+        raise DataError(
+            f"CIFAR-10 or STL-10 in {root.resolve()} is missing or damaged ({error}): allow the "
+            f"download, or put {files} there yourself; delete {CIFAR10.base_folder} and "
+            f"{STL10.base_folder} and run this again"
+        ) from error
+    return learn, test, stl
+
+
 def _examples(
     images: np.ndarray, labels: Sequence[int], names: Sequence[str], size: int
 ) -> Examples:
@@ -90,82 +103,12 @@ def _examples(
     table = torch.tensor([to_ours.get(SAME_AS.get(name, name), -1) for name in names])
     ours = table[torch.as_tensor(np.asarray(labels), dtype=torch.int64)]  # (n,), -1: not shared
     kept = (ours >= 0).nonzero()[:, 0]
-    return Examples(_resize(images, kept, size), ours[kept])
-
-
-def _resize(images: np.ndarray, kept: Tensor, size: int) -> Tensor:
-    """Resize the kept rows, a few at a time: as floats they would take four times the memory."""
     out = torch.empty(len(kept), 3, size, size, dtype=torch.uint8)
+    # A few at a time: as floats all of them would take four times the memory.
     for rows, resized in zip(kept.split(500), out.split(500), strict=True):
         some = torch.from_numpy(np.ascontiguousarray(images[rows.numpy()]))
         if some.shape[-1] != size:
             mode = "area" if some.shape[-1] > size else "bilinear"
             some = F.interpolate(some.float(), (size, size), mode=mode).round_()
         resized.copy_(some)
-    return out
-
-
-# ---------------------------------------------------------------- files
-
-
-def _read_cifar(dataset: type, root: Path, train: bool) -> tuple[np.ndarray, list[int], list[str]]:
-    """Return images (n, 3, 32, 32) uint8, labels and the labels' names."""
-    with _damage_named(root / dataset.base_folder):
-        cifar = dataset(root, train=train)
-        return cifar.data.transpose(0, 3, 1, 2), cifar.targets, cifar.classes
-
-
-def _read_stl(dataset: type, root: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return the test set: images (n, 3, 96, 96) uint8, labels and the labels' names."""
-    with _damage_named(root / dataset.base_folder):
-        stl = dataset(root, split="test")
-        return stl.data, stl.labels, stl.classes
-
-
-@contextmanager
-def _damage_named(folder: Path) -> Iterator[None]:
-    try:
-        with _only_our_warnings():
-            yield
-    # torchvision's own complaints; without class_names.txt, STL10 just has no `classes`.
-    except (RuntimeError, OSError, AttributeError) as error:
-        cure = "delete it and run this again"
-        raise DataError(f"{folder} is damaged or incomplete: {cure}") from error
-
-
-def _fetch(dataset: type, root: Path, download: bool, cure: str) -> None:
-    """Put the data set's folder in root: from its archive there, or else from the network."""
-    from torchvision.datasets.utils import check_integrity, download_and_extract_archive
-
-    archive = root / dataset.filename
-    is_there = check_integrity(archive, dataset.tgz_md5)
-    if archive.exists() and not is_there:
-        raise DataError(
-            f"{archive} is damaged (its md5 is not {dataset.tgz_md5}): delete it, or {cure}"
-        )
-    if not is_there and not download:
-        raise DataError(f"{dataset.base_folder} is not in {root}: allow the download, or {cure}")
-    root.mkdir(parents=True, exist_ok=True)
-    # Everything happens in a folder that goes away; what is complete moves out of it in one step.
-    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=root) as unfinished:
-        source = root if is_there else unfinished
-        try:
-            with _only_our_warnings():
-                download_and_extract_archive(
-                    dataset.url, source, unfinished, dataset.filename, dataset.tgz_md5
-                )
-            (Path(unfinished) / dataset.base_folder).rename(root / dataset.base_folder)
-        except (OSError, RuntimeError) as error:
-            step = "unpack" if is_there else "download"
-            raise DataError(f"could not {step} {dataset.filename} ({error}): {cure}") from error
-
-
-@contextmanager
-def _only_our_warnings() -> Iterator[None]:
-    """Hide what Python and numpy say of torchvision's code: readers can do nothing about it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Python 3.14 will", DeprecationWarning)  # tarfile
-        warnings.filterwarnings(
-            "ignore", r"dtype\(\): align", np.exceptions.VisibleDeprecationWarning
-        )
-        yield
+    return Examples(out, ours[kept])

@@ -12,42 +12,34 @@ from labkit.adapters.figures import (
     show,
 )
 from labkit.contrastive.figures import (
-    describe_styles,
+    describe_geometry,
+    describe_information,
     draw_geometry,
     draw_information,
     draw_matrix,
     draw_push,
+    draw_search,
     draw_styles,
     draw_training,
     draw_views,
+    draw_zero_shot,
 )
-from labkit.contrastive.playground_figures import draw_search, draw_zero_shot
 from labkit.failure.figures import (
+    ENCODERS,
+    KINDS,
     describe_drift,
     describe_estimates,
     describe_reliability,
     draw_damage,
     draw_drift,
     draw_estimates,
+    draw_labels,
     draw_line,
     draw_reliability,
-    kind_of,
-)
-from labkit.failure.invariance_figures import (
-    describe_grid,
-    describe_traps,
-    draw_grid,
     draw_seen,
     draw_traps,
-    label_encoders,
-)
-from labkit.failure.label_figures import (
-    describe_chart,
-    describe_contest,
-    draw_chart,
-    draw_contest,
-    draw_labels,
-    intervals_of,
+    kind_of,
+    show_advice,
 )
 from labkit.figures import (
     describe_curves,
@@ -65,25 +57,23 @@ from labkit.lp_ft.figures import (
     describe_layers,
     describe_rates,
     describe_shifts,
+    draw_crossover,
     draw_layers,
+    draw_losses,
     draw_rates,
     draw_shifts,
-    points,
 )
-from labkit.lp_ft.theory_figures import draw_crossover, draw_losses
 from labkit.meta.figures import (
     FEW_SHOT,
+    SINUSOIDS,
+    describe_few_shot,
     describe_steps,
-    describe_table,
     draw_episode,
-    draw_errors,
-    draw_few_shot_guesses,
+    draw_few_shot,
     draw_functions,
     draw_landscape,
+    draw_sinusoids,
     draw_steps,
-    draw_table,
-    label_functions,
-    look_of,
 )
 from labkit.motivation.figures import (
     describe_shots,

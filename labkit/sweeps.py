@@ -208,10 +208,10 @@ def read_table(path: Path, keys: Sequence[str] = ()) -> pd.DataFrame | None:
     """
     import pandas as pd
 
-    if not path.exists() or not path.stat().st_size:
-        return None
-    text = path.read_text(encoding="utf-8-sig")
+    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
     whole = text[: text.rfind("\n") + 1]
+    if not whole and (keys or not text):
+        return None
     try:
         table = parse(whole)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
@@ -315,6 +315,7 @@ def intervals(table: pd.DataFrame, score: str, by: Sequence[str], **where: Any) 
         table = table[table[name] == value]
     groups = {key: mean_interval(x) for key, x in table.groupby(list(by), sort=False)[score]}
     index = pd.MultiIndex.from_tuples(list(groups), names=list(by))
+    index = index if len(by) > 1 else index.get_level_values(0)
     return pd.DataFrame(groups.values(), index=index, columns=Interval._fields)
 
 

@@ -13,13 +13,13 @@ import torch
 from torch import Generator, Tensor
 
 from labkit import data
-from labkit.inputs import check_choice, whole
+from labkit.inputs import as_images, as_tensor, check_choice, whole
 
 DOWNSTREAM = ("train", "validation", "test")
 
 
 class Examples(NamedTuple):
-    """Labelled images."""
+    """Labelled images. Recipes also take NumPy arrays, float images in [0, 1], other integers."""
 
     images: Tensor  # (n, 3, size, size) uint8
     labels: Tensor  # (n,) int64, indices into Task.classes
@@ -53,14 +53,30 @@ class Task:
         return replace(self, **parts, ood={name: x.to(device) for name, x in self.ood.items()})
 
 
-def check_examples(name: str, examples: Examples) -> None:
-    """Raise ValueError for no examples, or labels that do not belong to them one by one."""
-    images, labels = examples
+def checked(name: str, examples: Examples, classes: int | None = None) -> Examples:
+    """The examples as tensors, their labels as int64.
+
+    Raises TypeError or ValueError, before any work, for labels that are no whole numbers from 0 to
+    classes - 1, for images and labels that do not belong together, and for images on a scale of
+    their own (`labkit.inputs.as_images`).
+    """
+    images, labels = (
+        as_images(f"{name}.images", examples[0]),
+        as_tensor(f"{name}.labels", examples[1]),
+    )
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise TypeError(f"{name}.labels: got {labels.dtype}, accepted: whole numbers")
     if labels.shape != images.shape[:1] or not len(labels):
         raise ValueError(
             f"{name}: got images {tuple(images.shape)} and labels {tuple(labels.shape)}, accepted: "
             "(n, 3, h, w) and (n,), n above 0"
         )
+    labels = labels.to(torch.int64)  # uint8 would choose rows as a mask does
+    if classes is not None and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(
+            f"{name}: got labels {labels.min()} to {labels.max()}, accepted: 0 to {classes - 1}"
+        )
+    return Examples(images, labels)
 
 
 def largest_share(labels: Tensor) -> float:
@@ -87,7 +103,7 @@ def style_shift(
         tuple(s for s in data.STYLES if s not in id_styles) if ood_styles is None else ood_styles
     )
     if set(id_styles) & set(ood_styles):
-        raise ValueError(f"ood_styles: {set(id_styles) & set(ood_styles)} are in id_styles too")
+        raise ValueError(f"ood_styles: got {ood_styles}, accepted: none of id_styles, {id_styles}")
     names, parts = _checked_classes(classes), downstream_parts(split)
     emoji = data.load(id_styles, parts=DOWNSTREAM, size=size)
     seen = {part: _labelled(emoji.of(positions), names) for part, positions in parts.items()}
@@ -112,7 +128,9 @@ def subpopulation_shift(
     """
     names = tuple(c for c in _checked_classes(classes) if _has_both_populations(c))
     if not names:
-        raise ValueError(f"classes: none of {classes} has subgroups of both populations")
+        raise ValueError(
+            f"classes: got {classes}, accepted: some with subgroups of both populations"
+        )
 
     emoji = data.load(styles, parts=DOWNSTREAM, size=size)
     source, target = (
@@ -146,7 +164,7 @@ def who_drew_it(
     check_choice("classes", seen, names)
     check_choice("ood_classes", other, names)
     if set(seen) & set(other):
-        raise ValueError(f"ood_classes: {sorted(set(seen) & set(other))} are in classes too")
+        raise ValueError(f"ood_classes: got {other}, accepted: none of classes, {seen}")
     emoji, parts = data.load(parts=DOWNSTREAM), downstream_parts(split)
     label = data.labels_of(emoji.concept)
 
@@ -195,20 +213,16 @@ def downstream_parts(split: int | None = None) -> dict[str, list[int]]:
 
 
 def few_shot(task: Task, shots: int | None, generator: Generator) -> Task:
-    """Keep `shots` random training examples of each class (all of a smaller class; None: all).
-
-    Raises ValueError when `shots` is less than 1.
-    """
+    """Keep `shots` random training examples of each class (all of a smaller class; None: all)."""
     if shots is None:
         return task
-    if shots < 1:
-        raise ValueError(f"shots: got {shots}, accepted: 1 or more, or None for all")
-    check_examples("task.train", task.train)
-    order = torch.randperm(len(task.train.labels), generator=generator)
-    labels = task.train.labels[order]
+    whole("shots", shots, 1)
+    train = checked("task.train", task.train, len(task.classes))
+    order = torch.randperm(len(train.labels), generator=generator)
+    labels = train.labels[order]
     rank = torch.stack([(labels == c).cumsum(0) for c in range(len(task.classes))])  # (classes, n)
     kept = order[rank.gather(0, labels[None])[0] <= shots]
-    return replace(task, train=task.train.at(kept))
+    return replace(task, train=train.at(kept))
 
 
 class Episode(NamedTuple):

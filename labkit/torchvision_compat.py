@@ -12,10 +12,7 @@ import importlib
 import sys
 from types import ModuleType
 
-MISSING_SCHEMAS = (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-)
+SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 _declared: list = []  # torch forgets a declaration once its Library object is collected
 
@@ -31,22 +28,13 @@ def import_torchvision() -> ModuleType:
     except RuntimeError as error:
         if "torchvision::" not in str(error) or "does not exist" not in str(error):
             raise
-    _forget_failed_import()
-    _declare_missing_operators()
-    return importlib.import_module("torchvision")
-
-
-def _forget_failed_import() -> None:
-    """Drop the submodules that the failed import left behind, so that they are imported anew."""
-    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-        del sys.modules[name]
-
-
-def _declare_missing_operators() -> None:
     import torch
 
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]  # what the failed import left behind
     library = torch.library.Library("torchvision", "FRAGMENT")
-    for schema in MISSING_SCHEMAS:
-        if not hasattr(torch.ops.torchvision, schema.partition("(")[0]):
-            library.define(schema)
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(name + SIGNATURE)
     _declared.append(library)
+    return importlib.import_module("torchvision")

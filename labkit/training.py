@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -17,8 +17,8 @@ from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
 
 from labkit.augment import Augmentation
-from labkit.inputs import above_0, check_choice, whole
-from labkit.tasks import Examples, Task, check_examples
+from labkit.inputs import above_0, as_images, between, check_choice, whole
+from labkit.tasks import DOWNSTREAM, Examples, Task, checked
 
 NO_AUGMENTATION = Augmentation()
 
@@ -54,12 +54,12 @@ class Fit:
 
 def new_classifier(encoder: nn.Module, classes: int, generator: Generator) -> Classifier:
     """A copy of `encoder` with a fresh head, drawn like nn.Linear's: U(-1/sqrt(d), 1/sqrt(d))."""
-    head = nn.Linear(encoder.dim, whole("classes", classes, 1))
+    head = nn.Linear(encoder.dim, whole("classes", classes, 1), dtype=torch.float32)
     bound = encoder.dim**-0.5
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.uniform_(-bound, bound, generator=generator)
-    return Classifier(copy.deepcopy(encoder), head.to(next(encoder.parameters()).device))
+    return Classifier(copy.deepcopy(encoder), head.to(next(encoder.parameters(), head.weight)))
 
 
 @torch.no_grad()
@@ -67,8 +67,10 @@ def features(encoder: nn.Module, images: Tensor, batch: int = 128) -> Tensor:
     """Features (n, dim) of images (n, 3, h, w), by the encoder in evaluation mode, no gradients.
 
     Batches of 128 stay in a processor's cache: a fifth faster than 512 for the shipped encoders.
-    Raises FloatingPointError for features that are not finite.
+    Raises ValueError for float images outside [0, 1], FloatingPointError for features that are not
+    finite.
     """
+    images = as_images("images", images)
     modes = [(module, module.training) for module in encoder.modules()]
     encoder.eval()
     try:
@@ -78,8 +80,8 @@ def features(encoder: nn.Module, images: Tensor, batch: int = 128) -> Tensor:
             module.training = training
     if not found.isfinite().all():
         raise FloatingPointError(
-            f"the {type(encoder).__name__}'s outputs for these images are not finite: there is nan "
-            "in the images or the weights, or training diverged (lower lr)"
+            f"encoder: the {type(encoder).__name__}'s outputs for these images are not finite: "
+            "there is nan in the weights, or training diverged (lower lr)"
         )
     return found
 
@@ -87,24 +89,28 @@ def features(encoder: nn.Module, images: Tensor, batch: int = 128) -> Tensor:
 def accuracy(model: nn.Module, examples: Examples) -> float:
     """The share of examples that the model's largest logit gets right.
 
-    Raises ValueError for no examples, FloatingPointError as `features` does.
+    Raises ValueError for no examples, or labels that the model has no output for, and
+    FloatingPointError as `features` does.
     """
-    check_examples("examples", examples)
-    return (features(model, examples.images).argmax(dim=1) == examples.labels).float().mean().item()
+    examples = checked("examples", examples)
+    logits = features(model, examples.images)  # (n, classes)
+    checked("examples", examples, logits.shape[1])
+    return (logits.argmax(dim=1) == examples.labels).float().mean().item()
 
 
-def check_task(task: Task) -> None:
-    """Raise ValueError for examples or labels that nothing could be learned from."""
-    for part in ("train", "validation"):
-        check_examples(f"task.{part}", getattr(task, part))
-        labels = getattr(task, part).labels
-        if labels.min() < 0 or labels.max() >= len(task.classes):
-            raise ValueError(
-                f"task.{part}: got labels {labels.min()} to {labels.max()}, accepted: 0 to "
-                f"{len(task.classes) - 1}, as in task.classes"
-            )
-    if len(task.train.labels.unique()) < 2:
-        raise ValueError("task: training examples of one class only; two or more are needed")
+def checked_task(task: Task, ood: bool) -> Task:
+    """The task with its examples as `tasks.checked` returns them, the OOD tests' only if asked for.
+
+    Raises TypeError or ValueError for what nothing could be learned from or tested on.
+    """
+    classes = len(task.classes)
+    parts = {p: checked(f"task.{p}", getattr(task, p), classes) for p in DOWNSTREAM}
+    if len(parts["train"].labels.unique()) < 2:
+        raise ValueError("task.train: got examples of one class only, accepted: of two or more")
+    if ood:
+        tests = {name: checked(f"task.ood[{name!r}]", x, classes) for name, x in task.ood.items()}
+        parts["ood"] = tests
+    return replace(task, **parts)
 
 
 Progress = Callable[[float, str], None]  # (share done, what is going on); a panel draws it
@@ -126,14 +132,12 @@ class Schedule:
     record_every: int = 10  # steps between two records of the accuracies; 0 for none
 
     def __post_init__(self) -> None:
-        if not (self.steps >= 1 and self.batch >= 1 and self.record_every >= 0):
-            raise ValueError(
-                "schedule: steps and batch must be at least 1 and record_every at least 0, got "
-                f"{self.steps}, {self.batch} and {self.record_every}"
-            )
+        whole("steps", self.steps, 1)
+        whole("batch", self.batch, 1)
+        whole("record_every", self.record_every, 0)
         check_choice("optimizer", (self.optimizer,), ("sgd", "adam"))
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum: got {self.momentum}, accepted: from 0 to below 1")
+        if self.momentum != 0:
+            between("momentum", self.momentum, 0, 1)
 
 
 def train(
@@ -147,16 +151,13 @@ def train(
     """Train `model` in place by minibatch SGD, yielding the number of steps done: 0, 1, 2, ...
 
     Between two steps the caller may look, draw, or give up. `penalty(model)` is added to the loss.
-    Raises ValueError for a learning rate that is not positive, FloatingPointError when loss or
-    weights leave the numbers.
+    Raises ValueError for a learning rate that is not positive or a task that `checked_task`
+    refuses, FloatingPointError when loss or weights leave the numbers.
     """
     lr = above_0("lr", lr)
-    check_task(task)
+    task = checked_task(task, ood=schedule.record_every > 0)
     trained = [p for p in model.parameters() if p.requires_grad]
-    if schedule.optimizer == "adam":
-        optimizer = torch.optim.Adam(trained, lr=lr)
-    else:
-        optimizer = torch.optim.SGD(trained, lr=lr, momentum=schedule.momentum)
+    optimizer = _optimizer(trained, lr, schedule)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
     batches = _batches(len(task.train.labels), schedule, generator)
     for step in range(schedule.steps):
@@ -205,6 +206,12 @@ def fit(
         if progress is not None and step:
             progress(step / schedule.steps, f"step {step} of {schedule.steps}")
     return Fit(model, accuracy(model, task.validation), tuple(history), lr)
+
+
+def _optimizer(trained: list, lr: float, schedule: Schedule) -> torch.optim.Optimizer:
+    if schedule.optimizer == "adam":
+        return torch.optim.Adam(trained, lr=lr)
+    return torch.optim.SGD(trained, lr=lr, momentum=schedule.momentum)
 
 
 def _batches(count: int, schedule: Schedule, generator: Generator) -> Iterator[Tensor]:

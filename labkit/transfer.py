@@ -1,4 +1,4 @@
-"""Recipes that learn a downstream task: from scratch, by a linear probe, or by fine-tuning.
+"""Recipes that learn a downstream task: by a linear probe, by fine-tuning, or from scratch.
 
 All gradient training goes through one loop, `labkit.training.fit`. A recipe returns a `Fit`: the
 network and, when it was trained by steps, the accuracies on the way. Learning rates and strengths
@@ -8,15 +8,19 @@ are chosen on the ID validation set, never on an OOD image.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from torch import Generator, Tensor, nn
 
-from labkit.inputs import at_least_0
-from labkit.layers import freeze_bottom, stages, train_only
-from labkit.probe import PROBE_STRENGTHS, linear_probe
+from labkit.inputs import above_0, at_least_0, real
+from labkit.layers import train_only
 from labkit.tasks import Task
+from labkit.threads import one_blas_thread
 from labkit.training import (
     NO_AUGMENTATION,
     Classifier,
@@ -25,6 +29,7 @@ from labkit.training import (
     Progress,
     Schedule,
     accuracy,
+    checked_task,
     features,
     fit,
     moment,
@@ -32,6 +37,74 @@ from labkit.training import (
     progress_bar,
     train,
 )
+
+PROBE_STRENGTHS = tuple(10.0**k for k in range(-3, 3))  # scikit-learn's C; smaller is simpler
+ABSENT = 10.0  # how far a class without examples stays below the mean logit of the others
+
+
+def linear_probe(
+    encoder: nn.Module, task: Task, strengths: Sequence[float] = PROBE_STRENGTHS
+) -> Fit:
+    """Freeze the encoder, compute features once, and fit logistic regression on them.
+
+    The strength is chosen on ID validation. As Kumar et al. (2022, appendix) do, features are
+    shifted and scaled by one scalar each, which is folded back into the head.
+    """
+    task = checked_task(task, ood=False)
+    if not strengths:
+        raise ValueError("strengths: got none, accepted: one or more")
+    strengths = [above_0("strengths", strength) for strength in strengths]
+    found, validation = (features(encoder, x.images) for x in (task.train, task.validation))
+    x, validation = found.cpu().float(), validation.cpu().float()
+    labels, expected = task.train.labels.cpu(), task.validation.labels.cpu()
+    mean, std = x.mean().item(), max(x.std().item(), 1e-12)
+    regression = LogisticRegression(tol=1e-5, max_iter=1000, warm_start=True)
+    best: tuple[float, float, nn.Linear] | None = None
+    scaled = ((x - mean) / std).double().numpy()
+    with one_blas_thread():
+        for strength in sorted(strengths):
+            regression.C = strength
+            if not _converges(regression, scaled, labels):
+                break  # a weaker penalty converges later still
+            head = _as_linear(regression, mean, std, len(task.classes))
+            right = (head(validation).argmax(dim=1) == expected).float().mean().item()
+            if best is None or right > best[0]:
+                best = right, strength, head
+    if best is None:
+        raise ValueError(f"strengths: got {strengths}, accepted: one for which the probe converges")
+    right, strength, head = best
+    model = Classifier(copy.deepcopy(encoder), head.to(found)).eval()
+    return Fit(model, right, chosen=strength)
+
+
+def _converges(regression: LogisticRegression, x: np.ndarray, labels: Tensor) -> bool:
+    """Fit; an unconverged probe is no probe."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            regression.fit(x, labels.numpy())
+        except ConvergenceWarning:
+            return False
+    return True
+
+
+@torch.no_grad()
+def _as_linear(regression: LogisticRegression, mean: float, std: float, classes: int) -> nn.Linear:
+    """scikit-learn's coefficients as a head on raw features.
+
+    A class without examples would lose bias without end. Its logit is the others' mean less ABSENT:
+    never the largest, and small enough for fine-tuning, averaging and temperatures to work with.
+    """
+    weight, bias = (torch.from_numpy(x).float() for x in (regression.coef_, regression.intercept_))
+    if len(weight) == 1:  # two classes: scikit-learn keeps one row, for the second of them
+        weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
+    weight, bias = weight / std, bias - (weight * mean / std).sum(dim=1)
+    head = nn.Linear(weight.shape[1], classes, dtype=torch.float32)
+    head.weight.copy_(weight.mean(dim=0))
+    head.bias.fill_(bias.mean() - ABSENT)
+    seen = torch.from_numpy(regression.classes_)
+    head.weight[seen], head.bias[seen] = weight, bias
+    return head
 
 
 def fine_tune(
@@ -60,9 +133,10 @@ def lp_ft(
 ) -> Fit:
     """Linear probing, then fine-tuning (LP-FT, Kumar et al. 2022): start from the probe's head.
 
-    With a head that already fits, the first gradients no longer tear at the features. The paper
-    keeps BatchNorm in evaluation mode here (`freeze_norm`), and its best learning rates are far
-    below FT's. `probe` saves computing the probe again.
+    With a head that fits nearly all training labels, the first gradients do not tear at the
+    features. Few labels may ask for a penalty so strong that the head fits less: then they tear
+    more than a random head's. The paper keeps BatchNorm in evaluation mode here (`freeze_norm`),
+    and its best learning rates are far below FT's. `probe` saves computing the probe again.
     """
     start = (probe or linear_probe(encoder, task)).model
     return fit(copy.deepcopy(start), task, lr, generator, schedule, progress, penalty=penalty)
@@ -94,7 +168,8 @@ def reinitialised(encoder: nn.Module, generator: Generator) -> nn.Module:
                 module.reset_parameters()
             elif next(module.parameters(recurse=False), None) is not None:
                 raise ValueError(
-                    f"encoder: {name} ({type(module).__name__}) cannot be reinitialised"
+                    f"encoder: got {name} ({type(module).__name__}), accepted: layers that can be "
+                    "reinitialised, by a method reset_parameters"
                 )
     return fresh
 
@@ -117,45 +192,15 @@ def best_rate(run: Callable[[float], Fit], rates: Sequence[float]) -> Fit:
     return max(fits, key=lambda fit: fit.validation)
 
 
-def early_stopped(
-    model: Classifier,
-    task: Task,
-    lr: float,
-    generator: Generator,
-    schedule: Schedule = Schedule(),
-    every: int = 10,
-) -> Fit:
-    """`fit`, but return to the weights that were best on ID validation, looking every few steps.
-
-    Kumar et al. (2022, theorem 3.1) hold for every moment of the training: early stopping saves
-    time, not the features.
-    """
-    if every < 1:
-        raise ValueError(f"every: got {every}, accepted: 1 or more")
-    best, kept = -1.0, {}
-
-    def keep(step: int, model: Classifier) -> None:
-        nonlocal best, kept
-        looks = step % every == 0 or step == schedule.steps
-        right = accuracy(model, task.validation) if looks else -1.0
-        if right > best:
-            best, kept = right, copy.deepcopy(model.state_dict())
-
-    history = fit(model, task, lr, generator, schedule, on_step=keep).history
-    model.load_state_dict(kept)
-    return Fit(model, best, history, lr)
-
-
 def interpolate(start: Classifier, end: Classifier, alpha: float) -> Classifier:
     """The classifier whose weights are (1 - alpha) start + alpha end.
 
     Raises ValueError for an alpha outside [0, 1] or networks of different shapes.
     """
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha: got {alpha}, accepted: 0 (start) to 1 (end)")
+    alpha = real("alpha", alpha, 1)
     one, two = start.state_dict(), end.state_dict()
     if {name: x.shape for name, x in one.items()} != {name: x.shape for name, x in two.items()}:
-        raise ValueError("end: its weights differ in name or shape from those of start")
+        raise ValueError("end: got other weights, accepted: those of start in name and shape")
     middle = copy.deepcopy(end)
     middle.load_state_dict(
         {
@@ -169,8 +214,9 @@ def interpolate(start: Classifier, end: Classifier, alpha: float) -> Classifier:
 def wise_ft(start: Fit, end: Fit, task: Task, alpha: float = 0.5) -> Fit:
     """WiSE-FT (Wortsman et al. 2022): average the weights before and after fine-tuning.
 
-    `start` is the classifier that `end` was fine-tuned from, for us the linear probe: the average
-    of two networks is a good network only where one was reached from the other.
+    `start` is the classifier that `end` was fine-tuned from, for us the linear probe. What counts
+    is a common start: two fine-tunings of one encoder average well too, even from different heads,
+    while the average of two networks from scratch knows nothing.
     """
     middle = interpolate(start.model, end.model, alpha)
     return Fit(middle, accuracy(middle, task.validation), chosen=end.chosen)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from labkit import contrastive as losses
 from labkit import data
-from labkit.contrastive import geometry, zero_shot
-from labkit.exercise import checker
+from labkit.contrastive import zero_shot
+from labkit.contrastive.geometry import negative_shares
+from labkit.contrastive.losses import clip_loss, cosine_similarities, info_nce
+from labkit.contrastive.losses import nt_xent as right_nt_xent
+from labkit.exercise import checker, compare
 
-Loss = Callable[[Tensor, Tensor, float], Tensor]
+SIGN = "the sign is wrong: a loss is minus the log of a probability."
 
 
-def _features(seed: int = 0, n: int = 6, dim: int = 5) -> tuple[Tensor, Tensor]:
+def _features(seed: int, n: int = 6, dim: int = 5) -> tuple[Tensor, Tensor]:
     """Matching rows of different lengths: (n, dim) each, float64, with gradients."""
     generator = torch.Generator().manual_seed(seed)
     one = torch.randn(n, dim, dtype=torch.float64, generator=generator)
@@ -31,91 +34,66 @@ def _rows(logits: Tensor) -> Tensor:
 @checker
 def contrastive_loss(loss: Callable) -> Iterator[str]:
     """Notebook 03: loss(u, v, tau), both directions and a mean, tau multiplying: CLIP's."""
-    u, v = _features()
-    cosines = losses.cosine_similarities(u, v)
-    raw, tau = u @ v.T, 3.0
-    both = losses.clip_loss(u, v, tau)
-    masked = (tau * cosines).masked_fill(torch.eye(len(u), dtype=torch.bool), -torch.inf)
+    u, v = _features(0)
+    tau, raw, cosines = 3.0, u @ v.T, cosine_similarities(u, v)
+    both = clip_loss(u, v, tau)
+    masked = (tau * cosines).masked_fill(torch.eye(len(u), dtype=torch.bool), -math.inf)
+    others = (masked.logsumexp(1) + masked.logsumexp(0)) / 2
     mistakes = {
-        "normalise u and v to length 1 first (`F.normalize(u, dim=1)`).": (
-            (_rows(tau * raw) + _rows(tau * raw.T)) / 2
-        ),
-        "here tau multiplies the cosines; you divide by it (SimCLR's temperature does).": (
-            losses.clip_loss(u, v, 1 / tau)
-        ),
-        "that is one direction, u to v; do the same from v to u and take the mean.": (
-            _rows(tau * cosines)
-        ),
-        "that is one direction, v to u; do the same from u to v and take the mean.": (
-            _rows(tau * cosines.T)
-        ),
+        "normalise u and v to length 1 first (`F.normalize(u, dim=1)`).":
+            (_rows(tau * raw) + _rows(tau * raw.T)) / 2,
+        "here tau multiplies the cosines; you divide by it (SimCLR's temperature does).":
+            clip_loss(u, v, 1 / tau),
+        "that is one direction, u to v; do the same from v to u and take the mean.":
+            _rows(tau * cosines),
+        "that is one direction, v to u; do the same from u to v and take the mean.":
+            _rows(tau * cosines.T),
         "that is the sum over the batch, as in the formula; take the mean.": len(u) * both,
         "that is the sum of both directions; take their mean.": 2 * both,
-        "the sign is wrong: a loss is minus the log of a probability.": -both,
-        "the positive is missing from the denominator: do not mask the diagonal here.": (
-            -(tau * cosines).diagonal() + (masked.logsumexp(1) + masked.logsumexp(0)) / 2
-        ).mean(),
-    }
-    yield from _value_problems(loss, (u, v, tau), both, mistakes)
-    yield from _overflow_problems(loss, 100.0, losses.clip_loss)
+        SIGN: -both,
+        "the positive is missing from the denominator: do not mask the diagonal here.":
+            (others - tau * cosines.diagonal()).mean(),
+    }  # fmt: skip
+    yield from _problems(loss, (u, v, tau), both, mistakes)
+    yield from _overflows(loss, 100.0, clip_loss)
 
 
 @checker
 def nt_xent(loss: Callable) -> Iterator[str]:
     """Notebook 03: loss(view1, view2, temperature), the mean over 2N views of 2N - 1 candidates."""
-    one, two = _features(seed=1)
-    temperature = 0.4
-    views = torch.cat([one, two])
-    expected = losses.nt_xent(one, two, temperature)
-    n, logits = len(one), losses.cosine_similarities(views, views) / temperature
-    diagonal = torch.eye(2 * n, dtype=torch.bool)
-    partner = torch.arange(2 * n).roll(n)
-    masked = logits.masked_fill(diagonal, -torch.inf)
-    unscaled = (views @ views.T / temperature).masked_fill(diagonal, -torch.inf)
+    one, two = _features(1)
+    views, t, n = torch.cat([one, two]), 0.4, len(one)
+    expected, logits = right_nt_xent(one, two, t), cosine_similarities(views, views) / t
+    itself, partner = torch.eye(2 * n, dtype=torch.bool), torch.arange(2 * n).roll(n)
+    masked, raw = (x.masked_fill(itself, -math.inf) for x in (logits, views @ views.T / t))
     mistakes = {
-        "the answer of each row is the view itself; its partner is N rows away.": (
-            F.cross_entropy(logits, torch.arange(2 * n))
-        ),
-        "a view is compared with itself: mask the diagonal with -inf.": (
-            F.cross_entropy(logits, partner)
-        ),
-        "normalise the views to length 1 first (`F.normalize(views, dim=1)`).": (
-            F.cross_entropy(unscaled, partner)
-        ),
-        "here the temperature divides the cosines; you multiply (the lecture's tau does).": (
-            losses.nt_xent(one, two, 1 / temperature)
-        ),
-        "that is one direction: the views of `view2` are anchors too.": (
-            F.cross_entropy(masked[:n], partner[:n])
-        ),
-        "those are N candidates: the other views of the same side are negatives too.": (
-            losses.clip_loss(one, two, 1 / temperature)
-        ),
-        "those are N candidates in one direction; NT-Xent has 2N - 1, for all 2N views.": (
-            losses.info_nce(one, two, temperature)
-        ),
+        "the answer of each row is the view itself; its partner is N rows away.": _rows(logits),
+        "a view is compared with itself: mask the diagonal with -inf.":
+            F.cross_entropy(logits, partner),
+        "normalise the views to length 1 first (`F.normalize(views, dim=1)`).":
+            F.cross_entropy(raw, partner),
+        "here the temperature divides the cosines; you multiply (the lecture's tau does).":
+            right_nt_xent(one, two, 1 / t),
+        "that is one direction: the views of `view2` are anchors too.":
+            F.cross_entropy(masked[:n], partner[:n]),
+        "those are N candidates: the other views of the same side are negatives too.":
+            clip_loss(one, two, 1 / t),
+        "those are N candidates in one direction; NT-Xent has 2N - 1, for all 2N views.":
+            info_nce(one, two, t),
         "that is twice the mean, as SimCLR's released code reports it.": 2 * expected,
         "that is the sum over the 2N views; take the mean.": 2 * n * expected,
-        "the sign is wrong: a loss is minus the log of a probability.": -expected,
-    }
-    yield from _value_problems(loss, (one, two, temperature), expected, mistakes)
-    yield from _overflow_problems(loss, 0.005, losses.nt_xent)
+        SIGN: -expected,
+    }  # fmt: skip
+    yield from _problems(loss, (one, two, t), expected, mistakes)
+    yield from _overflows(loss, 0.005, right_nt_xent)
 
 
-def _value_problems(loss: Callable, inputs: tuple, expected: Tensor, mistakes: dict):
-    """Compare value and gradient; a value that a known mistake gives gets that mistake's hint."""
+def _problems(loss: Callable, inputs: tuple, expected: Tensor, mistakes: dict) -> Iterator[str]:
+    """Compare the value, then the gradient."""
     yours = loss(*inputs)
-    if not isinstance(yours, Tensor) or yours.numel() != 1:
-        yield f"your function returns {_short(yours)}; return a tensor with one number."
-        return
-    if not torch.isclose(yours.double(), expected, rtol=1e-4):
-        hint = next(
-            (text for text, value in mistakes.items() if _close(yours, value)),
-            "Normalise, compare all pairs, take -log softmax where the pair is, and average.",
-        )
-        yield f"yours is {yours.item():.4f}, expected {expected.item():.4f}: {hint}"
-        return
-    if not yours.requires_grad:
+    otherwise = "Normalise, compare all pairs, take -log softmax where the pair is, and average."
+    yield from compare(yours, expected, mistakes, otherwise)
+    if not isinstance(yours, Tensor) or not yours.requires_grad:
         yield "the value is right, but carries no gradient: no `.detach()`, `.item()` or numpy."
         return
     pairs = [torch.autograd.grad(x, inputs[:2], retain_graph=True) for x in (yours, expected)]
@@ -123,99 +101,60 @@ def _value_problems(loss: Callable, inputs: tuple, expected: Tensor, mistakes: d
         yield "the value is right, the gradient is not: is part of it computed without gradients?"
 
 
-def _overflow_problems(loss: Callable, scale: float, reference: Callable) -> Iterator[str]:
+def _overflows(loss: Callable, scale: float, reference: Callable) -> Iterator[str]:
     """At the extreme scale that training reaches, float32's exp overflows above 88."""
-    u, v = (x.detach().float() for x in _features(seed=2))
-    yours, expected = loss(u, -v, scale), reference(u, -v, scale)
-    if not torch.isfinite(yours).all() or not torch.isclose(yours, expected, rtol=1e-3):
-        yield (
-            f"right at ordinary scales, but with hard pairs at {scale:g} yours is "
-            f"{yours.item():.4g}, expected {expected.item():.4g}: exp overflows (or underflows to "
-            "log 0). `F.cross_entropy` and `logsumexp` subtract the largest logit first."
-        )
-
-
-def _close(yours: Tensor, value: Tensor) -> bool:
-    return bool(torch.isclose(yours.detach().double(), value.detach().double(), rtol=1e-4))
-
-
-def _short(value: object) -> str:
-    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+    u, v = (x.detach().float() for x in _features(2))
+    hint = (
+        "exp overflows (or underflows to log 0). `F.cross_entropy` and `logsumexp` subtract the "
+        "largest logit first."
+    )
+    what = f"right at ordinary scales, but with hard pairs at {scale:g} "
+    yield from compare(loss(u, -v, scale), reference(u, -v, scale), {}, hint, what, tolerance=1e-3)
 
 
 @checker
 def gradient(function: Callable) -> Iterator[str]:
     """Notebook 03: function(u, v, tau) -> the gradient with respect to the unit vectors u."""
-    u, v = (F.normalize(x.detach(), dim=1) for x in _features(seed=3))
-    tau, n = 4.0, len(u)
-    weights = (tau * u @ v.T).softmax(dim=1)
-    expected = tau / n * (weights @ v - v)
-    yours = function(u, v, tau)
-    if not isinstance(yours, Tensor) or yours.shape != u.shape:
-        yield f"your function returns {_short(yours)}; return a tensor of shape {tuple(u.shape)}."
-        return
-    yours = yours.to(torch.float64)
+    u, v = (F.normalize(x.detach(), dim=1) for x in _features(3))
+    tau, n, logits = 4.0, len(u), 4.0 * u @ v.T
+    repulsion = tau / n * logits.softmax(dim=1) @ v
+    expected = repulsion - tau / n * v
     mistakes = {
         "the sign: a positive attracts, so that its vector enters with a minus.": -expected,
         "divide by the batch size: the loss is a mean.": n * expected,
-        "multiply by tau: the chain rule, since the logits are tau times the cosines.": (
-            expected / tau
-        ),
+        "multiply by tau: the chain rule, since the logits are tau times the cosines.":
+            expected / tau,
         "only the attraction is there; add the repulsion, sum_j p_ij v_j.": -tau / n * v,
-        "only the repulsion is there; subtract the positive, v_i.": tau / n * weights @ v,
-        "the softmax runs over the wrong axis: each u chooses among all v.": (
-            tau / n * ((tau * u @ v.T).softmax(dim=0) @ v - v)
-        ),
-    }
-    if not torch.allclose(yours, expected, rtol=1e-4, atol=1e-8):
-        hint = next(
-            (text for text, x in mistakes.items() if torch.allclose(yours, x, rtol=1e-4)),
-            "dL/du_i = (tau / n) (sum_j p_ij v_j - v_i), with p = softmax over j of tau u_i v_j.",
-        )
-        yield f"row 0 is {_row(yours)}, expected {_row(expected)}: {hint}"
-
-
-def _row(x: Tensor) -> str:
-    return "(" + ", ".join(f"{value:.3f}" for value in x[0].tolist()[:3]) + ", ...)"
+        "only the repulsion is there; subtract the positive, v_i.": repulsion,
+        "the softmax runs over the wrong axis: each u chooses among all v.":
+            tau / n * (logits.softmax(dim=0) @ v - v),
+    }  # fmt: skip
+    otherwise = (
+        "dL/du_i = (tau / n) (sum_j p_ij v_j - v_i), with p = softmax over j of tau u_i v_j."
+    )
+    yield from compare(function(u, v, tau), expected, mistakes, otherwise)
 
 
 @checker
 def false_negative_share(function: Callable) -> Iterator[str]:
     """Notebook 03: function(cosines, concept, temperature) -> mean share of the push."""
-    generator = torch.Generator().manual_seed(4)
-    cosines = torch.rand(6, 6, generator=generator) * 2 - 1
-    concept = torch.tensor([7, 7, 3, 5, 3, 7])
-    temperature = 0.3
-    same = concept[:, None] == concept
-    shares = geometry.negative_shares(cosines, temperature)
-    per_row = (shares * same).sum(dim=1)
-    expected = per_row.mean().item()
-    yours = function(cosines, concept, temperature)
-    if yours is None:
-        yield "your function returns nothing; end it with `return` and a number."
-        return
-    softmax = (cosines / temperature).softmax(dim=1)
+    cosines = torch.rand(6, 6, generator=torch.Generator().manual_seed(4)) * 2 - 1
+    concept, t = torch.tensor([7, 7, 3, 5, 3, 7]), 0.3
+    same, softmax = concept[:, None] == concept, (cosines / t).softmax(dim=1)
+    per_row = (negative_shares(cosines, t) * same).sum(dim=1)
     mistakes = {
-        "the positive pair is counted: leave the diagonal out before the softmax.": (
-            (softmax * same).sum(dim=1).mean()
-        ),
-        "leave the positive out before the softmax too, so that shares sum to 1.": (
-            (softmax * (same & ~torch.eye(6, dtype=torch.bool))).sum(dim=1).mean()
-        ),
-        "divide the cosines by the temperature.": (
-            (geometry.negative_shares(cosines, 1 / temperature) * same).sum(dim=1).mean()
-        ),
+        "the positive pair is counted: leave the diagonal out before the softmax.":
+            (softmax * same).sum(dim=1).mean(),
+        "leave the positive out before the softmax too, so that shares sum to 1.":
+            (softmax * (same & ~torch.eye(6, dtype=torch.bool))).sum(dim=1).mean(),
+        "divide the cosines by the temperature.":
+            (negative_shares(cosines, 1 / t) * same).sum(dim=1).mean(),
         "take the mean over rows, not the sum.": per_row.sum(),
-        "yours is the share of the true negatives; that of the others is wanted.": (
-            1 - per_row.mean()
-        ),
-    }
-    if not abs(float(yours) - expected) < 1e-4:
-        hint = next(
-            (text for text, value in mistakes.items() if abs(float(yours) - value) < 1e-4),
-            "mask the diagonal, softmax each row, sum where `concept` is equal, average the rows.",
-        )
-        yield f"yours is {float(yours):.4f}, expected {expected:.4f}: {hint}"
+        "yours is the share of the true negatives; that of the others is wanted.":
+            1 - per_row.mean(),
+    }  # fmt: skip
+    otherwise = "mask the diagonal, softmax each row, sum where `concept` is equal, average rows."
+    yield from compare(function(cosines, concept, t), per_row.mean(), mistakes, otherwise)
 
 
 @checker

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from labkit.evaluate import Interval
-from labkit.looks import METHODS
+from labkit import data, figures
+from labkit.looks import METHODS, Look
 from labkit.ui.images import draw_sheet, tiles
-from labkit.ui.style import INK, label_end, percent_axis, place_ticks, shorten, spread, style
+from labkit.ui.style import INK, label_end, place_ticks, shorten, style
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HEAT = "viridis"  # even steps of lightness, readable without colour vision
+CLIP = METHODS["clip"].color
+
+# ------------------------------------------------ panels: fixed limits and ticks, texts that clip
 
 
 @style()
@@ -21,7 +28,6 @@ def draw_training(axes: np.ndarray, snapshot) -> None:
     """SimCLR as it trains: the similarity of two views of each image, and the loss so far."""
     left, right = axes
     draw_matrix(left, snapshot.similarity, snapshot.images, "View 1 against view 2")
-    left.set_xlabel("")
     losses, chance = np.asarray(snapshot.losses), snapshot.chance
     right.axhline(chance, color=INK, linewidth=1, linestyle=":")
     right.annotate(f"guessing among all: log {round(math.exp(chance))} = {chance:.2f}",
@@ -47,19 +53,16 @@ def draw_matrix(ax: Axes, values: np.ndarray, images: np.ndarray, title: str, hi
 def draw_push(axes: np.ndarray, result) -> None:
     """How the loss divides its push: for a whole batch, and for one image's hardest negatives."""
     left, right = axes
-    draw_matrix(left, result.shares, result.images, "Share of the push", high=0.5)
-    left.plot([-1.25, -0.15], [result.anchor + 1] * 2, color=METHODS["clip"].color, lw=4)
-    order, count = result.order, len(result.order)  # hardest first
-    share, cosine = result.shares[result.anchor][order], result.cosines[result.anchor][order]
-    right.barh(np.arange(count), share, color=METHODS["clip"].color, height=0.75)
-    for place, (value, similarity, name) in enumerate(
-        zip(share, cosine, result.names, strict=True)
-    ):
-        right.annotate(f"{shorten(name, 16)} ({similarity:.2f})", (value, place), xytext=(6, 0),
-                       textcoords="offset points", va="center", fontsize=13,
+    draw_matrix(left, result.shares, result.emoji.images, "Share of the push", high=0.5)
+    left.plot([-1.25, -0.15], [result.anchor + 1] * 2, color=CLIP, lw=4)
+    hardest, count, names = result.emoji[result.order], len(result.order), result.emoji.captions
+    share, cosine = result.shares[result.anchor], result.cosines[result.anchor]
+    right.barh(np.arange(count), share[result.order], color=CLIP, height=0.75)
+    for place, i in enumerate(result.order):
+        right.annotate(f"{shorten(names[i], 16)} ({cosine[i]:.2f})", (share[i], place),
+                       xytext=(6, 0), textcoords="offset points", va="center", fontsize=13,
                        clip_on=True)  # fmt: skip
-    strip = tiles(result.images[order], 1)
-    draw_sheet(right, strip, (-0.3, -0.02, count - 0.5, -0.5))
+    draw_sheet(right, tiles(hardest.images, 1), (-0.3, -0.02, count - 0.5, -0.5))
     right.set(xlim=(-0.31, 1.7), ylim=(count - 0.5, -0.5), aspect="auto")
     place_ticks(right.xaxis, [0, 0.5, 1], ["0", "50 %", "100 %"])
     right.set_yticks([])
@@ -71,20 +74,23 @@ def draw_push(axes: np.ndarray, result) -> None:
 @style()
 def draw_views(ax: Axes, result) -> None:
     """Each emoji, its two views, and its nearest neighbour under the trained encoder."""
-    rows = (result.originals, *(view.repeat(2, 2).repeat(2, 3) for view in result.views))
-    rows = (*rows, result.neighbours)  # each (n, 3, 64, 64)
-    names = ("emoji", "view 1", "view 2", "nearest to\nview 1")
-    count, tops = len(result.names), (0, 1.35, 2.4, 3.85)
-    for images, name, top in zip(rows, names, tops, strict=True):
+    rows = {  # each (n, 3, 64, 64)
+        "emoji": result.emoji.images,
+        **{f"view {i}": v.repeat(2, 2).repeat(2, 3) for i, v in enumerate(result.views, 1)},
+        "nearest to\nview 1": result.neighbours.images,
+    }
+    count, tops = len(result.emoji), (0, 1.35, 2.4, 3.85)
+    for (name, images), top in zip(rows.items(), tops, strict=True):
         picture = tiles(images, count, gap=(0, 16))
         draw_sheet(ax, picture, (0, 1.25 * count, top + 1, top), "nearest")
         ax.text(-0.15, top + 0.5, name, ha="right", va="center", fontsize=13, clip_on=True)
+    names, neighbours = result.emoji.captions, result.neighbours.captions
     for i in range(count):
-        found, mark = shorten(result.neighbour_names[i], 14), "✓" if result.found[i] else "✗"
+        mark = "✓" if result.found[i] else "✗"
         for top, text in (
-            (1.05, shorten(result.names[i], 14)),
+            (1.05, shorten(names[i], 14)),
             (3.45, f"cosine {result.cosines[i]:.2f}"),
-            (4.9, f"{mark} {found}"),
+            (4.9, f"{mark} {shorten(neighbours[i], 14)}"),
         ):
             place = (1.25 * i + 0.5, top)
             ax.text(*place, text, ha="center", va="top", fontsize=12, clip_on=True)
@@ -94,76 +100,159 @@ def draw_views(ax: Axes, result) -> None:
 
 
 @style()
-def draw_styles(ax: Axes, curves: dict[str, Sequence[Interval]], styles, outside, chance, title):
-    """Accuracy in every style, a line per encoder; styles without labels stand apart, dashed.
+def draw_search(axes: np.ndarray, result) -> None:
+    """Above: the nearest images of every style to the words; below: a picture's nearest captions.
 
-    curves: method -> an interval per style; outside: how many of the last styles are OOD.
+    Every word that CLIP never met is named in the title. The pictures found have no names: a click
+    on one asks what it is, and twenty texts would take longer than all the rest.
     """
-    x = np.arange(len(styles)) + np.r_[np.zeros(len(styles) - outside), np.full(outside, 0.5)]
-    inside = len(styles) - outside
-    for method, intervals in curves.items():
-        look, (mean, low, high) = METHODS[method], np.array(intervals).T
-        for part, line in ((slice(0, inside), "-"), (slice(inside, None), "--")):
-            ax.fill_between(x[part], low[part], high[part], color=look.color, alpha=0.2, lw=0)
-            ax.plot(x[part], mean[part], line, color=look.color, marker=look.marker)
-    ends = spread([intervals[-1].mean for intervals in curves.values()], 0.05)
-    for method, end in zip(curves, ends, strict=True):
-        label_end(ax, x[-1], end, METHODS[method].name, METHODS[method].color)
-    ax.axhline(chance, color=INK, linewidth=1, linestyle=":")
-    ax.annotate("largest class", (x[inside - 1], chance), xytext=(8, 4), fontsize=12,
-                textcoords="offset points")  # fmt: skip
-    ax.set_xticks(x, styles, rotation=30, ha="right", fontsize=12)
-    top = max(interval.high for intervals in curves.values() for interval in intervals)
-    percent_axis(ax, high=math.ceil(10 * top + 0.5) / 10)
-    ax.set(ylabel="accuracy", title=title)
+    top, bottom = axes
+    columns, rows = len(data.STYLES), len(result.found) // len(data.STYLES)
+    draw_sheet(top, tiles(result.found.images, columns), (0, columns, rows, 0))
+    for j, name in enumerate(data.STYLES):
+        top.text(j + 0.5, rows + 0.1, name.replace("-", "\n"), ha="center", va="top", fontsize=11,
+                 linespacing=1, clip_on=True)  # fmt: skip
+    top.set(xlim=(-0.05, columns + 0.05), ylim=(rows + 0.7, 0), aspect="equal")
+    top.axis("off")
+    top.set_title(_search_title(result), fontsize=15)
+    _draw_captions(bottom, result)
+
+
+def _search_title(result) -> str:
+    question = f"the {result.picture.captions[0]} itself"
+    if result.words:
+        question = f"“{shorten(result.words, 24)}”"
+    if result.nothing_known:
+        return f"{question}: no letters CLIP knows, so the answer is arbitrary"
+    if result.unknown:
+        unknown = shorten(", ".join(result.unknown), 18)
+        return f"Nearest to {question}; read by letters: {unknown}"
+    return f"Nearest to {question}, first row first"
+
+
+def _draw_captions(ax: Axes, result) -> None:
+    (name,) = result.picture.captions
+    places, own = np.arange(len(result.captions)), [text == name for text in result.captions]
+    ax.barh(places, result.cosines, color=[CLIP if mine else INK for mine in own], height=0.7)
+    for place, text, value, mine in zip(places, result.captions, result.cosines, own, strict=True):
+        ax.annotate(f"{'✓ ' if mine else ''}{text}", (max(value, 0), place), xytext=(6, 0),
+                    textcoords="offset points", va="center", fontsize=13,
+                    fontweight="bold" if mine else "normal", clip_on=True)  # fmt: skip
+    draw_sheet(ax, tiles(result.picture.images, 1), (-0.36, -0.05, 3.9, 0.1))
+    ax.set(xlim=(-0.4, 1.7), ylim=(len(places) - 0.4, -0.6), xlabel="cosine with the picture")
+    place_ticks(ax.xaxis, [0, 0.5, 1])
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    rank = f"number {result.rank} of {len(data.concepts()):,}"
+    ax.set_title(f"What is this? Its own name, {shorten(name, 18)}, is {rank}", fontsize=15)
 
 
 @style()
-def draw_information(ax: Axes, batches: Sequence[int], bounds: dict[str, Sequence[float]]) -> None:
-    """The bound on the mutual information (nats) against the batch size, under its ceiling."""
-    ceiling = [math.log(n) for n in batches]
+def draw_zero_shot(axes: np.ndarray, result) -> None:
+    """Accuracy per style with the reader's prompts, the default prompts beside it; and failures."""
+    left, right = axes
+    places = np.arange(len(data.STYLES))
+    mean, low, high = np.array(result.intervals).T
+    left.hlines(places, low, high, color=CLIP, lw=5, alpha=0.35)
+    left.plot(mean, places, METHODS["clip"].marker, color=CLIP, markersize=10, ls="none")
+    left.plot(result.default, places, "|", color=INK, markersize=16, mew=2.5, ls="none")
+    left.axvline(result.chance, color=INK, lw=1, ls=":")
+    left.annotate("largest class", (result.chance, -0.75), xytext=(4, 0), fontsize=11,
+                  textcoords="offset points", va="center", clip_on=True)  # fmt: skip
+    place_ticks(left.yaxis, places, data.STYLES)
+    left.set(ylim=(len(places) - 0.4, -1.1), xlabel="accuracy (tick: bare class names)")
+    left.set_xlim(0, 1)
+    place_ticks(left.xaxis, [0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
+    unknown = f"; never met: {shorten(', '.join(result.unknown), 18)}" if result.unknown else ""
+    left.set_title(f"{result.overall.mean:.0%} over all styles{unknown}", fontsize=15)
+    _draw_mistakes(right, result, columns=3)
+
+
+def _draw_mistakes(ax: Axes, result, columns: int) -> None:
+    """A grid of pictures of side 1 with names below, all within the axes: fast enough to type."""
+    size, count = result.wrong.images.shape[-1], len(result.wrong)
+    picture = tiles(result.wrong.images, columns, gap=(round(0.5 * size), round(0.15 * size)))
+    height, width = (side / size for side in picture.shape[:2])
+    draw_sheet(ax, picture, (0, width, height, 0))
+    pairs = zip(result.wrong.captions, result.guesses, strict=True)
+    for i, (name, guess) in enumerate(pairs):
+        x = i % columns * width / columns + 0.5
+        y = i // columns * height / -(-count // columns) + 1.02
+        text = f"{shorten(name, 11)}:\n{shorten(guess, 11)}?"
+        ax.text(x, y, text, ha="center", va="top", fontsize=12, clip_on=True)
+    ax.axis("off")
+    ax.set(xlim=(-0.25, 3.6), ylim=(3, 0), aspect="equal")
+    ax.set_title(f"Wrong: {result.failures:,} of {result.total:,}", fontsize=15)
+
+
+# ------------------------------------------------ what stands still
+
+
+@style()
+def draw_styles(ax: Axes, table: pd.DataFrame, chance: float, outside: tuple[str, ...]) -> None:
+    """Accuracy in every style; those without labels are marked, and counted in the title.
+
+    table: (style, method) -> mean, low, high; outside: the styles without labels.
+    """
+    one, two = table.index.unique(level=1)[:2]
+    ahead = table.xs(one, level=1)["mean"] - table.xs(two, level=1)["mean"]
+    one, two, points = METHODS[one].name, METHODS[two].name, 100 * ahead[list(outside)].mean()
+    title = f"{one} leads {two} in {sum(ahead > 0)} of {len(ahead)} styles"
+    title += f", by {points:+.0f} points without labels"
+    marked = table.rename(index={name: f"{name}\n(no labels)" for name in outside}, level=0)
+    figures.draw_dots(ax, marked, chance=chance, title=title)
+    ax.annotate("largest class", (chance, -0.5), xytext=(4, 0), fontsize=12,
+                textcoords="offset points", va="top")  # fmt: skip
+    figures.name_methods(ax)
+
+
+@style()
+def draw_information(ax: Axes, bounds: Mapping[str, pd.DataFrame]) -> None:
+    """The bound on the mutual information (nats) against the batch size, under its ceiling.
+
+    bounds: features -> the bound ("mean") indexed by batch size.
+    """
+    batches = next(iter(bounds.values())).index
+    ceiling = np.log(batches)
     ax.plot(batches, ceiling, ":", color=INK)
-    color, lines = METHODS["clip"].color, ("-", "--", "-.")
-    for values, line in zip(bounds.values(), lines, strict=False):
-        ax.plot(batches, values, line, color=color, marker="o")
-    ends = spread([ceiling[-1], *(values[-1] for values in bounds.values())], 0.5)
-    for name, end in zip(["ceiling: log N", *bounds], ends, strict=True):
-        label_end(ax, batches[-1], end, name, color if name in bounds else INK)
+    label_end(ax, batches[-1], ceiling[-1] + 0.3, "ceiling: log N", INK)
+    looks = {name: Look(name, CLIP, mark) for name, mark in zip(bounds, "osD", strict=False)}
+    figures.draw_curves(ax, bounds, looks, gap=0.5)
     ax.set_xscale("log", base=2)
     ax.set_xticks(batches, [str(n) for n in batches])
     ax.minorticks_off()
+    most, shown = ceiling[-1], max(curve["mean"].iloc[-1] for curve in bounds.values())
     ax.set(xlabel="batch size N (N - 1 negatives)", ylabel="log N - loss (nats)")
-    ax.set_title("A batch of N can show log N nats at most")
+    ax.set_title(f"A batch of {batches[-1]} shows {most:.1f} nats at most, here {shown:.1f}")
+
+
+def describe_information(bounds: Mapping[str, pd.DataFrame]) -> str:
+    batches = next(iter(bounds.values())).index
+    ends = ", ".join(f"{name} {curve['mean'].iloc[-1]:.2f}" for name, curve in bounds.items())
+    return f"Bound on the mutual information at {batches[-1]}: {ends} nats."
 
 
 @style()
-def draw_geometry(axes: np.ndarray, temperatures: Sequence[float], rows: Sequence[dict]) -> None:
-    """Three properties of the features against the temperature they were trained at.
+def draw_geometry(axes: np.ndarray, table: pd.DataFrame) -> None:
+    """Three properties of the features against the temperature they were trained at (the index).
 
-    rows: a {"gap": , "alignment": , "uniformity": } per temperature.
+    table: columns gap, alignment, uniformity.
     """
     titles = {
         "gap": "modality gap",
         "alignment": "distance² of pairs",
         "uniformity": "uniformity (low: even)",
     }
-    for ax, (key, title) in zip(axes, titles.items(), strict=True):
-        ax.plot(temperatures, [row[key] for row in rows], color=METHODS["clip"].color, marker="o")
+    for ax, (name, title) in zip(axes, titles.items(), strict=True):
+        ax.plot(table.index, table[name], color=CLIP, marker="o")
         ax.set_xscale("log")
-        ax.set_xticks(temperatures, [f"{t:g}" for t in temperatures])
+        ax.set_xticks(table.index, [f"{t:g}" for t in table.index])
         ax.minorticks_off()
         ax.set(xlabel="temperature", title=title)
         ax.title.set_fontsize(14)
     axes[0].set_ylim(bottom=0)
 
 
-def describe_styles(curves: dict[str, Sequence[Interval]], styles: Sequence[str]) -> str:
-    """The alternative text of `draw_styles`."""
-    parts = []
-    for method, intervals in curves.items():
-        means = [interval.mean for interval in intervals]
-        worst = int(np.argmin(means))
-        parts.append(
-            f"{METHODS[method].name} from {min(means):.0%} ({styles[worst]}) to {max(means):.0%}"
-        )
-    return f"Accuracy in each of {len(styles)} styles: {'; '.join(parts)}."
+def describe_geometry(table: pd.DataFrame) -> str:
+    gaps = ", ".join(f"{gap:.2f} at {t:g}" for t, gap in table["gap"].items())
+    return f"Modality gap after training: {gaps}; alignment and uniformity beside it."

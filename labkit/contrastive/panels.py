@@ -1,17 +1,219 @@
-"""Notebook 03: whom the temperature hears, and the geometry that training leaves."""
+"""Notebook 03: SimCLR while it trains, what its views erase, and whom the temperature hears."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
 import torch
+import torch.nn.functional as F
+from IPython.display import display
+from tqdm.auto import tqdm
 
-from labkit import augment, data, encoders, plots
-from labkit.contrastive import clip_loss, geometry, projections
-from labkit.contrastive.simclr import view_similarity
+from labkit import augment, data, encoders
+from labkit.contrastive import geometry, pretrain, projections
+from labkit.contrastive.figures import draw_push, draw_training, draw_views
+from labkit.contrastive.losses import cosine_similarities, unit
 from labkit.ui.panel import Panel, panel
+from labkit.ui.style import Picture, figure
+
+WATCHED = 10  # images whose similarity matrix is drawn while SimCLR trains
+
+
+# ------------------------------------------------ SimCLR while it trains
+
+
+class Snapshot(NamedTuple):
+    """SimCLR at one moment of its training."""
+
+    losses: list[float]  # one per step so far
+    steps: int  # in all
+    chance: float  # the loss of guessing: log(2N - 1)
+    similarity: np.ndarray  # (WATCHED, WATCHED) cosines of view 1 (rows) and view 2 (columns)
+    images: np.ndarray  # (WATCHED, 3, 32, 32) uint8
+
+
+def train_simclr(
+    config: pretrain.Config, emoji: data.Emoji, every: int = 10
+) -> Iterator[tuple[encoders.SimCLR, Snapshot]]:
+    """Pretrain on `emoji`; yield the network and a snapshot before the end of every `every` steps.
+
+    The same steps as `python -m labkit.contrastive.pretrain simclr`, without its checkpoints.
+    """
+    model, _ = pretrain.make_model(config)
+    optimizer, batches = pretrain.make_optimizer(model, config), pretrain.Batches(emoji)
+    watched = batches.draw(WATCHED, pretrain.step_generator(config.seed, 0)).images
+    losses: list[float] = []
+    for step in range(config.steps):
+        losses.append(pretrain.take_step(model.train(), optimizer, batches, config, step))
+        if (step + 1) % every == 0 or step + 1 == config.steps:
+            similarity = view_similarity(model, watched, augment.SIMCLR, config.seed)
+            chance = math.log(2 * config.batch - 1)
+            yield model, Snapshot(losses, config.steps, chance, similarity, watched.numpy())
+
+
+@torch.no_grad()
+def view_similarity(
+    model: encoders.SimCLR, images: torch.Tensor, augmentation: augment.Augmentation, seed: int
+) -> np.ndarray:
+    """Cosines (n, n) of the embeddings of two random views of `images` (n, 3, h, w)."""
+    generator = torch.Generator().manual_seed(seed)
+    views = [augmentation(images, generator) for _ in range(2)]
+    model.eval()
+    return cosine_similarities(*(model.embed_images(view) for view in views)).numpy()
+
+
+def watch_simclr(
+    steps: int = 80, batch: int = 128, width: int = 16, seed: int = 0, show: Callable = display
+) -> tuple[encoders.SimCLR, Snapshot]:
+    """Pretrain a small SimCLR before the reader's eyes; return the network and its last snapshot.
+
+    `show(picture, display_id=True)` must return a handle with an `update(picture)`.
+    """
+    options = {"width": width}
+    config = pretrain.Config("simclr", options=options, steps=steps, batch=batch, seed=seed)
+    handle = None
+    with tqdm(total=steps, desc="SimCLR", bar_format="{l_bar}{bar}| {elapsed}") as bar:
+        for trained, snapshot in train_simclr(config, data.load(parts="upstream")):
+            model = trained
+            bar.update(len(snapshot.losses) - bar.n)
+            fig, axes = figure(1, 2, size=(11, 4.6))
+            draw_training(axes, snapshot)
+            picture = Picture(fig, describe_snapshot(snapshot))
+            if handle is None:
+                handle = show(picture, display_id=True)
+            else:
+                handle.update(picture)
+    return model.eval(), snapshot
+
+
+def describe_snapshot(snapshot: Snapshot) -> str:
+    pairs = np.diag(snapshot.similarity).mean()
+    others = snapshot.similarity[~np.eye(WATCHED, dtype=bool)].mean()
+    return (
+        f"After {len(snapshot.losses)} of {snapshot.steps} steps the loss is "
+        f"{snapshot.losses[-1]:.2f} (guessing: {snapshot.chance:.2f}); two views of one emoji have "
+        f"cosine {pairs:.2f}, of two emoji {others:.2f}."
+    )
+
+
+# ------------------------------------------------ two views, and what an augmentation erases
+
+VIEW_STYLES = ("twemoji", "noto", "fluent", "fluent-mono")
+COLOURS = ("orange", "yellow", "green", "blue", "purple")
+VIEW_SETS = {  # of concepts that SimCLR has not seen and all of these styles draw
+    "six kinds of things": ("elephant", "bicycle", "cherries", "sunglasses", "trumpet", "sailboat"),
+    "hearts, told apart by colour": tuple(f"{c} heart" for c in (*COLOURS, "brown")),
+    "squares, told apart by colour": tuple(f"{c} square" for c in ("red", *COLOURS)),
+    "hands and arrows, told apart by direction": (
+        *("left arrow", "right arrow", "leftwards hand"),
+        *("backhand index pointing left", "backhand index pointing right"),
+    ),
+}
+
+
+class Views(NamedTuple):
+    """Emoji, two random views of each, and what the encoder recognises in the first view."""
+
+    emoji: data.Emoji  # n of them, at 64 px
+    views: tuple[np.ndarray, np.ndarray]  # each (n, 3, 32, 32) float in [0, 1]
+    cosines: np.ndarray  # (n,) between the two views, where SimCLR's loss is taken
+    others: float  # mean cosine between views of different emoji
+    neighbours: data.Emoji  # at 64 px: of all in the style, the nearest to view 1
+    found: np.ndarray  # (n,) bool: the neighbour is the emoji itself
+
+
+class ViewGallery(NamedTuple):
+    """Emoji that SimCLR has not seen, in a few styles, with its features."""
+
+    model: encoders.SimCLR
+    emoji: data.Emoji  # at 64 px
+    features: torch.Tensor  # (images, dim) unit vectors of the encoder, without the projector
+
+
+@torch.no_grad()
+def make_view_gallery(model: encoders.SimCLR) -> ViewGallery:
+    """Embed the test emoji and the traps in four styles."""
+    parts = ("train", "test", "trap")
+    emoji = data.load(VIEW_STYLES, parts=parts, size=64)
+    small = data.load(VIEW_STYLES, parts=parts).images
+    features = torch.cat([model.image(part) for part in small.split(256)])
+    return ViewGallery(model, emoji, unit(features))
+
+
+@torch.no_grad()
+def compute_views(
+    gallery: ViewGallery,
+    names: tuple[str, ...],
+    style: str,
+    augmentation: augment.Augmentation,
+    seed: int,
+) -> Views:
+    """Draw two views of each named emoji; look up the first among all emoji of the same style."""
+    position = {concept.name: concept.position for concept in data.concepts()}
+    rows = torch.tensor([gallery.emoji.row_of(position[name], style) for name in names])
+    emoji, generator = gallery.emoji[rows], torch.Generator().manual_seed(seed)
+    small = F.avg_pool2d(emoji.images.float() / 255, 2)
+    views = [augmentation(small, generator) for _ in range(2)]
+    features = [gallery.model.image(view) for view in views]
+    cosines = cosine_similarities(*map(gallery.model.projector, features)).numpy()
+    candidates = (gallery.emoji.style == data.STYLES.index(style)).nonzero()[:, 0]
+    similarity = cosine_similarities(features[0], gallery.features[candidates])
+    nearest = candidates[similarity.argmax(dim=1)]
+    return Views(
+        emoji,
+        tuple(view.numpy() for view in views),
+        np.diag(cosines),
+        float(cosines[~np.eye(len(rows), dtype=bool)].mean()),
+        gallery.emoji[nearest],
+        (nearest == rows).numpy(),
+    )
+
+
+def describe_views(result: Views) -> str:
+    rows = zip(result.emoji.captions, result.cosines, result.neighbours.captions, strict=True)
+    parts = [f"{name} ({cosine:.2f}, nearest {found})" for name, cosine, found in rows]
+    return (
+        f"Cosine of the two views, and the emoji nearest to view 1: {', '.join(parts)}. "
+        f"{sum(result.found)} of {len(parts)} are recognised. Views of different emoji have "
+        f"cosine {result.others:.2f} on average."
+    )
+
+
+def augmentations(model: encoders.SimCLR | None = None) -> Panel:
+    """Switches and strengths; two views; what the trained encoder makes of them."""
+    gallery = make_view_gallery(model or encoders.load("simclr-conv"))
+
+    def compute(emoji, style, flip: bool, gray: bool, seed: int, **strengths: float) -> Views:
+        switches = {"flip": 0.5 * flip, "gray": float(gray), "color_probability": 1.0}
+        augmentation = augment.Augmentation(**strengths, **switches)
+        return compute_views(gallery, emoji, style, augmentation, seed)
+
+    slider = ipywidgets.FloatSlider
+    return panel(
+        compute,
+        draw_views,
+        describe_views,
+        size=(9, 5.8),
+        title="What do two views still have in common?",
+        emoji=VIEW_SETS,
+        style=list(VIEW_STYLES),
+        crop=slider(0.8, min=0, max=0.9, step=0.1, description="Crop away up to"),
+        color=slider(0.4, min=0, max=1, step=0.1, description="Colour jitter"),
+        hue=slider(0.1, min=0, max=0.5, step=0.05, description="Hue turns"),
+        rotate=ipywidgets.IntSlider(0, 0, 180, 15, description="Rotate up to °"),
+        blur=slider(0, min=0, max=3, step=0.5, description="Blur, pixels"),
+        flip=ipywidgets.Checkbox(True, description="Flip half of them"),
+        gray=ipywidgets.Checkbox(False, description="Remove all colour"),
+        seed=ipywidgets.IntSlider(0, 0, 20, description="Draw again"),
+    )
+
+
+# ------------------------------------------------ to which negatives the gradient listens
 
 CROWD, HARDEST = 16, 5
 
@@ -21,11 +223,9 @@ class Push(NamedTuple):
 
     cosines: np.ndarray  # (CROWD, CROWD), the positive on the diagonal
     shares: np.ndarray  # (CROWD, CROWD), each row sums to 1, the diagonal is 0
-    images: np.ndarray  # (CROWD, 3, 32, 32) uint8
-    names_of: list[str]
+    emoji: data.Emoji  # CROWD of them
     anchor: int
     order: np.ndarray  # (HARDEST,) the anchor's negatives, hardest first
-    names: list[str]  # of those
     half: float  # how many negatives make up half of the push, mean over rows
     temperature: float
 
@@ -45,20 +245,18 @@ def make_crowd(clip: encoders.Clip, simclr: encoders.SimCLR, seed: int = 0) -> C
     """
     emoji = data.load("noto", parts="upstream")
     pairs = projections.caption_pairs(clip, emoji)
-    fallen = projections.project(pairs, projections.attraction_only, steps=600, lr=0.01, seed=seed)
+    fall = projections.attraction_only
+    image, text = projections.project(pairs, fall, steps=600, lr=0.01, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     unseen = data.load("noto", parts="test")
     shown = unseen[torch.randperm(len(unseen), generator=generator)]
-    with torch.no_grad():
-        image, text = clip.embed_images(shown.images), clip.embed_captions(shown.captions)
     rows = torch.randperm(len(emoji), generator=generator)[: len(shown)]
+    with torch.no_grad():
+        own = clip.embed_images(shown.images) @ clip.embed_captions(shown.captions).T
+    views = torch.from_numpy(view_similarity(simclr, shown.images, augment.SIMCLR, seed))
     return Crowd(
         {"clip": shown, "simclr": shown, "collapsed": emoji[rows]},
-        {
-            "clip": image @ text.T,
-            "simclr": torch.from_numpy(view_similarity(simclr, shown.images, augment.SIMCLR, seed)),
-            "collapsed": fallen[0][rows] @ fallen[1][rows].T,
-        },
+        {"clip": own, "simclr": views, "collapsed": image[rows] @ text[rows].T},
     )
 
 
@@ -67,24 +265,18 @@ def compute_push(crowd: Crowd, encoder: str, temperature: float, batch: int, anc
     rows = slice(CROWD * batch, CROWD * (batch + 1))
     cosines = crowd.cosines[encoder][rows, rows]
     shares = geometry.negative_shares(cosines, temperature)
-    order = shares[anchor].argsort(descending=True)[:HARDEST]
+    order = shares[anchor].argsort(descending=True)[:HARDEST].numpy()
+    half = geometry.half_of_push(shares).float().mean().item()
     emoji = crowd.emoji[encoder][rows]
-    names = [data.concepts()[i].name for i in emoji.concept.tolist()]
-    return Push(
-        cosines.numpy(), shares.numpy(), emoji.images.numpy(), names, anchor,
-        order.numpy(), [names[i] for i in order.tolist()],
-        geometry.half_of_push(shares).float().mean().item(), temperature,
-    )  # fmt: skip
+    return Push(cosines.numpy(), shares.numpy(), emoji, anchor, order, half, temperature)
 
 
 def describe_push(result: Push) -> str:
-    parts = [
-        f"{name} {result.shares[result.anchor][i]:.0%}"
-        for name, i in zip(result.names, result.order, strict=True)
-    ]
+    names, shares = result.emoji.captions, result.shares[result.anchor]
+    parts = [f"{names[i]} {shares[i]:.0%}" for i in result.order]
     return (
         f"At temperature {result.temperature:.2g} half of a row's push comes from "
-        f"{result.half:.1f} of {CROWD - 1} negatives on average. {result.names_of[result.anchor]} "
+        f"{result.half:.1f} of {CROWD - 1} negatives on average. {names[result.anchor]} "
         f"is pushed away from {', '.join(parts)}."
     )
 
@@ -93,24 +285,18 @@ def temperature(clip: encoders.Clip | None = None, simclr: encoders.SimCLR | Non
     """To which negatives does the gradient listen?"""
     crowd = make_crowd(clip or encoders.load("clip-conv"), simclr or encoders.load("simclr-conv"))
 
-    def compute(encoder: str, temperature: float, batch: int, anchor: int) -> Push:
-        return compute_push(crowd, encoder, temperature, batch, anchor)
-
     return panel(
-        compute,
-        plots.draw_push,
+        partial(compute_push, crowd),
+        draw_push,
         describe_push,
         size=(9, 4.4),
         columns=2,
         title="Which negatives does the gradient listen to?",
-        encoder=ipywidgets.Dropdown(
-            options={
-                "CLIP: picture and caption": "clip",
-                "SimCLR: two views": "simclr",
-                "a collapsed encoder": "collapsed",
-            },
-            description="Encoder",
-        ),
+        encoder={
+            "CLIP: picture and caption": "clip",
+            "SimCLR: two views": "simclr",
+            "a collapsed encoder": "collapsed",
+        },
         temperature=ipywidgets.FloatLogSlider(
             10**-1.3,  # .05, on the slider's grid: the browser would move it there
             base=10, min=-2, max=0, step=0.05, description="Temperature",
@@ -119,25 +305,3 @@ def temperature(clip: encoders.Clip | None = None, simclr: encoders.SimCLR | Non
         anchor=ipywidgets.IntSlider(0, 0, CROWD - 1, description="Row in detail"),
         batch=ipywidgets.IntSlider(0, 0, 7, description="Another batch"),
     )  # fmt: skip
-
-
-# ------------------------------------------------ geometry after training
-
-TEMPERATURES = (0.01, 0.03, 0.1, 0.3, 1.0)
-
-
-def geometry_of(pairs: projections.Pairs, loss: projections.Loss, **options) -> dict[str, float]:
-    """Train projections by `loss`; measure gap, alignment, uniformity, and right captions."""
-    image, text = projections.project(pairs, loss, **options)
-    own = torch.arange(len(image))
-    return {
-        "gap": geometry.modality_gap(image, text),
-        "alignment": geometry.alignment(image, text),
-        "uniformity": geometry.uniformity(image),
-        "own caption first": ((image @ text.T).argmax(dim=1) == own).float().mean().item(),
-    }
-
-
-def at_temperature(temperature: float) -> projections.Loss:
-    """CLIP's loss at a fixed temperature, as a function of features alone."""
-    return lambda image, text: clip_loss(image, text, 1 / temperature)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
 import torch
+from torch import Tensor
 
-from labkit import data, encoders, evaluate, plots
+from labkit import data, encoders, evaluate
+from labkit.contrastive.figures import draw_search, draw_zero_shot
 from labkit.contrastive.zero_shot import UNSEEN, ClipGallery, embed_gallery, hits_of, over_concepts
 from labkit.evaluate import Interval
 from labkit.tasks import largest_share
@@ -29,17 +32,11 @@ class Search(NamedTuple):
     words: str
     unknown: list[str]  # words of no pretraining caption
     nothing_known: bool  # not one piece of the words was ever met
-    found: np.ndarray  # (ROWS * styles, 3, 64, 64) uint8: row by row, best first
-    found_names: list[str]
-    found_concepts: list[int]
-    styles: tuple[str, ...]
-    picture: np.ndarray  # (3, 64, 64) uint8
-    name: str
+    found: data.Emoji  # ROWS * STYLES of them at 64 px: row by row, best first
+    picture: data.Emoji  # one, at 64 px
     captions: list[str]
     cosines: np.ndarray  # (captions,)
-    is_own: list[bool]
-    rank: int  # of the picture's own name among all candidates
-    candidates: int
+    rank: int  # of the picture's own name among those of all concepts
 
 
 @torch.no_grad()
@@ -51,31 +48,23 @@ def compute_search(gallery: ClipGallery, words: str, emoji: int, style: str) -> 
     row = gallery.emoji.row_of(emoji, style)
     encoder, words = gallery.clip.text, words.strip()
     query = gallery.clip.embed_captions([words]) if words else gallery.image[row][None]
-    similarity = (gallery.image @ query.T)[:, 0]
-    rows = nearest_in_each_style(gallery.emoji, similarity)
-    concepts = gallery.emoji.concept[rows].tolist()
-    captions = gallery.text @ gallery.image[row]
-    order = captions.argsort(descending=True)
-    best, names = order[:CAPTIONS].tolist(), [concept.name for concept in data.concepts()]
+    rows = nearest_in_each_style(gallery.emoji, (gallery.image @ query.T)[:, 0])
+    similarity = gallery.text @ gallery.image[row]
+    order = similarity.argsort(descending=True)
+    best = order[:CAPTIONS]
     return Search(
         words=words,
         unknown=encoder.unknown(words),
         nothing_known=bool(words) and not any(p in encoder.index for p in pieces(words)),
-        found=gallery.emoji.images[rows].numpy(),
-        found_names=[names[i] for i in concepts],
-        found_concepts=concepts,
-        styles=data.STYLES,
-        picture=gallery.emoji.images[row].numpy(),
-        name=names[emoji],
-        captions=[names[i] for i in best],
-        cosines=captions[best].numpy(),
-        is_own=[i == emoji for i in best],
+        found=gallery.emoji[rows],
+        picture=gallery.emoji[row : row + 1],
+        captions=[data.concepts()[i].name for i in best.tolist()],
+        cosines=similarity[best].numpy(),
         rank=order.tolist().index(emoji) + 1,
-        candidates=len(names),
     )
 
 
-def nearest_in_each_style(emoji: data.Emoji, similarity: torch.Tensor) -> torch.Tensor:
+def nearest_in_each_style(emoji: data.Emoji, similarity: Tensor) -> Tensor:
     """Rows of the ROWS most similar images of every style, rank by rank: (ROWS * styles,)."""
     ranked = []
     for style in range(len(data.STYLES)):
@@ -85,53 +74,46 @@ def nearest_in_each_style(emoji: data.Emoji, similarity: torch.Tensor) -> torch.
 
 
 def describe_search(result: Search) -> str:
-    query = f'"{result.words}"' if result.words else f"the picture of {result.name}"
+    name = result.picture.captions[0]
+    query = f'"{result.words}"' if result.words else f"the picture of {name}"
     unknown = ""
     if result.unknown:
         unknown = f" CLIP never met {', '.join(result.unknown)} and reads it by its letters."
     if result.nothing_known:
         unknown = " CLIP knows none of these letters, so the answer is arbitrary."
-    first = [
-        f"{name} in {style}" for name, style in zip(result.found_names, result.styles, strict=False)
-    ]
+    found = zip(result.found.captions, data.STYLES, strict=False)  # the first row
     return (
-        f"Nearest to {query}: {', '.join(first)}.{unknown} Nearest captions to {result.name}: "
-        f"{', '.join(result.captions)}; its own name is number {result.rank} of "
-        f"{result.candidates}."
+        f"Nearest to {query}: {', '.join(f'{one} in {style}' for one, style in found)}.{unknown} "
+        f"Nearest captions to {name}: {', '.join(result.captions)}; its own name is number "
+        f"{result.rank} of {len(data.concepts())}."
     )
 
 
 def clicked_picture(result: Search, place: Place) -> dict[str, int | str]:
-    """The controls that show the picture a click hit, where `plots.draw_search` draws the found."""
+    """The controls that show the picture a click hit, where `draw_search` draws the found."""
     row, column = int(place.y), int(place.x)
-    if place.axes != 0 or not (0 <= row < ROWS and 0 <= column < len(result.styles)):
+    if place.axes != 0 or not (0 <= row < ROWS and 0 <= column < len(data.STYLES)):
         return {}
-    concept = result.found_concepts[row * len(result.styles) + column]
-    return {"emoji": concept, "style": result.styles[column]}
+    concept = result.found.concept[row * len(data.STYLES) + column]
+    return {"emoji": int(concept), "style": data.STYLES[column]}
 
 
 def playground(gallery: ClipGallery | None = None) -> Panel:
     """Type words, choose a picture: CLIP finds pictures for the one, captions for the other."""
     gallery = gallery or embed_gallery(encoders.load("clip-conv"))
-    shown = {
-        f"{concept.emoji} {concept.name}": concept.position
-        for concept in sorted(data.concepts(), key=lambda c: c.name)
-        if concept.part in UNSEEN
-    }
-    start = next(c.position for c in data.concepts() if c.name == "sailboat")
-
-    def compute(words: str, emoji: int, style: str) -> Search:
-        return compute_search(gallery, words, emoji, style)
+    by_name = sorted(data.concepts(), key=lambda concept: concept.name)
+    shown = {f"{c.emoji} {c.name}": c.position for c in by_name if c.part in UNSEEN}
+    start = next(c.position for c in by_name if c.name == "sailboat")
 
     return panel(
-        compute,
-        plots.draw_search,
+        partial(compute_search, gallery),
+        draw_search,
         describe_search,
         size=(9, 5.4),
         rows=2,
         title="Ask CLIP: words find pictures, a picture finds words (click one)",
         click=clicked_picture,
-        words=ipywidgets.Text("fruit", description="Words"),
+        words="fruit",
         emoji=ipywidgets.Dropdown(options=shown, value=start, description="Picture of"),
         style=ipywidgets.Dropdown(options=data.STYLES, description="Drawn by"),
     )
@@ -141,22 +123,21 @@ def playground(gallery: ClipGallery | None = None) -> Panel:
 
 
 class ZeroShot(NamedTuple):
-    """Classification by the nearest of twelve prompts, in every style."""
+    """A classifier made of prompts, in every style, and some of its mistakes."""
 
-    styles: tuple[str, ...]
-    intervals: list[Interval]  # a style's accuracy; one image per concept, so trials are separate
-    overall: Interval  # over concepts: the styles of one concept are not independent
+    intervals: list[Interval]  # accuracy in each style, over its images
+    overall: Interval  # over concepts
     default: np.ndarray  # (styles,) accuracy of the bare class names
-    chance: float
-    wrong: np.ndarray  # (up to MISTAKES, 3, 64, 64) uint8
-    mistakes: list[tuple[str, str]]  # (the concept's name, the class it was given)
+    chance: float  # always the largest class
+    wrong: data.Emoji  # up to MISTAKES, at 64 px
+    guesses: list[str]  # the class that each of them is taken for
     failures: int
     total: int
-    unknown: list[str]
+    unknown: list[str]  # words of the prompts that CLIP never met
 
 
 def compute_zero_shot(
-    gallery: ClipGallery, prompts: Sequence[str], part: str, bare: torch.Tensor | None = None
+    gallery: ClipGallery, prompts: Sequence[str], part: str, bare: Tensor | None = None
 ) -> ZeroShot:
     """Classify every image of `part` by `prompts`, and collect the first mistakes of each class.
 
@@ -164,49 +145,41 @@ def compute_zero_shot(
     """
     rows, guess = hits_of(gallery, prompts, part)
     labels, style = gallery.labels[rows], gallery.emoji.style[rows]
-    right = guess == labels
     if bare is None:
         bare = hits_of(gallery, data.class_names(), part)[1]
-    in_style = [style == i for i in range(len(data.STYLES))]
-    wrong = first_mistakes(rows[~right], gallery)
-    names = {
-        row: data.class_names()[g] for row, g in zip(rows.tolist(), guess.tolist(), strict=True)
-    }
+    right, in_style = guess == labels, [style == i for i in range(len(data.STYLES))]
+    wrong = first_mistakes(labels, ~right)
     return ZeroShot(
-        styles=data.STYLES,
         intervals=[evaluate.share_interval(int(right[m].sum()), int(m.sum())) for m in in_style],
         overall=over_concepts(right, gallery.emoji.concept[rows]),
         default=np.array([(bare == labels)[m].float().mean().item() for m in in_style]),
         chance=largest_share(labels),
-        wrong=gallery.emoji.images[wrong].numpy(),
-        mistakes=[
-            (data.concepts()[int(gallery.emoji.concept[row])].name, names[row]) for row in wrong
-        ],
+        wrong=gallery.emoji[rows[wrong]],
+        guesses=[data.class_names()[i] for i in guess[wrong].tolist()],
         failures=int((~right).sum()),
         total=len(rows),
         unknown=list(dict.fromkeys(w for p in prompts for w in gallery.clip.text.unknown(p))),
     )
 
 
-def first_mistakes(rows: torch.Tensor, gallery: ClipGallery) -> list[int]:
-    """One wrong row of each class in turn, each of another concept, up to MISTAKES."""
+def first_mistakes(labels: Tensor, wrong: Tensor) -> list[int]:
+    """The first image of each class that is wrong, up to MISTAKES; labels, wrong: (n,)."""
     found: dict[int, int] = {}
-    for row in rows.tolist():
-        found.setdefault(int(gallery.labels[row]), row)
+    for place in wrong.nonzero()[:, 0].tolist():
+        found.setdefault(int(labels[place]), place)
     return [found[label] for label in sorted(found)][:MISTAKES]
 
 
 def describe_zero_shot(result: ZeroShot) -> str:
-    parts = [
-        f"{style} {interval.mean:.0%}"
-        for style, interval in zip(result.styles, result.intervals, strict=True)
-    ]
+    pairs = zip(data.STYLES, result.intervals, strict=True)
+    parts = [f"{style} {interval.mean:.0%}" for style, interval in pairs]
     unknown = f" Words CLIP never met: {', '.join(result.unknown)}." if result.unknown else ""
-    wrong = [f"{name} is taken for {guess}" for name, guess in result.mistakes[:2]]
+    mistakes = zip(result.wrong.captions[:2], result.guesses[:2], strict=True)
     return (
         f"Zero-shot accuracy {result.overall.mean:.1%} over all styles (95 % interval "
         f"{result.overall.low:.0%} to {result.overall.high:.0%}): {', '.join(parts)}. Always the "
-        f"largest class: {result.chance:.0%}. {'; '.join(wrong)}.{unknown}"
+        f"largest class: {result.chance:.0%}. "
+        f"{'; '.join(f'{name} is taken for {guess}' for name, guess in mistakes)}.{unknown}"
     )
 
 
@@ -224,7 +197,7 @@ def zero_shot(gallery: ClipGallery | None = None) -> Panel:
 
     return panel(
         compute,
-        plots.draw_zero_shot,
+        draw_zero_shot,
         describe_zero_shot,
         size=(9, 4.8),
         columns=2,
@@ -233,6 +206,6 @@ def zero_shot(gallery: ClipGallery | None = None) -> Panel:
             options={"validation concepts": "validation", "test concepts": "test"},
             description="Tested on",
         ),
-        template=ipywidgets.Text("{}", description="Template"),
+        template="{}",
         **{key: ipywidgets.Text(name, description=name) for key, name in keys.items()},
     )

@@ -17,7 +17,6 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -25,10 +24,11 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
+from torch.distributed.nn.functional import all_gather
 from tqdm import tqdm
 
 from labkit import augment, data
-from labkit.contrastive import clip_loss, nt_xent
+from labkit.contrastive.losses import clip_loss, nt_xent
 from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
 from labkit.files import make_folder, told, write_csv
 from labkit.inputs import above_0, at_least_0, check_choice, real, whole
@@ -104,11 +104,6 @@ def draw_caption(concept: data.Concept, generator: Generator) -> str:
     return " ".join([concept.name, *some])
 
 
-def subgroups() -> list[str]:
-    """Supervised pretraining's labels: the Unicode subgroups of the upstream concepts."""
-    return sorted({c.subgroup for c in data.concepts() if c.part == "upstream"})
-
-
 def batch_loss(model: nn.Module, batch: data.Emoji, config: Config, step: int) -> Tensor:
     """The loss of one batch; under torchrun each process embeds its share, and all compare all."""
     generator, augmentation = step_generator(config.seed + 1, step), config.make_augmentation()
@@ -129,10 +124,9 @@ def batch_loss(model: nn.Module, batch: data.Emoji, config: Config, step: int) -
 
 def share(batch):
     """This process's slice of a batch (all of it outside torchrun)."""
-    if not dist.is_initialized():
-        return batch
     size = share_size(len(batch))
-    return batch[dist.get_rank() * size : (dist.get_rank() + 1) * size]
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    return batch[rank * size : (rank + 1) * size]
 
 
 def share_size(batch: int) -> int:
@@ -145,23 +139,7 @@ def share_size(batch: int) -> int:
 
 def gather(features: Tensor) -> Tensor:
     """The features of all processes, in order, with gradients (unchanged outside torchrun)."""
-    return Gather.apply(features) if dist.is_initialized() else features
-
-
-class Gather(torch.autograd.Function):
-    """all_gather (n, dim) -> (processes * n, dim); its gradient adds up what all processes sent."""
-
-    @staticmethod
-    def forward(ctx, features: Tensor) -> Tensor:
-        parts = [torch.empty_like(features) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, features.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        gradient = gradient.clone()
-        dist.all_reduce(gradient)
-        return gradient.chunk(dist.get_world_size())[dist.get_rank()]
+    return torch.cat(all_gather(features)) if dist.is_initialized() else features
 
 
 def average_gradients(model: nn.Module) -> None:
@@ -188,13 +166,12 @@ def learning_rate(config: Config, step: int) -> float:
 def make_model(config: Config) -> tuple[nn.Module, dict]:
     """The untrained network and what to store beside its weights."""
     stored = asdict(config)
+    upstream = [concept for concept in data.concepts() if concept.part == "upstream"]
     if config.method == "clip":
-        upstream = [concept for concept in data.concepts() if concept.part == "upstream"]
-        stored["vocabulary"] = make_vocabulary(
-            [" ".join([concept.name, *concept.keywords]) for concept in upstream]
-        )
+        captions = [" ".join([concept.name, *concept.keywords]) for concept in upstream]
+        stored["vocabulary"] = make_vocabulary(captions)
     if config.method == "supervised":
-        stored["labels"] = subgroups()
+        stored["labels"] = sorted({concept.subgroup for concept in upstream})
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)  # torch initialises layers from its global generator only
         return build(stored), stored
@@ -288,29 +265,27 @@ def restore(path: Path, model: nn.Module, optimizer, config: Config) -> list[flo
 
 def write_curve(path: Path, curve: list[float], every: int = 50) -> None:
     """The mean loss of every 50 steps (fewer at the end), as a small table."""
-    rows: list[Sequence] = [("step", "loss")]
-    for begin in range(0, len(curve), every):
-        losses = curve[begin : begin + every]
-        rows.append((begin + len(losses), f"{sum(losses) / len(losses):.4f}"))
-    write_csv(path, rows)
+    parts = [(begin, curve[begin : begin + every]) for begin in range(0, len(curve), every)]
+    rows = [(begin + len(part), f"{sum(part) / len(part):.4f}") for begin, part in parts]
+    write_csv(path, [("step", "loss"), *rows])
 
 
 def parse_arguments() -> tuple[Config, Path]:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("method", choices=METHODS)
-    parser.add_argument("--architecture", choices=list(ARCHITECTURES), default=Config.architecture)
-    parser.add_argument("--options", type=json.loads, default={}, help="e.g. '{\"width\": 32}'")
-    parser.add_argument("--augmentation", type=json.loads, default={}, help="e.g. '{\"flip\": 0}'")
-    for name in ("steps", "batch", "seed"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Config, name))
-    for name in ("lr", "weight_decay", "temperature"):
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=float, default=getattr(Config, name)
-        )
-    parser.add_argument("--out", type=Path, help="default: data/weights/METHOD-ARCHITECTURE")
+    """The run and its file: an option for each field of `Config`, dicts as JSON."""
+    shown = argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], formatter_class=shown)
+    parser.add_argument("method", help=", ".join(METHODS))
+    for name, default in list(asdict(Config()).items())[1:]:
+        kind = json.loads if isinstance(default, dict) else type(default)
+        text = "JSON" if kind is json.loads else kind.__name__
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=text)
+    parser.add_argument("--out", type=Path, help="else data/weights/METHOD-ARCHITECTURE")
     arguments = vars(parser.parse_args())
     out = arguments.pop("out")
-    config = Config(**arguments)
+    try:
+        config = Config(**arguments)
+    except ValueError as error:
+        parser.error(str(error))
     return config, out or data.DATA / f"weights/{config.method}-{config.architecture}.safetensors"
 
 

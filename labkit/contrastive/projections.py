@@ -10,15 +10,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit import data
+from labkit.contrastive.geometry import alignment, modality_gap, uniformity
+from labkit.contrastive.losses import clip_loss, cosine_similarities, unit
 from labkit.encoders import Clip
-from labkit.inputs import above_0, all_finite, whole
+from labkit.inputs import above_0, all_finite, pairs, whole
 from labkit.transfer import features
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # (n, dim) images, (n, dim) their texts -> a scalar
+TEMPERATURES = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 class Pairs(NamedTuple):
@@ -38,7 +40,7 @@ def caption_pairs(clip: Clip, emoji: data.Emoji) -> Pairs:
 
 
 def project(
-    pairs: Pairs,
+    found: Pairs,
     loss: Loss,
     *,
     steps: int = 200,
@@ -49,43 +51,30 @@ def project(
 ) -> tuple[Tensor, Tensor]:
     """Train both projections by `loss`; return the unit vectors of all pairs, (n, dim) each.
 
-    The start and the batches depend on `seed` alone, so that two losses differ in nothing else.
+    The start and the batches depend on `seed` alone, so that two losses differ in nothing else. A
+    loop of its own: `pretrain.take_step` draws emoji, captions and views, and here are none.
     Raises ValueError for a batch larger than the pairs, FloatingPointError when the loss diverges.
     """
-    if not 2 <= batch <= len(pairs.image):
-        raise ValueError(f"batch: got {batch}, accepted: 2 to {len(pairs.image)}, the pairs")
-    shapes = [tuple(x.shape) for x in pairs[:2]]
+    shapes = [tuple(x.shape) for x in found[:2]]
     if any(len(s) != 2 or 0 in s for s in shapes) or shapes[0][0] != shapes[1][0]:
         raise ValueError(f"image, text: got shapes {shapes}, accepted: (n, dim), the same n")
-    all_finite(image=pairs.image, text=pairs.text)
+    all_finite(image=found.image, text=found.text)
+    batch = whole("batch", batch, 2, len(found.image), "the pairs")
     steps, dim, lr = whole("steps", steps, 0), whole("dim", dim, 1), above_0("lr", lr)
     generator = torch.Generator().manual_seed(seed)
-    sides = [_linear(x.shape[1], dim, generator) for x in (pairs.image, pairs.text)]
-    optimizer = torch.optim.Adam([p for side in sides for p in side.parameters()], lr=lr)
+    image, text = (_linear(x.shape[1], dim, generator) for x in found[:2])
+    optimizer = torch.optim.Adam([*image.parameters(), *text.parameters()], lr=lr)
     for step in range(steps):
-        rows = torch.randperm(len(pairs.image), generator=generator)[:batch]
-        value = loss(sides[0](pairs.image[rows]), sides[1](pairs.text[rows]))
+        rows = torch.randperm(len(found.image), generator=generator)[:batch]
+        value = loss(image(found.image[rows]), text(found.text[rows]))
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-        if not torch.isfinite(value) or not _are_moderate(sides):
+        largest = max(side.weight.detach().abs().max() for side in (image, text))
+        if not (value.isfinite() and largest < 1e12):  # else float32 cannot hold features' squares
             raise FloatingPointError(f"training diverged at step {step}: lower lr ({lr})")
     with torch.no_grad():
-        image, text = (
-            F.normalize(side(x), dim=1) for side, x in zip(sides, pairs[:2], strict=True)
-        )
-    return image, text
-
-
-def attraction_only(image: Tensor, text: Tensor) -> Tensor:
-    """The numerator of the contrastive loss without its denominator: nothing is pushed apart."""
-    all_finite(image=image, text=text)
-    return -F.cosine_similarity(image, text).mean()
-
-
-def _are_moderate(sides: list[nn.Linear]) -> bool:
-    """Whether features of these projections are numbers whose squares float32 can hold."""
-    return all(bool(side.weight.detach().abs().max() < 1e12) for side in sides)
+        return unit(image(found.image)), unit(text(found.text))
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
@@ -94,3 +83,26 @@ def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
         layer.weight.normal_(std=inputs**-0.5, generator=generator)
         layer.bias.normal_(std=0.25, generator=generator)  # two encoders start apart
     return layer
+
+
+def attraction_only(image: Tensor, text: Tensor) -> Tensor:
+    """The numerator of the contrastive loss without its denominator: nothing is pushed apart."""
+    pairs(image=image, text=text)
+    return -(unit(image) * unit(text)).sum(dim=1).mean()
+
+
+def at_temperature(temperature: float) -> Loss:
+    """CLIP's loss at a fixed temperature, as a function of features alone."""
+    return lambda image, text: clip_loss(image, text, 1 / temperature)
+
+
+def geometry_of(found: Pairs, loss: Loss | None, **options) -> dict[str, float]:
+    """Train projections by `loss`; measure gap, alignment, uniformity, and right captions."""
+    image, text = project(found, loss, **options)
+    nearest = cosine_similarities(image, text).argmax(dim=1)
+    return {
+        "gap": modality_gap(image, text),
+        "alignment": alignment(image, text),
+        "uniformity": uniformity(image),
+        "own caption first": (nearest == torch.arange(len(image))).float().mean().item(),
+    }

@@ -13,14 +13,19 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import product
+from typing import TYPE_CHECKING
 
 import torch
 
 from labkit import data, encoders, tasks, transfer
-from labkit.sweep import Row, command_line
+from labkit.sweeps import Experiment, Row, command_line, intervals
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOTS = (5, 50)  # few labels, and as many as the smallest class has
 WEIGHTS = {"clip": "clip-conv", "simclr": "simclr-conv", "supervised": "supervised-conv"}
+METHODS = (*WEIGHTS, "random")
 
 
 def embedded_task(encoder: torch.nn.Module) -> tasks.Task:
@@ -44,29 +49,35 @@ def trained_task(weights: str) -> tasks.Task:
     return embedded_task(encoders.load(weights).image)
 
 
-def task_of(method: str, seed: int) -> tasks.Task:
-    if method in WEIGHTS:
-        return trained_task(WEIGHTS[method])
-    generator = torch.Generator().manual_seed(seed)
-    return embedded_task(transfer.reinitialised(encoders.load("clip-conv").image, generator))
-
-
 def run(method: str, seed: int) -> list[Row]:
     """Probe the features of one encoder with each number of labels: ten accuracies."""
     torch.set_num_threads(1)
-    task, rows = task_of(method, seed), []
+    if method in WEIGHTS:
+        task = trained_task(WEIGHTS[method])
+    else:
+        generator = torch.Generator().manual_seed(seed)
+        task = embedded_task(transfer.reinitialised(encoders.load("clip-conv").image, generator))
+    rows = []
     for shots in SHOTS:
         few = tasks.few_shot(task, shots, torch.Generator().manual_seed(seed))
         fit = transfer.linear_probe(torch.nn.Identity(), few)
         scores = {"chosen": fit.chosen, "validation": fit.validation}
         scores |= {style: transfer.accuracy(fit.model, test) for style, test in task.ood.items()}
-        rows.append({"shots": shots} | {name: f"{x:.4g}" for name, x in scores.items()})
+        rows.append({"shots": shots} | {name: float(f"{x:.4g}") for name, x in scores.items()})
     return rows
 
 
-CELLS = [
-    {"method": method, "seed": seed} for method, seed in product([*WEIGHTS, "random"], range(5))
-]
+def by_style(table: pd.DataFrame, shots: int) -> pd.DataFrame:
+    """Accuracy with its interval over seeds: (style, method), CLIP's best style first."""
+    long = table.melt(
+        ["method", "seed", "shots"], data.STYLES, var_name="style", value_name="accuracy"
+    )
+    found = intervals(long, "accuracy", ["style", "method"], shots=shots)
+    best = found.xs("clip", level="method")["mean"].sort_values(ascending=False).index
+    return found.reindex([(style, method) for style in best for method in METHODS])
+
+
+CELLS = [{"method": method, "seed": seed} for method, seed in product(METHODS, range(5))]
 
 if __name__ == "__main__":
-    command_line(run, CELLS, data.DATA / "sweeps/contrastive.csv", __doc__)
+    command_line(__doc__, Experiment("contrastive", run, CELLS))

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from labkit.evaluate import Interval, paired_difference
+from labkit.evaluate import paired_difference
+from labkit.inputs import check_choice
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # From near the pretrained network to far from it. (Not quite by cost: WiSE-FT is half of the way to
 # an LP-FT, which has to be trained first.)
 BY_CHANGE = ("probe", "wise-ft", "lp-ft", "fine-tuning", "scratch")
+Scores = Mapping[str, Sequence[float]]  # method -> accuracies, one per seed, in the same order
 
 
 class Situation(NamedTuple):
-    """One measured case: accuracies by method, a value per seed, in the same order of seeds."""
+    """One measured case."""
 
     name: str
-    scores: dict[str, np.ndarray]
+    scores: Scores
 
 
-def first_try(scores: Mapping[str, Sequence[float]], by_change: Sequence[str] = BY_CHANGE) -> str:
+def first_try(scores: Scores) -> str:
     """The method nearest to pretraining that none is ahead of, with 95 % confidence, by seed.
 
     If each is beaten by one (which paired intervals allow), the one with the best mean. Raises
-    ValueError when a method of `scores` has no place in `by_change`.
+    ValueError when a method of `scores` is not one of BY_CHANGE.
     """
-    unknown = sorted(set(scores) - set(by_change))
-    if unknown or not scores:
-        raise ValueError(f"scores: got {unknown or 'nothing'}, accepted: {', '.join(by_change)}")
-    for method in (m for m in by_change if m in scores):
-        others = [lead(scores, other, method) for other in scores if other != method]
-        if all(interval.low <= 0 for interval in others):
+    check_choice("scores", tuple(scores), BY_CHANGE)
+    for method in (m for m in BY_CHANGE if m in scores):
+        others = (scores[other] for other in scores if other != method)
+        if all(paired_difference(other, scores[method]).low <= 0 for other in others):
             return method
     return max(scores, key=lambda method: np.mean(scores[method]))
 
 
-def lead(scores: Mapping[str, Sequence[float]], method: str, other: str) -> Interval:
-    """How far `method` is ahead of `other`, seed by seed."""
-    return paired_difference(scores[method], scores[other])
+def points_behind(situations: Sequence[Situation]) -> pd.DataFrame:
+    """How many points each method's mean is behind the best: a row for each situation."""
+    import pandas as pd
+
+    means = pd.DataFrame.from_dict(
+        {s.name: {m: np.mean(x) for m, x in s.scores.items()} for s in situations}, orient="index"
+    )
+    measured = [method for method in BY_CHANGE if method in means]
+    return 100 * means[measured].sub(means.max(axis=1), axis=0)

@@ -1,4 +1,4 @@
-"""Is a classifier as sure as it is right? Reliability diagram, ECE, temperature scaling; in NumPy.
+"""Is a classifier as sure as it is right? Reliability diagram, ECE, temperature scaling.
 
 Confidence is the largest softmax probability. A classifier is calibrated when, of the answers it
 gives with confidence c, a share c is right.
@@ -6,25 +6,33 @@ gives with confidence c, a share c is right.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.optimize import brentq
+from scipy.special import softmax
+from torch import Tensor
 
-from labkit.inputs import above_0, whole
-
-if TYPE_CHECKING:  # panels calibrate, and start faster without torch
-    from torch import Tensor
+from labkit.inputs import above_0, matrices, whole
 
 COLDEST, HOTTEST = 0.01, 100.0  # where `fit_temperature` looks
 
 
-class Answers(NamedTuple):
-    """What a classifier said of each image, and whether it was right."""
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a classifier said of each image, and whether it was right.
 
-    confidence: np.ndarray  # (n,) in (0, 1]
+    Raises ValueError for two halves that do not fit, or confidences that are none.
+    """
+
+    confidence: np.ndarray  # (n,) in [0, 1]
     right: np.ndarray  # (n,) bool
+
+    def __post_init__(self) -> None:
+        shape, found = shares("confidence", self.confidence).shape, np.asarray(self.right)
+        if found.shape != shape or found.dtype != bool:
+            raise ValueError(f"right: got {found.shape} {found.dtype}, accepted: {shape} bool")
 
 
 def answers(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Answers:
@@ -33,32 +41,33 @@ def answers(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Answers
     The temperature changes how sure an answer is, never which it is. Raises ValueError for shapes
     that do not fit, logits that are not finite, or a temperature that is not above 0.
     """
-    logits, labels = _checked(logits, labels)
-    probabilities = softmax(logits / above_0("temperature", temperature), axis=1)
-    return Answers(probabilities.max(axis=1), logits.argmax(axis=1) == labels)
+    x, y = _checked(logits, labels)
+    probabilities = softmax(x / above_0("temperature", temperature), axis=1)
+    return Answers(probabilities.max(axis=1), x.argmax(axis=1) == y)
 
 
 class Reliability(NamedTuple):
     """A reliability diagram: the answers in bins of equal width by confidence."""
 
-    edges: np.ndarray  # (bins + 1,) from 0 to 1
     count: np.ndarray  # (bins,)
     confidence: np.ndarray  # (bins,) mean in the bin, nan where it is empty
     accuracy: np.ndarray  # (bins,)
+
+    def mean(self, of_bins: np.ndarray) -> float:
+        """Over all answers; empty bins count for nothing."""
+        return float(np.nansum(self.count * of_bins) / self.count.sum())
 
 
 def reliability(given: Answers, bins: int = 10) -> Reliability:
     """Group answers by confidence (DeGroot & Fienberg 1983; Guo et al. 2017, equation 1)."""
     bins = whole("bins", bins, 1)
-    check_answers(given)
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, given.confidence, side="left") - 1, 0, bins - 1)
-    count = np.bincount(place, minlength=bins)
+    count, sure, right = (
+        np.bincount(place, weights=x, minlength=bins) for x in (None, given.confidence, given.right)
+    )
     with np.errstate(invalid="ignore"):  # 0 / 0 is an empty bin
-        mean, right = (
-            np.bincount(place, weights=x.astype(float), minlength=bins) / count for x in given
-        )
-    return Reliability(edges, count, mean, right)
+        return Reliability(count, sure / count, right / count)
 
 
 def calibration_error(given: Answers, bins: int = 10) -> float:
@@ -68,38 +77,27 @@ def calibration_error(given: Answers, bins: int = 10) -> float:
     for a calibrated classifier too, since the accuracy of a bin is then a matter of luck.
     """
     found = reliability(given, bins)
-    gaps = np.abs(found.accuracy - found.confidence)
-    return float(np.nansum(gaps * found.count) / found.count.sum())
-
-
-def negative_log_likelihood(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> float:
-    """The mean cross-entropy of logits (n, classes) divided by `temperature`."""
-    logits, labels = _checked(logits, labels)
-    temperature = above_0("temperature", temperature)
-    return float(-log_softmax(logits / temperature, axis=1)[np.arange(len(labels)), labels].mean())
+    return found.mean(np.abs(found.accuracy - found.confidence))
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     """Temperature scaling (Guo et al. 2017, section 4.2): the T that makes validation likeliest.
 
-    The loss is convex in 1 / T, so there is one minimum; it is looked for from 0.01 to 100 (a
-    classifier that is always right would have T = 0). Raises ValueError as `answers` does.
+    The loss is convex in 1 / T: its minimum is where its slope is 0. It is looked for from COLDEST
+    to HOTTEST, which are the answers where it lies outside: a classifier that is always right would
+    have T = 0 and gets COLDEST. Raises ValueError as `answers` does.
     """
-    logits, labels = _checked(logits, labels)
-    found = minimize_scalar(
-        lambda log: negative_log_likelihood(logits, labels, np.exp(log)),
-        bounds=(np.log(COLDEST), np.log(HOTTEST)),
-        method="bounded",
-        options={"xatol": 1e-6},
-    )
-    return float(np.exp(found.x))
+    x, y = _checked(logits, labels)
+    ahead = x - x[np.arange(len(y)), y][:, None]  # (n, classes): of the right class's logit
 
+    def slope(inverse: float) -> float:
+        return (softmax(inverse * ahead, axis=1) * ahead).sum(axis=1).mean()
 
-def check_answers(given: Answers) -> None:
-    """Raise ValueError for answers whose two halves do not fit, or with no such confidence."""
-    shape = shares("confidence", given.confidence).shape
-    if np.shape(given.right) != shape or np.asarray(given.right).dtype != bool:
-        raise ValueError(f"right: got shape {np.shape(given.right)}, accepted: {shape}, bool")
+    if slope(1 / COLDEST) <= 0:
+        return COLDEST
+    if slope(1 / HOTTEST) >= 0:
+        return HOTTEST
+    return 1 / brentq(slope, 1 / HOTTEST, 1 / COLDEST)
 
 
 def shares(name: str, values: np.ndarray) -> np.ndarray:
@@ -111,14 +109,13 @@ def shares(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _checked(logits: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Logits as float64 and labels as integers; a ValueError names the one that is no good."""
-    x, y = (np.asarray(v.detach().cpu() if hasattr(v, "detach") else v) for v in (logits, labels))
-    if x.ndim != 2 or 0 in x.shape or not np.isfinite(x).all():
-        raise ValueError(f"logits: got shape {x.shape}, accepted: (n, classes), n >= 1, all finite")
-    if y.shape != x.shape[:1] or not np.issubdtype(y.dtype, np.integer):
+    """Logits of any floating type as float64, and labels; a ValueError names what is no good."""
+    (x,) = matrices(logits=logits.double() if isinstance(logits, Tensor) else logits)
+    y = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
+    if y.shape != x.shape[:1] or y.dtype.kind not in "iu":
         raise ValueError(f"labels: got shape {y.shape} of {y.dtype}, accepted: {len(x)} integers")
     if y.min() < 0 or y.max() >= x.shape[1]:
         raise ValueError(
             f"labels: got {y.min()} to {y.max()}, accepted: 0 to {x.shape[1] - 1}, as in logits"
         )
-    return x.astype(float), y
+    return x, y

@@ -1,5 +1,6 @@
-"""Graded damage to small images: the shifts of ImageNet-C (Hendrycks & Dietterich 2019).
+"""Graded damage to small images, after ImageNet-C (Hendrycks & Dietterich 2019).
 
+Noise and blur are two of its kinds, with amounts for small images; rotation and inversion are ours.
 Severity runs from 1 (barely seen) to 5 (hard for people too); 0 changes nothing.
 """
 
@@ -33,8 +34,20 @@ def corrupt(images: Tensor, kind: str, severity: int, generator: Generator) -> T
     check_choice("severity", (severity,), range(6))
     if severity == 0:
         return images
-    damaged = _APPLY[kind](as_float(images), AMOUNTS[kind][severity - 1], generator)
-    return damaged.clamp(0, 1).mul(255).round().to(torch.uint8)
+    x, amount = as_float(images), AMOUNTS[kind][severity - 1]
+    n, _, height, width = x.shape
+    if kind == "rotation":
+        sign = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
+        zero, one = torch.zeros(n), torch.ones(n)
+        angle = (sign * amount).deg2rad()
+        x = warp(x, affine_box(zero, zero, one, one, angle, aspect=width / height))
+    elif kind == "noise":
+        x = x + amount * torch.randn(x.shape, generator=generator)
+    elif kind == "blur":
+        x = blur(x, torch.full((n,), amount), min(int(3 * amount + 1), height - 1, width - 1))
+    else:
+        x = (1 - amount) * x + amount * (1 - x)
+    return x.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def with_corruptions(
@@ -48,26 +61,3 @@ def with_corruptions(
         for severity in severities
     }
     return replace(task, name=f"{task.name}, {kind}", ood=damaged)
-
-
-def _rotate(images: Tensor, degrees: float, generator: Generator) -> Tensor:
-    n = len(images)
-    sign = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
-    zero, one, aspect = torch.zeros(n), torch.ones(n), images.shape[3] / images.shape[2]
-    return warp(images, affine_box(zero, zero, one, one, (sign * degrees).deg2rad(), aspect))
-
-
-def _add_noise(images: Tensor, std: float, generator: Generator) -> Tensor:
-    return images + std * torch.randn(images.shape, generator=generator)
-
-
-def _blur(images: Tensor, sigma: float, generator: Generator) -> Tensor:
-    radius = min(int(3 * sigma + 1), images.shape[2] - 1, images.shape[3] - 1)
-    return blur(images, torch.full((len(images),), sigma), radius)
-
-
-def _invert(images: Tensor, share: float, generator: Generator) -> Tensor:
-    return (1 - share) * images + share * (1 - images)
-
-
-_APPLY = {"rotation": _rotate, "noise": _add_noise, "blur": _blur, "inversion": _invert}

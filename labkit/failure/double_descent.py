@@ -1,13 +1,15 @@
 """Accuracy against the number of labels when a closed form fits the head: many draws, instantly.
 
-With almost no ridge, least squares on features of `dim` dimensions passes through every training
-label once n reaches dim, and near that point by the wildest of functions: the error peaks and then
-falls again, double descent (Belkin et al. 2019; in the number of samples, Nakkiran et al. 2021).
+With almost no ridge, least squares passes through every training label until there are more labels
+than the features have rank, and near that number by the wildest of functions: the error peaks and
+then falls again, double descent (Belkin et al. 2019; in the number of samples, Nakkiran et al.
+2021).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,7 +23,8 @@ from labkit.training import features
 NO_RIDGE = 1e-8
 
 
-class Embedded(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Embedded:
     """Training and test features, float64, divided by their root mean square."""
 
     train: Tensor  # (n, dim + 1), the last feature is always one
@@ -29,19 +32,23 @@ class Embedded(NamedTuple):
     test: Tensor  # (m, dim + 1)
     test_labels: Tensor
 
-    @property
+    @cached_property
     def threshold(self) -> int:
-        """How many labels least squares can fit exactly, whatever they are."""
-        return self.train.shape[1]
+        """How many labels least squares can fit exactly, whatever they are: the features' rank.
+
+        Features were computed in float32: what is smaller than its rounding is no direction. (A
+        last LayerNorm, as the transformer's, makes features whose weighted sum is constant.)
+        """
+        rounding = max(self.train.shape) * torch.finfo(torch.float32).eps
+        return int(torch.linalg.matrix_rank(self.train, rtol=rounding))
 
 
 def embed(encoder: nn.Module, task: Task) -> Embedded:
     """Compute the features once."""
     train, test = (features(encoder, part.images).double() for part in (task.train, task.test))
     scale = train.square().mean().sqrt().clamp(min=1e-12)
-    return Embedded(
-        with_one(train / scale), task.train.labels, with_one(test / scale), task.test.labels
-    )
+    train, test = with_one(train / scale), with_one(test / scale)
+    return Embedded(train, task.train.labels, test, task.test.labels)
 
 
 def draw_accuracies(

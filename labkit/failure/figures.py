@@ -1,27 +1,41 @@
-"""Notebook 05, shifted images: calibration, near to far, accuracy on the line, guesses."""
+"""Notebook 05's figures: sure and right, guessed and true, what encoders read, how many labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 
-from labkit.evaluate import Interval
+from labkit.failure.advice import Situation, first_try, points_behind
 from labkit.failure.calibration import Reliability
-from labkit.looks import METHODS
-from labkit.ui.images import draw_framed
-from labkit.ui.style import INK, percent_axis, style
+from labkit.failure.invariance import WEIGHTS
+from labkit.failure.label_free_estimates import Line
+from labkit.looks import METHODS, Look
+from labkit.ui.images import draw_framed, frame_first
+from labkit.ui.style import INK, percent_axis, place_ticks, style
 
-KNOWN, SURE = METHODS["probe"].color, METHODS["fine-tuning"].color
-# A kind of shift keeps its look in every figure.
-KINDS = {
-    "style": ("o", "#0078bb"),
-    "blur": ("s", "#62920c"),
-    "rotation": ("D", "#b0558f"),
-    "noise": ("^", "#d55e00"),
-    "inversion": ("v", "#6549f2"),
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas.io.formats.style import Styler
+
+RIGHT, SURE = METHODS["probe"].color, "#84603c"  # the notebook's classifier; its confidence
+KINDS = {  # of shifts
+    "style": Look("style", "#a89000", "o"),
+    "blur": Look("blur", "#840cfc", "s"),
+    "rotation": Look("rotation", "#b43030", "D"),
+    "noise": Look("noise", "#c00090", "^"),
+    "inversion": Look("inversion", "#009cd8", "v"),
 }
+ENCODERS = {  # by what pretraining was told to ignore; a triangle has been flipped
+    WEIGHTS[False, False]: Look("neither", "#00a800", "o"),
+    WEIGHTS[False, True]: Look("flips", "#00a800", ">"),
+    WEIGHTS[True, False]: Look("colour", "#fc0090", "o"),
+    WEIGHTS[True, True]: Look("colour and flips", "#fc0090", ">"),
+}
+ESTIMATES = {"doc": "Drop in confidence (DoC)", "atc": "Above a threshold (ATC)"}
 
 
 def kind_of(test: str) -> str:
@@ -29,105 +43,110 @@ def kind_of(test: str) -> str:
     return test.split()[0] if test.split()[0] in KINDS else "style"
 
 
+def name_kinds(ax: Axes, place: str) -> None:
+    for look in KINDS.values():
+        ax.plot([], [], look.marker, color=look.color, label=look.name)
+    ax.legend(loc=place, handletextpad=0.2, borderpad=0, labelspacing=0.25, fontsize=13)
+
+
+def square(ax: Axes, low: float = 0.0, high: float = 1.0) -> None:
+    """Shares on both axes, and the line where they are equal."""
+    ax.plot([low, high], [low, high], ":", color=INK, lw=1.5)
+    percent_axis(ax, low, high)
+    ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
+    ax.set_xlim(low, high)
+
+
 @style()
 def draw_reliability(axes: Sequence[Axes], found: Mapping[str, Reliability]) -> None:
     """A diagram for each test set: dots on the diagonal are calibrated; their size is the share."""
     for ax, (name, diagram) in zip(axes, found.items(), strict=True):
-        full = diagram.count > 0
-        x, y = diagram.confidence[full], diagram.accuracy[full]
-        share = diagram.count[full] / diagram.count.sum()
-        ax.plot([0, 1], [0, 1], ":", color=INK, lw=1.5)
+        size = 40 + 900 * diagram.count / diagram.count.sum()
+        x, y = diagram.confidence, diagram.accuracy
+        square(ax)
         ax.vlines(x, y, x, color=SURE, lw=3, alpha=0.6)
-        ax.scatter(x, y, s=40 + 900 * share, color=KNOWN, zorder=3, linewidths=0, clip_on=False)
-        percent_axis(ax)
-        ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
-        ax.set(xlim=(0, 1), xlabel="confidence", title=name)
+        ax.scatter(x, y, s=size, color=RIGHT, zorder=3, linewidths=0, clip_on=False)
+        ax.set(xlabel="confidence", title=f"{name}\n{sure_and_right(diagram)}")
     axes[0].set_ylabel("share that is right")
 
 
 def describe_reliability(found: Mapping[str, Reliability]) -> str:
-    parts = []
-    for name, diagram in found.items():
-        full = diagram.count > 0
-        share = diagram.count[full] / diagram.count.sum()
-        sure, right = share @ diagram.confidence[full], share @ diagram.accuracy[full]
-        parts.append(f"{name.splitlines()[0]}: {sure:.0%} sure, {right:.0%} right")
+    parts = [f"{name}: {sure_and_right(diagram)}" for name, diagram in found.items()]
     return f"Reliability diagrams. {'; '.join(parts)}."
 
 
+def sure_and_right(diagram: Reliability) -> str:
+    sure, right = diagram.mean(diagram.confidence), diagram.mean(diagram.accuracy)
+    return f"{sure:.0%} sure, {right:.0%} right"
+
+
 @style()
-def draw_drift(ax: Axes, tests: Mapping[str, tuple[float, Interval, float]], title: str) -> None:
-    """Accuracy (filled, with intervals) and confidence (hollow) of test sets by feature drift.
+def draw_drift(ax: Axes, tests: pd.DataFrame) -> None:
+    """Accuracy (filled, with intervals) and confidence (hollow) by how far features have moved.
 
-    tests: name -> (drift, accuracy, confidence).
+    tests: as `under_shift.by_test` gives them.
     """
-    for name, (drift, right, sure) in tests.items():
-        marker, color = KINDS[kind_of(name)]
-        ax.plot([drift, drift], [right.mean, sure], color=color, lw=1.5, alpha=0.6)
-        ax.vlines(drift, right.low, right.high, color=color, lw=6, alpha=0.3)
-        ax.plot(drift, sure, marker, color=color, mfc="none", mew=1.8)
-        ax.plot(drift, right.mean, marker, color=color)
-    for kind, (marker, color) in KINDS.items():
-        ax.plot([], [], marker, color=color, label=kind)
+    for name, test in tests.iterrows():
+        look, x = KINDS[kind_of(name)], test["drift"]
+        ax.plot([x, x], [test["accuracy"], test["confidence"]], color=look.color, lw=1.5, alpha=0.6)
+        ax.vlines(x, test["low"], test["high"], color=look.color, lw=6, alpha=0.3)
+        ax.plot(x, test["confidence"], look.marker, color=look.color, mfc="none", mew=1.8)
+        ax.plot(x, test["accuracy"], look.marker, color=look.color)
     percent_axis(ax)
-    ax.legend(loc="lower left", handletextpad=0.2, borderpad=0, labelspacing=0.25, fontsize=13)
+    name_kinds(ax, "lower left")
+    far = tests.loc[tests["drift"].idxmax()]
     ax.set(xlabel="feature drift (share of the norm)", ylabel="filled: right; hollow: sure",
-           xlim=(0, None), title=title)  # fmt: skip
+           xlim=(0, None), title="Furthest, {}: {:.0%} right, {:.0%} sure".format(
+               far.name, far["accuracy"], far["confidence"]))  # fmt: skip
 
 
-def describe_drift(tests: Mapping[str, tuple[float, Interval, float]]) -> str:
-    order = sorted(tests, key=lambda name: tests[name][0])
+def describe_drift(tests: pd.DataFrame) -> str:
+    ordered = tests.sort_values("drift").iloc[[0, len(tests) // 2, -1]]
     parts = [
-        f"{name} moves features by {tests[name][0]:.0%}: {tests[name][1].mean:.0%} right, "
-        f"{tests[name][2]:.0%} sure"
-        for name in (order[0], order[len(order) // 2], order[-1])
+        f"{name} moves features by {test['drift']:.0%}: {test['accuracy']:.0%} right, "
+        f"{test['confidence']:.0%} sure"
+        for name, test in ordered.iterrows()
     ]
     return f"Accuracy and confidence against feature drift. {'; '.join(parts)}."
 
 
 @style()
-def draw_line(ax: Axes, pairs: Mapping[str, np.ndarray], line, title: str) -> None:
-    """OOD against ID accuracy of many networks; pairs: method -> (networks, 2), line: a `Line`."""
-    both = np.concatenate(list(pairs.values()))
-    for method, points in pairs.items():
+def draw_line(ax: Axes, networks: pd.DataFrame, line: Line) -> None:
+    """OOD against ID accuracy of many networks; columns method, id and ood."""
+    both = networks[["id", "ood"]]
+    square(ax, both.min(axis=None) - 0.02, both.max(axis=None) + 0.02)
+    for method, found in networks.groupby("method"):
         look = METHODS[method]
-        ax.plot(*points.T, look.marker, color=look.color, ms=6, alpha=0.7, mew=0, label=look.name)
-    ends = np.linspace(both[:, 0].min(), both[:, 0].max(), 50)
-    ax.plot(ends, line(ends), color=INK, lw=2.5)
-    low, high = both.min() - 0.02, both.max() + 0.02
-    ax.plot([low, high], [low, high], ":", color=INK, lw=1.5)
-    percent_axis(ax, low, high)
-    ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
+        ax.plot(found["id"], found["ood"], look.marker, color=look.color, ms=6, alpha=0.7, mew=0,
+                label=look.name)  # fmt: skip
+    ends = np.linspace(both["id"].min(), both["id"].max(), 50)
+    ax.plot(ends, line(ends), color=INK)
     ax.legend(loc="upper left", handletextpad=0.2, labelspacing=0.25, borderpad=0, fontsize=13)
-    ax.set(xlim=(low, high), xlabel="ID accuracy", ylabel="OOD accuracy", title=title)
+    title = f"{len(networks)} networks: correlation {line.correlation:.2f}"
+    ax.set(xlabel="ID accuracy", ylabel="OOD accuracy", title=title)
 
 
 @style()
-def draw_estimates(axes: Sequence[Axes], guesses: Mapping[str, Mapping[str, tuple]]) -> None:
-    """Guessed against true accuracy; guesses: title -> test set -> (true, guessed)."""
-    for ax, (title, tests) in zip(axes, guesses.items(), strict=True):
-        ax.plot([0, 1], [0, 1], ":", color=INK, lw=1.5)
-        for name, (true, guessed) in tests.items():
-            marker, color = KINDS[kind_of(name)]
-            ax.plot(true, guessed, marker, color=color, ms=9)
-        percent_axis(ax)
-        ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
+def draw_estimates(axes: Sequence[Axes], tests: pd.DataFrame) -> None:
+    """Accuracy guessed without labels against the truth; tests as `by_test` gives them."""
+    for ax, (guess, title) in zip(axes, ESTIMATES.items(), strict=True):
+        square(ax)
+        for name, test in tests.iterrows():
+            look = KINDS[kind_of(name)]
+            ax.plot(test["accuracy"], test[guess], look.marker, color=look.color, ms=9)
         ax.set(xlim=(0, 0.8), xlabel="accuracy, with labels", title=title)
-    for kind, (marker, color) in KINDS.items():
-        axes[-1].plot([], [], marker, color=color, label=kind)
-    axes[-1].legend(loc="lower right", handletextpad=0.2, borderpad=0, labelspacing=0.25)
+    name_kinds(axes[-1], "lower right")
     axes[0].set_ylabel("guessed without labels")
 
 
-def describe_estimates(guesses: Mapping[str, Mapping[str, tuple]]) -> str:
+def describe_estimates(tests: pd.DataFrame) -> str:
     parts = []
-    for title, tests in guesses.items():
-        worst = max(tests, key=lambda name: abs(tests[name][0] - tests[name][1]))
-        true, guessed = tests[worst]
-        gap = np.median([abs(a - b) for a, b in tests.values()])
+    for guess, title in ESTIMATES.items():
+        gaps = (tests[guess] - tests["accuracy"]).abs()
+        worst = tests.loc[gaps.idxmax()]
         parts.append(
-            f"{title}: half of the guesses err by less than {100 * gap:.0f} points; for {worst} "
-            f"it guesses {guessed:.0%} where {true:.0%} is true"
+            f"{title}: half of the guesses err by less than {100 * gaps.median():.0f} points; for "
+            f"{worst.name} it guesses {worst[guess]:.0%} where {worst['accuracy']:.0%} is true"
         )
     return f"Accuracy guessed without labels against the truth. {'; '.join(parts)}."
 
@@ -138,14 +157,80 @@ def draw_damage(axes: Sequence[Axes], result) -> None:
     pictures, curves = axes
     draw_framed(pictures, result.images, 5, result.right)
     pictures.set_title(f"{sum(result.right)} of {len(result.right)} recognised")
-    severities = np.arange(len(result.accuracy))
-    now = result.severity
+    severities, now = np.arange(len(result.accuracy)), result.severity
+    right, sure = result.accuracy[now], result.confidence[now]
     curves.axvline(now, color=INK, lw=1)
-    curves.plot(severities, result.accuracy, "-o", color=KNOWN)
+    curves.plot(severities, result.accuracy, "-o", color=RIGHT)
     curves.plot(severities, result.confidence, "--^", color=SURE)
-    curves.plot([now, now], [result.accuracy[now], result.confidence[now]], color=SURE, lw=6,
-                alpha=0.35)  # fmt: skip
+    curves.plot([now, now], [right, sure], color=SURE, lw=6, alpha=0.35)
     percent_axis(curves)
     curves.set_xticks(severities)
     curves.set(xlabel="severity (dashed: sure, solid: right)", xlim=(-0.1, 5.1))
-    curves.set_title(f"{result.accuracy[now]:.0%} right, {result.confidence[now]:.0%} sure")
+    curves.set_title(f"{right:.0%} right, {sure:.0%} sure")
+
+
+@style()
+def draw_traps(
+    ax: Axes, scores: pd.DataFrame, chance: pd.Series, title: str, now: str | None = None
+) -> None:
+    """What a probe reads, as `invariance.trap_scores` and `trap_chance` give it; dotted: guessing.
+
+    `now` is the encoder to point out, if any: the others fade. (A panel draws this: no pandas.)
+    """
+    rows = np.arange(len(chance))
+    found = scores.to_numpy().reshape(len(rows), len(ENCODERS), 3)
+    for i, (name, look) in enumerate(ENCODERS.items()):
+        y, (mean, low, high) = rows + 0.18 * i - 0.27, found[:, i].T
+        alpha = 1 if now in (None, name) else 0.3
+        ax.hlines(y, low, high, color=look.color, lw=3, alpha=alpha)
+        ax.plot(mean, y, look.marker, color=look.color, ms=11, alpha=alpha, label=look.name)
+    ax.vlines(chance, rows - 0.4, rows + 0.4, color=INK, lw=1.5, linestyle=":")
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    place_ticks(ax.yaxis, rows, [f"{question}?" for question in chance.index])
+    ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel="accuracy", title=title)
+
+
+@style()
+def draw_seen(axes: Sequence[Axes], result) -> None:
+    """Left: the emoji and what the encoder takes it for. Right: what its probe can read."""
+    row, scores = axes
+    images = np.concatenate([result.query[None], result.images])
+    draw_framed(row, images, 3, [False, *result.same])
+    frame_first(row, images.shape[-1])
+    row.set_title(f"{sum(result.same)} of {len(result.same)}: same {result.trait}")
+    draw_traps(
+        scores, result.scores, result.chance, "What a probe can read", WEIGHTS[result.encoder]
+    )
+
+
+@style()
+def draw_labels(ax: Axes, result) -> None:
+    """Accuracy against labels in all; the live fits as dots at the chosen number."""
+    low, mean, high = result.curve
+    ax.axvline(result.threshold, color=INK, lw=1, linestyle=":")
+    ax.axhline(result.chance, color=INK, lw=1, linestyle=":")
+    ax.fill_between(result.counts, low, high, color=RIGHT, alpha=0.25, lw=0)
+    ax.plot(result.counts, mean, color=RIGHT)
+    ax.plot(np.full(len(result.draws), result.n), result.draws, "o", color=INK, ms=9, alpha=0.7)
+    ax.set_xscale("log")
+    ticks = [n for n in result.counts if n < 50] + [result.threshold, result.counts[-1]]
+    place_ticks(ax.xaxis, ticks, [f"{n}" for n in ticks])
+    ax.minorticks_off()
+    percent_axis(ax, 0, 0.7)
+    ax.set(xlabel="labelled images in all (dots: fitted now)", ylabel="test accuracy",
+           xlim=(result.counts[0] * 0.9, result.counts[-1] * 1.1))  # fmt: skip
+    spread = 100 * np.ptp(result.draws)
+    ax.set_title(f"{result.n} labels: {result.draws.mean():.0%}, {spread:.0f} points apart")
+
+
+def show_advice(situations: Sequence[Situation]) -> Styler:
+    """What to try first: points behind the best in each situation; the advice is filled."""
+    first = {s.name: first_try(s.scores) for s in situations}
+
+    def fill(row: pd.Series) -> list[str]:
+        filled = "background-color: {}; color: white; font-weight: bold"
+        return [filled.format(METHODS[m].color) * (m == first[row.name]) for m in row.index]
+
+    shown = points_behind(situations).style.apply(fill, axis=1)
+    shown = shown.format(lambda x: "best" if x == 0 else f"{round(x, 1) + 0.0:.1f}", na_rep="")
+    return shown.format_index(lambda method: METHODS[method].name, axis=1)

@@ -8,13 +8,18 @@ cannot be read from its features, however good they are for other things.
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Generator, Tensor, nn
 
-from labkit import data
+from labkit import data, sweeps
+from labkit.evaluate import Interval
 from labkit.inputs import check_choice
 from labkit.tasks import Examples, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 QUESTIONS = ("shape", "colour", "direction")
 # Encoders pretrained by SimCLR with colour augmentation, flips, both or neither.
@@ -52,7 +57,8 @@ def trap_task(question: str, seed: int) -> Task:
 
     def drawn_in(*some: str) -> Examples:
         part = emoji.drawn_in(*some)
-        return Examples(part.images, label(part.concept, answers, names))
+        labels = [names.index(answers[place]) for place in part.concept.tolist()]
+        return Examples(part.images, torch.tensor(labels))
 
     learned, validated, tested = (drawn_in(*s) for s in (styles[:3], styles[3:4], styles[4:]))
     return Task(f"which {question}?", names, learned, validated, tested, ood={})
@@ -62,11 +68,6 @@ def trap_task(question: str, seed: int) -> Task:
 def drawings() -> data.Emoji:
     """All traps in all TRAP_STYLES."""
     return data.load(TRAP_STYLES, parts="trap")
-
-
-def label(concepts: Tensor, answers: dict[int, str], names: tuple[str, ...]) -> Tensor:
-    """Concept positions (n,) -> indices into `names` (n,)."""
-    return torch.tensor([names.index(answers[place]) for place in concepts.tolist()])
 
 
 class Pixels(nn.Module):
@@ -79,3 +80,28 @@ class Pixels(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         small = nn.functional.adaptive_avg_pool2d(images.float() / 255, self.side)
         return small.flatten(1)  # (n, 3 * side ** 2)
+
+
+def trap_scores(table: pd.DataFrame) -> pd.DataFrame:
+    """data/sweeps/traps.csv: what a probe reads, by (question, weights): mean, low and high."""
+    import pandas as pd
+
+    found = sweeps.intervals(table, "id", ["question", "weights"], method="probe")
+    return found.loc[pd.MultiIndex.from_product([QUESTIONS, WEIGHTS.values()])]
+
+
+def trap_chance(table: pd.DataFrame) -> pd.Series:
+    """question -> the accuracy of always giving the most frequent answer."""
+    return table.groupby("question")["chance"].mean().loc[list(QUESTIONS)]
+
+
+def gain_without(
+    table: pd.DataFrame, question: str, switch: int, among: tuple = tuple(WEIGHTS)
+) -> Interval:
+    """A probe's accuracy without an augmentation (switch 0: colour, 1: flips) less that with it.
+
+    By seed, averaged over the encoders `among` that differ in the other one.
+    """
+    off, on = ([WEIGHTS[k] for k in among if k[switch] == state] for state in (False, True))
+    where = {"question": question, "method": "probe"}
+    return sweeps.lead(table, "id", {"weights": off}, {"weights": on}, **where)

@@ -11,35 +11,33 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from labkit.failure.calibration import Answers, check_answers, shares
+from labkit.failure.calibration import Answers, shares
 
 
 def difference_of_confidences(known: Answers, confidence: np.ndarray) -> float:
-    """ID accuracy less the drop in mean confidence (DoC; Guillory et al. 2021).
+    """ID accuracy less the drop in mean confidence (DoC; Guillory et al. 2021), from 0 to 1.
 
-    known: answers in distribution, with their verdicts; confidence (n,): elsewhere. The guess is
-    kept between 0 and 1.
+    known: answers in distribution, with their verdicts; confidence (n,): elsewhere.
     """
-    check_answers(known)
     drop = known.confidence.mean() - shares("confidence", confidence).mean()
     return float(np.clip(known.right.mean() - drop, 0, 1))
 
 
-def threshold_of(known: Answers) -> float:
-    """The confidence that as many answers exceed as are right in distribution.
-
-    (Garg et al. 2022, equation 2.) Only with ties can the two shares differ; minus infinity where
-    all are right.
-    """
-    check_answers(known)
-    wrong = int((~known.right).sum())
-    order = np.sort(known.confidence)
-    return -np.inf if wrong == 0 else float(order[wrong - 1])
-
-
 def average_thresholded_confidence(known: Answers, confidence: np.ndarray) -> float:
-    """ATC (Garg et al. 2022, equation 3): the share of answers above the ID threshold."""
-    return float((shares("confidence", confidence) > threshold_of(known)).mean())
+    """The share of answers above a threshold (ATC; Garg et al. 2022, equations 2 and 3).
+
+    The threshold is the confidence that as many answers exceed in distribution as are right there.
+    Of those that equal it (all, where a network is always 1.0 sure) the share counts that makes the
+    guess in distribution its accuracy.
+    """
+    found, wrong = shares("confidence", confidence), int((~known.right).sum())
+    if wrong == 0:
+        return 1.0
+    threshold = np.sort(known.confidence)[wrong - 1]
+    (above, at), (above_id, at_id) = (
+        ((x > threshold).mean(), (x == threshold).mean()) for x in (found, known.confidence)
+    )
+    return float(above + at * (known.right.mean() - above_id) / at_id)
 
 
 class Line(NamedTuple):
@@ -60,21 +58,16 @@ def accuracy_line(known: np.ndarray, elsewhere: np.ndarray) -> Line:
     known, elsewhere: (models,), one entry per classifier. Raises ValueError for fewer than three,
     other shapes, values that are not finite, or ID accuracies that are all the same.
     """
-    x, y = (_probit(values) for values in (known, elsewhere))
-    if (
-        not (np.isfinite(x).all() and np.isfinite(y).all())
-        or x.shape != y.shape
-        or x.ndim != 1
-        or len(x) < 3
-        or np.ptp(x) == 0
-    ):
+    x, y = _probit(known), _probit(elsewhere)
+    fits = x.ndim == 1 and x.shape == y.shape and len(x) >= 3 and np.isfinite([x, y]).all()
+    if not fits or np.ptp(x) == 0:
         raise ValueError(
             f"known, elsewhere: got shapes {x.shape} and {y.shape}, accepted: three or more pairs "
             "of finite numbers, whose first differ"
         )
     slope, intercept = np.polyfit(x, y, 1)
-    flat = np.ptp(y) == 0
-    return Line(float(slope), float(intercept), 0.0 if flat else float(np.corrcoef(x, y)[0, 1]))
+    correlation = np.corrcoef(x, y)[0, 1] if np.ptp(y) else 0.0
+    return Line(float(slope), float(intercept), float(correlation))
 
 
 def _probit(accuracies: np.ndarray) -> np.ndarray:

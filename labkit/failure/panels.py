@@ -1,18 +1,22 @@
-"""Notebook 05: damage images and see a classifier stay sure; count labels and see it waver."""
+"""Notebook 05's panels: damage images, count labels, switch an augmentation of pretraining off."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import ipywidgets
 import numpy as np
 import torch
 
-from labkit import data, encoders, evaluate, plots, tasks, transfer
-from labkit.failure import corruptions
-from labkit.failure import double_descent as descent
+from labkit import data, encoders, evaluate, sweeps, tasks, transfer
+from labkit.failure import figures, invariance
 from labkit.failure.calibration import answers
+from labkit.failure.corruptions import AMOUNTS, corrupt
+from labkit.failure.double_descent import NO_RIDGE, Embedded, draw_accuracies, embed
 from labkit.ui.panel import Panel, panel
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # ------------------------------------------------ corruption, accuracy and confidence
 
@@ -44,11 +48,8 @@ def damage_all(model: torch.nn.Module, test: tasks.Examples, seed: int = 0) -> D
     generator = torch.Generator().manual_seed(seed)
     test = test.at(torch.randperm(len(test.labels), generator=generator))
     images, logits = {}, {}
-    for kind in corruptions.AMOUNTS:
-        found = [
-            corruptions.corrupt(test.images, kind, severity, generator)
-            for severity in range(WORST + 1)
-        ]
+    for kind in AMOUNTS:
+        found = [corrupt(test.images, kind, s, generator) for s in range(WORST + 1)]
         images[kind] = torch.stack(found)
         logits[kind] = torch.stack([transfer.features(model, part) for part in found]).numpy()
     return Damaged(images, logits, test.labels.numpy())
@@ -60,12 +61,10 @@ def compute_damage(
     """Page `page` of the images; accuracy and confidence are over all of them."""
     found = [answers(x, damaged.labels, temperature) for x in damaged.logits[kind]]
     rows = np.arange(SHOWN * page, SHOWN * (page + 1)) % len(damaged.labels)
-    return Damage(
-        kind, severity, temperature,
-        np.array([x.right.mean() for x in found]), np.array([x.confidence.mean() for x in found]),
-        damaged.images[kind][severity][torch.from_numpy(rows)].numpy(),
-        found[severity].right[rows].tolist(),
-    )  # fmt: skip
+    right, sure = np.array([(x.right.mean(), x.confidence.mean()) for x in found]).T
+    images = damaged.images[kind][severity][torch.from_numpy(rows)].numpy()
+    shown = found[severity].right[rows].tolist()
+    return Damage(kind, severity, temperature, right, sure, images, shown)
 
 
 def describe_damage(result: Damage) -> str:
@@ -89,18 +88,14 @@ def damage(model: torch.nn.Module | None = None, test: tasks.Examples | None = N
 
     return panel(
         compute,
-        plots.draw_damage,
+        figures.draw_damage,
         describe_damage,
         size=(9, 3.7),
         columns=2,
         title="Does it know that it does not know?",
-        corruption=ipywidgets.Dropdown(
-            options=tuple(corruptions.AMOUNTS), value="noise", description="Corruption"
-        ),
+        corruption=ipywidgets.Dropdown(options=[*AMOUNTS], value="noise", description="Corruption"),
         severity=ipywidgets.IntSlider(0, 0, WORST, description="Severity"),
-        temperature=ipywidgets.FloatSlider(
-            1.0, min=0.5, max=4, step=0.1, description="Temperature"
-        ),
+        temperature=ipywidgets.FloatSlider(1, min=0.5, max=4, step=0.1, description="Temperature"),
         page=ipywidgets.IntSlider(0, 0, 6, description="Other images"),
     )
 
@@ -108,7 +103,7 @@ def damage(model: torch.nn.Module | None = None, test: tasks.Examples | None = N
 # ------------------------------------------------ the number of labels
 
 RIDGES = {
-    "almost none (least squares)": descent.NO_RIDGE,
+    "almost none (least squares)": NO_RIDGE,
     "a little (1)": 1.0,
     "about right (30)": 30.0,
     "too much (1000)": 1000.0,
@@ -128,7 +123,7 @@ class Labels(NamedTuple):
     chance: float
 
 
-def label_counts(embedded: descent.Embedded) -> tuple[int, ...]:
+def label_counts(embedded: Embedded) -> tuple[int, ...]:
     """Numbers of labels, dense where least squares just fits them, up to all training images."""
     shares = (0.56, 0.75, 0.9, 1, 1.12, 1.32, 1.7, 2.3)
     near = [round(embedded.threshold * share) for share in shares]
@@ -136,23 +131,23 @@ def label_counts(embedded: descent.Embedded) -> tuple[int, ...]:
     return tuple(sorted(n for n in {FEWEST, 24, 48, *near, images} if n <= images))
 
 
-def label_curve(embedded: descent.Embedded, strength: float, seed: int = 1) -> np.ndarray:
+def label_curve(embedded: Embedded, strength: float, seed: int = 1) -> np.ndarray:
     """Mean and 95 % interval of the accuracy for every number of labels: (3, counts)."""
     found = []
     for n in label_counts(embedded):
         generator = torch.Generator().manual_seed(seed)
-        scores = descent.draw_accuracies(embedded, n, strength, DRAWS, generator)
+        scores = draw_accuracies(embedded, n, strength, DRAWS, generator)
         mean, low, high = evaluate.mean_interval(scores)
         found.append((low, mean, high))
     return np.array(found).T
 
 
 def compute_labels(
-    embedded: descent.Embedded, curve: np.ndarray, n: int, strength: float, seed: int
+    embedded: Embedded, curve: np.ndarray, n: int, strength: float, seed: int
 ) -> Labels:
     """Fit the head on n random labels, `DRAWS` times."""
     generator = torch.Generator().manual_seed(seed)
-    draws = descent.draw_accuracies(embedded, n, strength, DRAWS, generator)
+    draws = draw_accuracies(embedded, n, strength, DRAWS, generator)
     chance = tasks.largest_share(embedded.test_labels)
     return Labels(n, draws, label_counts(embedded), curve, embedded.threshold, chance)
 
@@ -168,16 +163,15 @@ def describe_labels(result: Labels) -> str:
     )
 
 
-def embed_label_task() -> dict[str, descent.Embedded]:
+def embed_label_task() -> dict[str, Embedded]:
     """Two flat styles, 450 training images, seen by a pretrained and by an untrained encoder."""
     task = tasks.style_shift(data.COLOUR_STYLES[:2], ())
     pretrained = encoders.load("clip-conv").image
     untrained = transfer.reinitialised(pretrained, torch.Generator().manual_seed(0))
-    networks = {"pretrained": pretrained, "untrained": untrained}
-    return {name: descent.embed(network, task) for name, network in networks.items()}
+    return {"pretrained": embed(pretrained, task), "untrained": embed(untrained, task)}
 
 
-def labels(embedded: dict[str, descent.Embedded] | None = None) -> Panel:
+def labels(embedded: dict[str, Embedded] | None = None) -> Panel:
     """How many labels, how much ridge, which features: fitted at every move, eight times."""
     embedded = embedded or embed_label_task()
     curves = {
@@ -189,16 +183,116 @@ def labels(embedded: dict[str, descent.Embedded] | None = None) -> Panel:
     def compute(n: int, ridge: float, features: str, seed: int) -> Labels:
         return compute_labels(embedded[features], curves[features, ridge], n, ridge, seed)
 
+    most = len(embedded["pretrained"].train)
     return panel(
         compute,
-        plots.draw_labels,
+        figures.draw_labels,
         describe_labels,
         size=(9, 4.2),
         title="More labels are better. Are they?",
-        n=ipywidgets.IntSlider(
-            48, FEWEST, len(embedded["pretrained"].train), description="Labels in all"
-        ),
+        n=ipywidgets.IntSlider(48, FEWEST, most, description="Labels in all"),
         ridge=ipywidgets.Dropdown(options=RIDGES, description="Ridge"),
-        features=ipywidgets.Dropdown(options=tuple(embedded), description="Features"),
+        features=ipywidgets.Dropdown(options=[*embedded], description="Features"),
         seed=ipywidgets.IntSlider(0, 0, 20, description="Draw again"),
+    )
+
+
+# ------------------------------------------------ what pretraining was told to ignore
+
+NEAREST = 8
+
+
+class Seen(NamedTuple):
+    """What one encoder takes a trap for, and what its probe can read."""
+
+    encoder: tuple[bool, bool]  # pretrained to ignore colour, flips
+    query: np.ndarray  # (3, 64, 64) uint8
+    name: str
+    images: np.ndarray  # (NEAREST, 3, 64, 64), nearest first
+    names: list[str]
+    trait: str  # "colour" or "direction": what only one augmentation destroys
+    same: list[bool]  # has the query's trait
+    scores: pd.DataFrame  # of invariance.trap_scores
+    chance: pd.Series  # of invariance.trap_chance
+
+
+class TrapGallery(NamedTuple):
+    """The traps in the colourful styles, seen by the four encoders."""
+
+    emoji: data.Emoji  # at 64 px
+    features: dict[tuple[bool, bool], torch.Tensor]  # each (n, dim)
+
+
+def make_trap_gallery() -> TrapGallery:
+    """Embed every trap by the four encoders."""
+    small = invariance.drawings().images
+    features = {
+        key: transfer.features(encoders.load(name).image, small)
+        for key, name in invariance.WEIGHTS.items()
+    }
+    return TrapGallery(data.load(invariance.TRAP_STYLES, parts="trap", size=64), features)
+
+
+def compute_seen(
+    gallery: TrapGallery,
+    scores: pd.DataFrame,
+    chance: pd.Series,
+    encoder: tuple[bool, bool],
+    emoji: int,
+    style: str,
+) -> Seen:
+    """The nearest other traps of the same kind and style (its first style, if not drawn in it)."""
+    traps, drawn, features = data.traps(), gallery.emoji, gallery.features[encoder]
+    trait, row = traps[emoji].kind, drawn.row_of(emoji, style)
+    alike = torch.tensor([traps[place].kind == trait for place in drawn.concept.tolist()])
+    alike &= drawn.style == drawn.style[row]
+    alike[row] = False
+    candidates = alike.nonzero()[:, 0]
+    near = candidates[evaluate.nearest(features[row][None], features[candidates], NEAREST)[0]]
+    places = drawn.concept[near].tolist()
+    name, *names = (data.concepts()[place].name for place in (emoji, *places))
+    own, *theirs = (getattr(traps[place], trait) for place in (emoji, *places))
+    return Seen(
+        encoder, drawn.images[row].numpy(), name, drawn.images[near].numpy(), names, trait,
+        [other == own for other in theirs], scores, chance,
+    )  # fmt: skip
+
+
+def describe_seen(result: Seen) -> str:
+    color, flip = result.encoder
+    ignored = " and ".join(["colour"] * color + ["flips"] * flip) or "neither colour nor flips"
+    found = zip(result.names, result.same, strict=True)
+    names = ", ".join(name + " ✓" * own for name, own in found)
+    scores = result.scores.xs(invariance.WEIGHTS[result.encoder], level=1)["mean"]
+    read = ", ".join(f"{question} {share:.0%}" for question, share in scores.items())
+    return (
+        f"Pretrained to ignore {ignored}, the encoder finds nearest to {result.name}: {names}. A "
+        f"tick, and a frame, mean the same {result.trait}. A probe on it reads {read}."
+    )
+
+
+def invariances(table: pd.DataFrame | None = None) -> Panel:
+    """Two switches of pretraining; the neighbours of a trap; what a probe can read."""
+    table = sweeps.read("traps") if table is None else table
+    gallery = make_trap_gallery()
+    scores, chance = invariance.trap_scores(table), invariance.trap_chance(table)
+    places = {data.concepts()[place]: place for place in data.traps()}
+    shown = {f"{concept.emoji} {concept.name}": place for concept, place in places.items()}
+    heart = shown["💚 green heart"]
+
+    def compute(ignore_colour: bool, ignore_flips: bool, emoji: int, style: str) -> Seen:
+        encoder = (ignore_colour, ignore_flips)
+        return compute_seen(gallery, scores, chance, encoder, emoji, style)
+
+    return panel(
+        compute,
+        figures.draw_seen,
+        describe_seen,
+        size=(9, 4),
+        columns=2,
+        title="What was the encoder told to ignore?",
+        ignore_colour=ipywidgets.Checkbox(True, description="Colour augmentation"),
+        ignore_flips=ipywidgets.Checkbox(True, description="Flips"),
+        emoji=ipywidgets.Dropdown(options=shown, value=heart, description="Emoji"),
+        style=ipywidgets.Dropdown(options=invariance.TRAP_STYLES, description="Style"),
     )

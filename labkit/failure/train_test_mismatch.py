@@ -17,11 +17,8 @@ def strength(amount: float) -> Augmentation:
 
     Raises ValueError when a field leaves its range.
     """
-    amount = at_least_0("amount", amount)
-    return Augmentation(
-        rotate=10 * amount, zoom=0.2 * amount, shift=0.1 * amount,
-        color=min(0.2 * amount, 1.0), exact_color=False,
-    )  # fmt: skip
+    amount, color = at_least_0("amount", amount), min(0.2 * amount, 1.0)
+    return Augmentation(rotate=10 * amount, zoom=0.2 * amount, shift=0.1 * amount, color=color)
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -30,9 +27,4 @@ def resize(images: Tensor, size: int) -> Tensor:
     Raises ValueError when `size` is less than 1.
     """
     size, images = whole("size", size, 1), as_float(images, check_range=True)
-    if size == images.shape[2] == images.shape[3]:
-        return images
-    smaller = size < images.shape[2]
-    options = {"antialias": True} if smaller else {}
-    resized = F.interpolate(images, (size, size), mode="bilinear", align_corners=False, **options)
-    return resized.clamp(0, 1)
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True).clamp(0, 1)

@@ -6,14 +6,21 @@ report(fit.model, known, task.ood["fluent"])  # accuracy, confidence, and guesse
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import nn
 
-from labkit.failure import label_free_estimates as proxies
 from labkit.failure.calibration import Answers, answers, calibration_error, fit_temperature
+from labkit.failure.label_free_estimates import (
+    average_thresholded_confidence,
+    difference_of_confidences,
+)
+from labkit.sweeps import intervals
 from labkit.tasks import Examples, Task
 from labkit.training import features
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Known(NamedTuple):
@@ -46,8 +53,7 @@ def in_distribution(model: nn.Module, task: Task) -> Known:
 def report(model: nn.Module, known: Known, examples: Examples) -> Report:
     """Measure `model` on labelled test images; the two guesses do not look at the labels."""
     logits = features(model, examples.images)
-    plain = answers(logits, examples.labels)
-    scaled = answers(logits, examples.labels, known.temperature)
+    plain, scaled = (answers(logits, examples.labels, t) for t in (1.0, known.temperature))
     return Report(
         len(examples.labels),
         float(plain.right.mean()),
@@ -55,6 +61,17 @@ def report(model: nn.Module, known: Known, examples: Examples) -> Report:
         calibration_error(plain),
         float(scaled.confidence.mean()),
         calibration_error(scaled),
-        proxies.difference_of_confidences(known.validation, scaled.confidence),
-        proxies.average_thresholded_confidence(known.validation, scaled.confidence),
+        difference_of_confidences(known.validation, scaled.confidence),
+        average_thresholded_confidence(known.validation, scaled.confidence),
     )
+
+
+def by_test(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    """data/sweeps/shifts.csv as a row for each test of a model: means over seeds, by test.
+
+    Columns as in the table, and `low` and `high` of the accuracy. Raises ValueError for a model
+    that the table does not have.
+    """
+    sure = intervals(table, "accuracy", ["test"], model=model)[["low", "high"]]
+    means = table[table["model"] == model].groupby("test", sort=False).mean(numeric_only=True)
+    return means.assign(low=sure["low"].to_numpy(), high=sure["high"].to_numpy())

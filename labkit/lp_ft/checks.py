@@ -1,65 +1,26 @@
-"""Notebook 06: linear probing then fine-tuning, its learning rate, and averaging weights."""
+"""Notebook 06: LP-FT, its learning rate, averaging weights, and where the features can move."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from labkit import results, transfer
-from labkit.augment import as_float
-from labkit.exercise import checker
+from labkit import encoders, sweeps, tasks, transfer
+from labkit.exercise import checker, compare
 from labkit.tasks import Examples, Task
 
-
-class TinyEncoder(nn.Module):
-    """Pictures of 4 x 4 pixels to six features, for checks that answer at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dim = 6
-        self.linear = nn.Linear(48, 6)
-        generator = torch.Generator().manual_seed(0)
-        with torch.no_grad():
-            for parameter in self.linear.parameters():
-                parameter.normal_(std=0.3, generator=generator)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return torch.tanh(self.linear(as_float(images).flatten(1)))
-
-
-class Unseen(dict):
-    """OOD tests that notice being looked at."""
-
-    def __getitem__(self, name: str) -> Examples:
-        raise LookupError("an OOD test was looked at: choose on task.validation only")
-
-    def items(self):
-        raise LookupError("an OOD test was looked at: choose on task.validation only")
-
-    values = items
-
-
-def tiny_task(ood: dict | None = None) -> Task:
-    """Three colours in noise."""
-
-    def examples(seed: int) -> Examples:
-        generator = torch.Generator().manual_seed(seed)
-        labels = torch.arange(30) % 3
-        images = torch.randint(0, 120, (30, 3, 4, 4), generator=generator)
-        images[torch.arange(30), labels] += 60
-        return Examples(images.byte(), labels)
-
-    return Task("colours", ("red", "green", "blue"), *map(examples, range(3)), ood=ood or {})
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @checker
 def lp_ft(function: Callable) -> Iterator[str]:
     """Notebook 06: function(encoder, task, lr, generator) -> the Fit of LP-FT."""
-    encoder, task = TinyEncoder(), tiny_task()
+    encoder, task = encoders.TinyEncoder(), tasks.toy()
     before = copy.deepcopy(encoder.state_dict())
 
     def run(lr: float):
@@ -93,28 +54,38 @@ def lp_ft(function: Callable) -> Iterator[str]:
 
 
 @checker
-def rate_that_moves(function: Callable, rows: results.Rows, shift: str) -> Iterator[str]:
+def rate_that_moves(function: Callable, rows: pd.DataFrame, shift: str) -> Iterator[str]:
     """Notebook 06: function(rows, shift) -> LP-FT's smallest rate that moves as far as FT.
 
     Tried on `shift`, then on all others of the table.
     """
-    for tried in dict.fromkeys((shift, *results.shifts(rows))):
-        target = results.scores(rows, tried, "fine-tuning", "moved_id").mean()
-        moved = results.against_rate(rows, tried, "lp-ft", "moved_id")
-        far = [rate for rate, interval in moved.items() if interval.mean >= target]
-        yours, expected = function(rows, tried), min(far, default=float("inf"))
-        if yours is None:
-            yield "your function returns nothing; return a learning rate."
-            return
-        if far and np.isclose(yours, max(far)) and len(far) > 1:
-            yield f"yours {yours:g} moves far enough, and so does a smaller one: return that."
-        if not np.isclose(yours, expected) and not yours == expected:
-            table = ", ".join(f"{rate:g}: {interval.mean:.2f}" for rate, interval in moved.items())
-            yield (
-                f"{tried}: yours {yours:g}. FT's picked networks move {target:.2f} in "
-                f"distribution, LP-FT's by learning rate {table}: the smallest that moves as far, "
-                "or float('inf')."
-            )
+    for tried in dict.fromkeys((shift, *rows["shift"])):
+        where = {"shift": tried, "method": "fine-tuning", "picked": True}
+        target = sweeps.scores(rows, "moved_id", **where).mean()
+        moved = sweeps.intervals(rows, "moved_id", ["rate"], shift=tried, method="lp-ft")["mean"]
+        far = moved.index[moved >= target]
+        table = ", ".join(f"{rate:g}: {mean:.2f}" for rate, mean in moved.items())
+        smaller = "It moves far enough, and so does a smaller one: return that."
+        yield from compare(
+            function(rows, tried),
+            min(far, default=float("inf")),
+            {smaller: max(far)} if len(far) > 1 else {},
+            f"FT's picked networks move {target:.2f} in distribution, LP-FT's by learning rate "
+            f"{table}: the smallest that moves as far, or float('inf').",
+            what=f"{tried}: ",
+        )
+
+
+class Unseen(dict):
+    """OOD tests that notice being looked at."""
+
+    def __getitem__(self, name: str) -> Examples:
+        raise LookupError("an OOD test was looked at: choose on task.validation only")
+
+    def items(self):
+        return self["any"]
+
+    values = items
 
 
 def two_that_err_oppositely(task: Task, alpha: float) -> tuple[transfer.Fit, transfer.Fit]:
@@ -123,7 +94,7 @@ def two_that_err_oppositely(task: Task, alpha: float) -> tuple[transfer.Fit, tra
     Made, not trained: rounding differs between processors, and training that is wild enough to
     need averaging makes that a difference of accuracy, so that "tuned" may be the best after all.
     """
-    probe = transfer.linear_probe(TinyEncoder(), task).model
+    probe = transfer.linear_probe(encoders.TinyEncoder(), task).model
     error = torch.randn(probe.head.weight.shape, generator=torch.Generator().manual_seed(1))
 
     def with_error(scale: float) -> transfer.Fit:
@@ -138,7 +109,7 @@ def two_that_err_oppositely(task: Task, alpha: float) -> tuple[transfer.Fit, tra
 @checker
 def wise_ft(function: Callable) -> Iterator[str]:
     """Notebook 06: function(probe, tuned, task) -> the best average, chosen on validation."""
-    task = tiny_task(ood=Unseen(shift=None))
+    task = tasks.toy(ood=Unseen(shift=None))
     for alpha in (0.3, 0.7):
         probe, tuned = two_that_err_oppositely(task, alpha)
         yours, best = function(probe, tuned, task), transfer.wise_ft(probe, tuned, task, alpha)
@@ -153,3 +124,61 @@ def wise_ft(function: Callable) -> Iterator[str]:
                 f"yours is {yours.validation:.0%} right on validation, expected "
                 f"{best.validation:.0%}. Try eleven alphas from 0 to 1 and keep the best.{hint}"
             )
+
+
+@checker
+def span_movement(function: Callable) -> Iterator[str]:
+    """Notebook 06: function(v, B, X, y) -> gradient (k, d) of mean((X B' v - y)^2) in B.
+
+    v (k,), B (k, d), X (n, d) and y (n,) are NumPy arrays in float64. The mean is over the n
+    examples, without a half in front.
+    """
+    for seed, n, k, d in ((0, 4, 3, 7), (1, 2, 5, 6), (2, 9, 2, 12)):
+        draw = np.random.default_rng(seed).standard_normal
+        v, B, X, y = problem = [draw(shape) for shape in ((k,), (k, d), (n, d), (n,))]
+        yours = function(*(array.copy() for array in problem))
+        right = 2 / n * np.outer(v, X.T @ (X @ B.T @ v - y))
+        hint = span_hint(yours, right, problem)
+        yield from compare(yours, right, {}, hint, tolerance=1e-8)
+
+
+def span_hint(yours: Any, right: np.ndarray, problem: list[np.ndarray]) -> str:
+    """What a wrong gradient tells about the mistake."""
+    v, _, X, y = problem
+    k, d = right.shape
+    shape = tuple(np.shape(yours))
+    if shape != right.shape:
+        shapes = {
+            (d, k): "It is transposed: a row per feature, so v comes first in the outer product.",
+            (d,): "Each feature k has a gradient of its own: this times v[k]. Think `np.outer`.",
+            (k,): "That is as long as the head: derive with respect to B, not v.",
+        }
+        return shapes.get(shape, "Average the gradient over the examples." * (len(shape) == 3))
+    yours = np.asarray(yours, dtype=float)
+    factor = float((yours * right).sum() / (right**2).sum())
+    if np.allclose(yours, factor * right, rtol=1e-8, atol=1e-10) and abs(factor) > 1e-12:
+        return f"It is {factor:.3g} times the gradient. {factor_hint(factor, len(y))}"
+    axes = np.linalg.svd(X, full_matrices=False)[2]  # (min(n, d), d)
+    if np.linalg.norm(yours - yours @ axes.T @ axes) > 1e-8 * np.linalg.norm(yours):
+        return (
+            "Its rows are not combinations of the training inputs: a direction that no input has "
+            "must not appear. Every example contributes its residual times v times x_i."
+        )
+    if np.allclose(yours, -2 / len(y) * np.outer(v, X.T @ y), rtol=1e-8):
+        return "It ignores what the network predicts: the residual is X B' v - y, not -y."
+    return (
+        "Its rows are combinations of the training inputs, as they should be, but not the right "
+        "ones: example i counts with its residual (X B' v - y)_i, and row k with v[k]."
+    )
+
+
+def factor_hint(factor: float, n: int) -> str:
+    hints = {
+        1.0: "",
+        0.5: "The derivative of a square brings a factor 2.",
+        float(n): "The loss is a mean: divide by the number of examples.",
+        n / 2: "The square brings a factor 2, and the mean divides by the examples.",
+    }
+    fitting = (hint for size, hint in hints.items() if np.isclose(abs(factor), size))
+    sign = "Its sign is wrong: the residual is prediction minus target. " if factor < 0 else ""
+    return sign + next(fitting, "The factor in front is 2 / n.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Generator as Computation
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,15 +22,16 @@ from labkit.inputs import above_0, at_least_0, check_choice, matrices, whole
 CLASSES = ("face", "animal", "food and drink", "vehicle")  # four can be told apart at ten metres
 HEADS = ("random", "zero", "linear probe")
 SIDES = ("id", "ood")
+METHODS_SHOWN = ("probe", "fine-tuning", "lp-ft", "wise-ft")
 FRAMES = 13  # about as many are recorded of each training
 
 
 @dataclass(frozen=True)
-class Setting:
+class ExplorerSetting:
     """What the explorer trains, and on what."""
 
     id_style: str = "twemoji"
-    ood_style: str = "fluent-mono"
+    ood_style: str = "fluent-mono"  # may be the ID style: then both sides show the same images
     shots: int = 20  # labelled images per class
     ft_lr: float = 0.01
     head: str = "random"  # what fine-tuning starts from
@@ -60,7 +61,6 @@ class Plane(NamedTuple):
 class Frames(NamedTuple):
     """One method's networks, one after the other; "id" and "ood" are the two sets of images."""
 
-    method: str  # a key of plots.METHODS
     at: np.ndarray  # (f,) training steps; for WiSE-FT the share of the fine-tuned weights
     points: dict[str, np.ndarray]  # each (f, n, 2), in the plane
     regions: dict[str, np.ndarray]  # each (f, classes, 3): logits a x + b y + c at plane's points
@@ -73,43 +73,35 @@ class Frames(NamedTuple):
 class Scene(NamedTuple):
     """Everything the explorer draws."""
 
-    setting: Setting
-    classes: tuple[str, ...]
+    setting: ExplorerSetting
     labels: dict[str, np.ndarray]  # each (n,)
     names: dict[str, list[str]]
     concepts: dict[str, list[int]]  # positions; the same emoji on both sides has the same
     images: dict[str, np.ndarray]  # each (n, 3, 64, 64) uint8
-    frames: dict[str, Frames]
+    frames: dict[str, Frames]  # by method
 
 
 Share = tuple[float, str]  # how much is done, and what is going on
 
 
 def record(
-    encoder: nn.Module, setting: Setting, before: Scene | None = None
+    encoder: nn.Module, setting: ExplorerSetting, before: Scene | None = None
 ) -> Computation[Share, None, Scene]:
     """Train FT and LP-FT, interpolate WiSE-FT, and record them all; yields progress between steps.
 
-    `before` is an earlier scene, of which everything that `setting` leaves alone is used again. The
-    OOD style may equal the ID style: then both sides show the same images.
+    `before` is an earlier scene, of which everything that `setting` leaves alone is used again.
     """
-    stage = Stage(encoder, setting)
-    kept = reusable(before, setting)
-    frames = {"probe": stage.frames("probe", {0: stage.probe.model})}
-    for number, method in enumerate(("fine-tuning", "lp-ft")):
-        if method in kept:
-            frames[method] = kept[method]
-            continue
-        for done, text in (recording := Recording(stage, method)):
-            yield (number + done) / 2.2, text
-        frames[method] = recording.frames
-        if method == "lp-ft":
-            yield 0.95, "WiSE-FT: averaging weights"
-            frames["wise-ft"] = stage.average(recording.model)
-    if "wise-ft" not in frames:
-        frames["wise-ft"] = kept["wise-ft"]
-    order = ("probe", "fine-tuning", "lp-ft", "wise-ft")
-    return stage.scene({method: frames[method] for method in order})
+    trial, frames = Trial(encoder, setting), reusable(before, setting)
+    frames["probe"] = trial.frames({0: trial.probe.model})
+    if "fine-tuning" not in frames:
+        frames["fine-tuning"], _ = yield from trial.train("fine-tuning", 0)
+    if "lp-ft" not in frames:
+        frames["lp-ft"], end = yield from trial.train("lp-ft", 1)
+        yield 0.95, "WiSE-FT: averaging weights"
+        shares = np.linspace(0, 1, 11).round(1).tolist()
+        averages = {a: transfer.interpolate(trial.probe.model, end, a) for a in shares}
+        frames["wise-ft"] = trial.frames(averages)
+    return trial.scene({method: frames[method] for method in METHODS_SHOWN})
 
 
 def finish(computation: Computation[Share, None, Scene], progress=None) -> Scene:
@@ -123,42 +115,40 @@ def finish(computation: Computation[Share, None, Scene], progress=None) -> Scene
             progress(done, text)
 
 
-def reusable(before: Scene | None, setting: Setting) -> dict[str, Frames]:
+def reusable(before: Scene | None, setting: ExplorerSetting) -> dict[str, Frames]:
     """The frames of an earlier scene that would come out the same."""
-    if before is None:
+
+    def same(*names: str) -> bool:
+        return all(getattr(before.setting, n) == getattr(setting, n) for n in names)
+
+    if before is None or not same("id_style", "ood_style", "shots", "steps", "seed"):
         return {}
-    old, kept = before.setting, dict(before.frames)
-    shared = ("id_style", "ood_style", "shots", "steps", "seed")
-    if any(getattr(old, name) != getattr(setting, name) for name in shared):
-        return {}
-    if (old.ft_lr, old.head, old.head_scale) != (setting.ft_lr, setting.head, setting.head_scale):
+    kept = dict(before.frames)
+    if not same("ft_lr", "head", "head_scale"):
         del kept["fine-tuning"]
-    if old.lp_ft_lr != setting.lp_ft_lr:
+    if not same("lp_ft_lr"):
         del kept["lp-ft"], kept["wise-ft"]
     return kept
 
 
-class Stage:
-    """The task, the test images and the plane that all methods share."""
+class Trial:
+    """The task, the test images and the plane that all methods of one setting share."""
 
-    def __init__(self, encoder: nn.Module, setting: Setting) -> None:
+    def __init__(self, encoder: nn.Module, setting: ExplorerSetting) -> None:
         self.encoder, self.setting = encoder, setting
         draw = Generator().manual_seed(setting.seed)
         task = tasks.style_shift((setting.id_style,), (), classes=CLASSES)
         self.task = tasks.few_shot(task, setting.shots, draw)
-        self.emoji = {
-            side: _test_emoji(getattr(setting, f"{side}_style")) for side in SIDES
-        }  # at 64 px, to be shown
+        self.emoji = {s: _test_emoji(getattr(setting, f"{s}_style")) for s in SIDES}  # to be shown
         self.images = {side: data.half_size(emoji.images) for side, emoji in self.emoji.items()}
         self.labels = {side: _labels(emoji) for side, emoji in self.emoji.items()}
         self.probe = transfer.linear_probe(encoder, self.task)
         self.start = {s: transfer.features(encoder, x).numpy() for s, x in self.images.items()}
-        self.plane = class_plane(
-            transfer.features(encoder, self.task.train.images).numpy(),
-            self.task.train.labels.numpy(),
-        )
+        train = self.task.train
+        x = transfer.features(encoder, train.images).numpy()
+        self.plane = class_plane(x, train.labels.numpy())
 
-    def model(self, method: str) -> transfer.Classifier:
+    def first(self, method: str) -> transfer.Classifier:
         """The network that a method starts from."""
         if method == "lp-ft":
             return copy.deepcopy(self.probe.model)
@@ -172,80 +162,64 @@ class Stage:
                 parameter *= scale
         return model
 
-    def frame(self, model: transfer.Classifier) -> dict[str, dict[str, np.ndarray]]:
-        """What one network makes of the test images."""
-        found: dict[str, dict[str, np.ndarray]] = {"inside": {}}
+    def train(
+        self, method: str, before: int
+    ) -> Computation[Share, None, tuple[Frames, transfer.Classifier]]:
+        """Train one method, `before` others being done; returns its frames and last network."""
+        setting, model, found = self.setting, self.first(method), {}
+        lr = setting.lp_ft_lr if method == "lp-ft" else setting.ft_lr
+        schedule = transfer.Schedule(setting.steps, freeze_norm=method == "lp-ft")
+        generator = Generator().manual_seed(setting.seed)
+        wanted = set(np.linspace(0, setting.steps, min(FRAMES, setting.steps + 1)).round().tolist())
+        for step in transfer.train(model, self.task, lr, generator, schedule):
+            if step in wanted:
+                found[step] = self.frame(model)
+            done = (before + step / setting.steps) / 2.2  # the rest is WiSE-FT's
+            yield done, f"{method}: step {step} of {setting.steps}"
+        return gather(found), model
+
+    def frames(self, models: dict[float, transfer.Classifier]) -> Frames:
+        return gather({at: self.frame(model) for at, model in models.items()})
+
+    def frame(self, model: transfer.Classifier) -> dict[str, dict[str, Any]]:
+        """What one network makes of the test images, side by side."""
         weight, bias = (x.detach().numpy() for x in model.head.parameters())
-        shown = total = 0.0
+        origin, axes = self.plane
+        found = {}
         for side, images in self.images.items():
             x = transfer.features(model.encoder, images).numpy()  # (n, dim)
             moved = x - self.start[side]
-            points = (x - self.plane.origin) @ self.plane.axes.T  # (n, 2)
+            points = (x - origin) @ axes.T  # (n, 2)
             # The head is drawn on the slice of feature space that runs through the images' mean.
-            centre = x.mean(axis=0) - points.mean(axis=0) @ self.plane.axes
+            centre = x.mean(axis=0) - points.mean(axis=0) @ axes
             predicted = (x @ weight.T + bias).argmax(axis=1)
             found[side] = {
                 "points": points,
-                "regions": np.column_stack([weight @ self.plane.axes.T, weight @ centre + bias]),
+                "regions": np.column_stack([weight @ axes.T, weight @ centre + bias]),
                 "predicted": predicted,
                 "accuracy": (predicted == self.labels[side]).mean(),
                 "moved": np.linalg.norm(moved, axis=1).mean(),
+                "squared": np.array([np.square(moved @ axes.T).sum(), np.square(moved).sum()]),
             }
-            shown += np.square(moved @ self.plane.axes.T).sum()
-            total += np.square(moved).sum()
-        found["inside"] = shown / total if total else 1.0
         return found
-
-    def frames(self, method: str, models: dict[float, transfer.Classifier]) -> Frames:
-        return gather(method, {at: self.frame(model) for at, model in models.items()})
-
-    def average(self, end: transfer.Classifier) -> Frames:
-        """WiSE-FT between the probe and LP-FT's last network, for eleven shares of the latter."""
-        shares = np.linspace(0, 1, 11).round(1).tolist()
-        return self.frames(
-            "wise-ft", {a: transfer.interpolate(self.probe.model, end, a) for a in shares}
-        )
 
     def scene(self, frames: dict[str, Frames]) -> Scene:
         concepts = {side: emoji.concept.tolist() for side, emoji in self.emoji.items()}
         names = {side: [data.concepts()[i].name for i in c] for side, c in concepts.items()}
         images = {side: emoji.images.numpy() for side, emoji in self.emoji.items()}
-        return Scene(self.setting, CLASSES, self.labels, names, concepts, images, frames)
+        return Scene(self.setting, self.labels, names, concepts, images, frames)
 
 
-class Recording:
-    """Iterate to train: yields progress, and leaves `frames` and the trained `model` behind."""
-
-    def __init__(self, stage: Stage, method: str) -> None:
-        self.stage, self.method = stage, method
-        self.model = stage.model(method)
-
-    def __iter__(self) -> Computation[Share, None, None]:
-        setting, stage = self.stage.setting, self.stage
-        lr = setting.lp_ft_lr if self.method == "lp-ft" else setting.ft_lr
-        schedule = transfer.Schedule(setting.steps, freeze_norm=self.method == "lp-ft")
-        generator = Generator().manual_seed(setting.seed)
-        wanted = set(np.linspace(0, setting.steps, min(FRAMES, setting.steps + 1)).round().tolist())
-        found = {}
-        for step in transfer.train(self.model, stage.task, lr, generator, schedule):
-            if step in wanted:
-                found[step] = stage.frame(self.model)
-            yield step / setting.steps, f"{self.method}: step {step} of {setting.steps}"
-        self.frames = gather(self.method, found)
-
-
-def gather(method: str, found: dict[float, dict]) -> Frames:
-    """Stack single frames."""
+def gather(found: dict[float, dict]) -> Frames:
+    """Stack single frames, by their step or share."""
 
     def stack(what: str) -> dict[str, np.ndarray]:
         return {side: np.stack([frame[side][what] for frame in found.values()]) for side in SIDES}
 
-    return Frames(
-        method,
-        np.array(list(found), dtype=float),
-        *map(stack, ("points", "regions", "predicted", "accuracy", "moved")),
-        np.array([frame["inside"] for frame in found.values()]),
-    )
+    shown, total = sum(stack("squared").values()).T  # (f,) each
+    inside = np.divide(shown, total, out=np.ones_like(shown), where=total > 0)
+    stacks = map(stack, ("points", "regions", "predicted", "accuracy", "moved"))
+    return Frames(np.array(list(found), dtype=float), *stacks, inside)
 
 
 def class_plane(features: np.ndarray, labels: np.ndarray) -> Plane:

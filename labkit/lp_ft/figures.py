@@ -1,126 +1,224 @@
-"""Methods under many shifts: accuracies with intervals, against learning rates, layer by layer."""
+"""Notebook 06's figures: what the sweep found, features layer by layer, the linear model, a frame.
+
+The linear model's are redrawn at every move of a slider, so there the curves of an axes are one
+collection and ticks are given by locators: half the time of `ax.plot` and `ax.set_xticks`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 
-from labkit import results
-from labkit.evaluate import Interval, mean_interval
-from labkit.looks import METHODS
-from labkit.ui.style import INK, label_end, percent_axis, spread, style
+from labkit.figures import describe_dots, draw_curves, draw_dots, name_methods
+from labkit.looks import METHODS, Look
+from labkit.lp_ft.theory import FEATURE_ERRORS, Distortion, final_errors
+from labkit.ui.style import INK, label_end, percent_axis, place_ticks, spread, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labkit.lp_ft.distortion import Scene
+
+SIDES = {"id": "In distribution", "ood": "Out of distribution"}
+
+# ---------------------------------------------------------------- the sweep, and one network
 
 
 @style()
-def draw_shifts(axes: Sequence[Axes], rows, methods: Sequence[str]) -> None:
-    """ID accuracies on the left, OOD on the right; a row per shift, a point with interval a method.
+def draw_shifts(axes: Sequence[Axes], found: Mapping[str, pd.DataFrame]) -> None:
+    """Accuracies, ID on the left, OOD on the right: a row per shift, a dot per method.
 
-    rows: of data/sweeps/lp_ft.csv.
+    found: "id" and "ood" -> mean, low and high by shift and method (`sweeps.intervals`).
     """
-    shifts = results.shifts(rows)
-    offsets = np.linspace(-0.28, 0.28, len(methods))
-    for ax, score, title in zip(axes, ("id", "ood"), ("In distribution", "Out of distribution"),
-                                strict=True):  # fmt: skip
-        for offset, method in zip(offsets, methods, strict=True):
-            look = METHODS[method]
-            found = [mean_interval(results.scores(rows, s, method, score)) for s in shifts]
-            y = np.arange(len(shifts)) + offset
-            mean, low, high = np.array(found).T
-            ax.hlines(y, low, high, color=look.color, lw=2.5)
-            ax.plot(mean, y, marker=look.marker, ls="none", color=look.color, ms=9, label=look.name)
-        ax.set_yticks(range(len(shifts)), shifts if score == "id" else [""] * len(shifts))
-        ax.invert_yaxis()
-        ax.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
-        ax.set(title=title, xlabel="accuracy")
-        ax.grid(axis="x", color=INK, alpha=0.2)
-    axes[0].figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(methods),
-        handletextpad=0.3, columnspacing=1.2,
-    )  # fmt: skip
+    for ax, (side, title) in zip(axes, SIDES.items(), strict=True):
+        draw_dots(ax, found[side], title=title)
+    name_methods(axes[0], columns=len(METHODS))
 
 
-def describe_shifts(rows, methods: Sequence[str]) -> str:
+def describe_shifts(found: Mapping[str, pd.DataFrame]) -> str:
     """The alternative text of `draw_shifts`."""
-    parts = []
-    for shift in results.shifts(rows):
-        pairs = [
-            f"{METHODS[m].name} {results.scores(rows, shift, m, 'id').mean():.0%} and "
-            f"{results.scores(rows, shift, m, 'ood').mean():.0%}"
-            for m in methods
-        ]
-        parts.append(f"{shift}: {', '.join(pairs)}")
-    return f"ID and OOD accuracy by shift. {'; '.join(parts)}."
+    return " ".join(f"{title}, {describe_dots(found[side])}" for side, title in SIDES.items())
+
+
+Curves = Mapping[str, Mapping[str, "pd.DataFrame"]]  # "id" | "ood" -> method -> means by rate
 
 
 @style()
-def draw_rates(ax: Axes, rows, shift: str, methods: Sequence[str], title: str) -> None:
-    """Accuracy against learning rate, all networks of a shift: ID solid, OOD dashed."""
-    ends = []
-    for method in methods:
-        look = METHODS[method]
-        for score, dashes in (("id", "-"), ("ood", "--")):
-            found = results.against_rate(rows, shift, method, score)
-            rates, (mean, low, high) = list(found), np.array(list(found.values())).T
-            ax.fill_between(rates, low, high, color=look.color, alpha=0.2, lw=0)
-            ax.plot(rates, mean, dashes, marker=look.marker, color=look.color)
-            ends.append((look, rates[-1], mean[-1]) if score == "id" else None)
-    ends = [end for end in ends if end]
-    for (look, x, _), y in zip(ends, spread([y for *_, y in ends], 0.03), strict=True):
-        label_end(ax, x, y, look.name, look.color)
+def draw_rates(ax: Axes, curves: Curves) -> None:
+    """Accuracy of all networks against learning rate: ID solid, OOD dashed."""
+    draw_curves(ax, curves["id"], gap=0.03)
+    draw_curves(ax, curves["ood"], dashes="--", named=False)
     ax.set_xscale("log")
     percent_axis(ax, *ax.get_ylim())
-    ax.set(xlabel="learning rate", ylabel="accuracy (dashed: OOD)", title=title)
+    ax.set(xlabel="learning rate", ylabel="accuracy (dashed: OOD)", title=best_rates(curves, "ood"))
 
 
-def describe_rates(rows, shift: str, methods: Sequence[str]) -> str:
+def best_rates(curves: Curves, side: str) -> str:
+    means = {METHODS[method].name: curve["mean"] for method, curve in curves[side].items()}
+    each = [f"{name} {mean.max():.0%} at {mean.idxmax():g}" for name, mean in means.items()]
+    return f"Best {side.upper()}: {', '.join(each)}"
+
+
+def describe_rates(curves: Curves) -> str:
     """The alternative text of `draw_rates`."""
-    parts = []
-    for method in methods:
-        best = {
-            score: max(results.against_rate(rows, shift, method, score).items(),
-                       key=lambda item: item[1].mean)
-            for score in ("id", "ood")
-        }  # fmt: skip
-        parts.append(
-            f"{METHODS[method].name} is best in distribution at {best['id'][0]:g} "
-            f"({best['id'][1].mean:.0%}) and out of it at {best['ood'][0]:g} "
-            f"({best['ood'][1].mean:.0%})"
-        )
-    return f"Accuracy against learning rate, {shift}: {'; '.join(parts)}."
+    return f"Accuracy against learning rate. {'. '.join(best_rates(curves, s) for s in curves)}."
 
 
 @style()
-def draw_layers(ax: Axes, moved: dict[str, dict[str, dict[str, float]]], title: str) -> None:
-    """Relative movement by layer; moved: method -> "id" | "ood" -> layer -> movement."""
-    ends = {}
-    for method, sides in moved.items():
-        look = METHODS[method]
-        for side, dashes in (("id", "-"), ("ood", "--")):
-            values = list(sides[side].values())
-            ax.plot(range(len(values)), values, dashes, marker=look.marker, color=look.color)
-        ends[method] = list(sides["id"].values())[-1]
-    layers = list(next(iter(moved.values()))["id"])
-    ax.set_xticks(range(len(layers)), layers)
-    ax.set_ylim(bottom=0)
-    heights = spread(list(ends.values()), 0.08 * ax.get_ylim()[1])
-    for method, y in zip(ends, heights, strict=True):
-        label_end(ax, len(layers) - 1, y, METHODS[method].name, METHODS[method].color)
-    ax.set(ylabel="relative movement", title=title)
+def draw_layers(ax: Axes, moved: Mapping[str, pd.DataFrame]) -> None:
+    """Relative movement of features; moved: method -> a row per layer, columns id and ood."""
+    highest = max(table.to_numpy().max() for table in moved.values())
+    for side, dashes in (("id", "-"), ("ood", "--")):
+        curves = {m: table[[side]].set_axis(["mean"], axis=1) for m, table in moved.items()}
+        numbered = {m: curve.reset_index(drop=True) for m, curve in curves.items()}
+        draw_curves(ax, numbered, dashes=dashes, named=side == "id", gap=0.08 * highest)
+    layers = next(iter(moved.values())).index
+    place_ticks(ax.xaxis, range(len(layers)), list(layers))
+    title = f"The last layer moves: {last_layers(moved, 'id')}"
+    ax.set(ylim=(0, 1.05 * highest), xlabel="block of the encoder", title=title)
+    ax.set(ylabel="relative movement (dashed: OOD)")
 
 
-def describe_layers(moved: dict[str, dict[str, dict[str, float]]]) -> str:
+def last_layers(moved: Mapping[str, pd.DataFrame], side: str) -> str:
+    each = [f"{METHODS[m].name} {table[side].iloc[-1]:.0%}" for m, table in moved.items()]
+    return ", ".join(each)
+
+
+def describe_layers(moved: Mapping[str, pd.DataFrame]) -> str:
     """The alternative text of `draw_layers`."""
-    parts = [
-        f"{METHODS[method].name} moves the last layer's output by {list(s['id'].values())[-1]:.0%} "
-        f"of its norm in distribution and {list(s['ood'].values())[-1]:.0%} out of it"
-        for method, s in moved.items()
-    ]
-    return f"Movement of features by layer: {'; '.join(parts)}."
+    return (
+        "Movement of features by layer. Of its norm, the last layer's output moves in distribution "
+        f"by {last_layers(moved, 'id')}; out of it by {last_layers(moved, 'ood')}."
+    )
 
 
-def points(interval: Interval) -> str:
-    """A difference in percentage points with its interval, for a sentence."""
-    mean, low, high = (100 * x for x in interval)
-    return f"{mean:+.1f} points ({low:+.1f} to {high:+.1f})"
+# ---------------------------------------------------------------- the linear model, live
+
+LOOKS = [METHODS[method] for method in ("fine-tuning", "probe", "lp-ft")]
+HIGHEST = 2.0  # larger errors leave the picture; predicting 0 for every input costs 1
+SOLID, DASHED, DOTTED = "-", (0, (3.7, 1.6)), (0, (1, 1.65))
+
+
+@style()
+def draw_losses(ax: Axes, result: Distortion) -> None:
+    """Root-mean-square error against gradient steps: ID solid, OOD dashed, the bound dotted.
+
+    Linear probing is solved exactly, so it is a horizontal line. Steps are drawn at log(1 + step).
+    """
+    run, ends = result.run, final_errors(result.run)
+    place = np.log1p(run.ft.step)
+    last = int(run.ft.step[-1])
+    ticks = [0, *(n for n in (1, 10, 100, 1000, 10_000) if n < last / 2), last]
+    curves = []
+    for method, look in zip((run.ft, run.lp, run.lp_ft), LOOKS, strict=True):
+        for losses, dashes in ((method.id_loss, SOLID), (method.ood_loss, DASHED)):
+            x, y = (place[[0, -1]], losses[[-1, -1]]) if method is run.lp else (place, losses)
+            curves.append((x, np.sqrt(y), look.color, dashes, 2.5))
+    if run.bound:
+        height, color = run.bound**0.5, LOOKS[0].color
+        curves.append((place[[0, -1]], [height, height], color, DOTTED, 1.5))
+        ax.text(0.05, height, "bound for FT, OOD", color=INK, fontsize=12, va="bottom")
+    _add_curves(ax, curves)
+    _name_ends(ax, place[-1], list(ends.values()))
+    place_ticks(ax.xaxis, np.log1p(ticks), [f"{step:g}" for step in ticks])
+    place_ticks(ax.yaxis, np.arange(0, HIGHEST + 0.1, 0.5))
+    best = min(ends, key=ends.get)
+    title = f"Best OOD: {METHODS[best].name}, {ends[best]:.2f}"
+    if max(ends["probe"], ends["lp-ft"]) < 0.005:
+        title = f"Only fine-tuning errs OOD: {ends['fine-tuning']:.2f}"
+    ax.set(xlabel="gradient steps", ylabel="error (— ID, - - OOD)", title=title)
+    ax.set(xlim=(0, place[-1]), ylim=(0, HIGHEST))
+
+
+@style()
+def draw_crossover(ax: Axes, result: Distortion) -> None:
+    """Final OOD error against feature error, with the instance marked."""
+    errors, now = FEATURE_ERRORS, result.run.problem.feature_error
+    curves = [([now, now], [0, HIGHEST], INK, SOLID, 1), (errors[[0, -1]], [1, 1], INK, DOTTED, 1)]
+    ends = final_errors(result.run).values()
+    for losses, end, look in zip(result.finals, ends, LOOKS, strict=True):
+        curves.append((errors, np.sqrt(losses), look.color, DASHED, 2.5))
+        height = min(end, HIGHEST)
+        (point,) = ax.plot(now, height, look.marker, color=look.color, markersize=11)
+        point.set(clip_on=False, in_layout=False)  # it reaches less far than the tick labels
+    _add_curves(ax, curves)
+    ax.text(errors[0], 1.01, " always predicting 0", fontsize=12, va="bottom")
+    place_ticks(ax.xaxis, np.arange(errors[0], errors[-1] + 0.05, 0.2))
+    place_ticks(ax.yaxis, np.arange(0, HIGHEST + 0.1, 0.5))
+    title = "LP-FT wins at every ε" if result.never_behind else "Neither wins at every ε"
+    if result.crossover is not None:
+        title = f"FT beats LP-FT from ε = {result.crossover:.2f}"
+    ax.set(xlabel="feature error ε", ylabel="final OOD error", title=title)
+    ax.set(xlim=(errors[0], errors[-1]), ylim=(0, HIGHEST))
+
+
+def _add_curves(ax: Axes, curves: list[tuple]) -> None:
+    """Each curve is (x, y, colour, dashes, width)."""
+    x, y, colors, dashes, widths = zip(*curves, strict=True)
+    paths = [np.column_stack(path) for path in zip(x, y, strict=True)]
+    lines = LineCollection(paths, colors=colors, linestyles=dashes, linewidths=widths, zorder=2)
+    ax.add_collection(lines, autolim=False)
+
+
+def _name_ends(ax: Axes, x: float, ends: list[float]) -> None:
+    gap, floor = 0.08 * HIGHEST, 0.05 * HIGHEST  # the lowest name stays off the axis
+    heights = spread(np.clip(ends, floor, HIGHEST), gap)
+    for i in np.argsort(heights):
+        heights[i] = max(heights[i], floor)
+        floor = heights[i] + gap
+    for height, look in zip(heights, LOOKS, strict=True):
+        label_end(ax, x, height, look.name, look.color)
+
+
+# ---------------------------------------------------------------- a frame of the explorer
+
+# Colour-blind-safe beside each other, each with a shape of its own.
+CLASS_LOOKS = (
+    Look("face", "#6a3df0", "o"),
+    Look("animal", "#a98600", "s"),
+    Look("food and drink", "#e3398f", "^"),
+    Look("vehicle", "#6b7f52", "D"),
+)
+
+
+@style()
+def draw_frame(axes: Sequence[Axes], scene: Scene, method: str, frame: int) -> None:
+    """ID features on the left, OOD on the right, with trails; hollow points are classified wrongly.
+
+    What is left of the explorer where no widget can run.
+    """
+    for ax, side in zip(axes, SIDES, strict=True):
+        points = scene.frames[method].points[side]
+        right = scene.frames[method].predicted[side][frame] == scene.labels[side]
+        for k, (name, color, marker) in enumerate(CLASS_LOOKS):
+            mine, drawn = scene.labels[side] == k, {"color": color, "ls": "none"}
+            trails = points[: frame + 1, mine].transpose(2, 0, 1)  # (2, frames, n)
+            ax.plot(*trails, color=color, lw=1, alpha=0.4)
+            ax.plot(*points[frame, mine & right].T, marker, label=name, **drawn)
+            ax.plot(*points[frame, mine & ~right].T, marker, mfc="none", **drawn)
+        ax.plot([], [], "o", color=INK, mfc="none", label="hollow: wrong")
+        style_name = getattr(scene.setting, f"{side}_style")
+        ax.set_title(f"{side.upper()}: {style_name}, {right.mean():.0%} right", fontsize=15)
+        ax.set(aspect="equal", xticks=[], yticks=[])
+    name_methods(axes[0], columns=len(CLASS_LOOKS) + 1)
+
+
+def describe_frame(scene: Scene, method: str, frame: int) -> str:
+    """One frame in two sentences: the alternative text of the explorer's picture."""
+    frames, setting = scene.frames[method], scene.setting
+    at, end = frames.at[frame], frames.at[-1]
+    rate = {"fine-tuning": setting.ft_lr, "lp-ft": setting.lp_ft_lr}.get(method)
+    when = f" at learning rate {rate:g}, step {at:.0f} of {end:.0f}" if rate else ""
+    if method == "wise-ft":
+        when = f", {at:.0%} of LP-FT's weights"
+    right, moved = ({s: x[s][frame] for s in SIDES} for x in (frames.accuracy, frames.moved))
+    return (
+        f"{METHODS[method].name}{when}: {right['id']:.0%} right in {setting.id_style}, "
+        f"{right['ood']:.0%} in {setting.ood_style}. Features moved {moved['id']:.1f} in "
+        f"distribution and {moved['ood']:.1f} out of it (squared, the plane shows "
+        f"{frames.inside[frame]:.0%} of it)."
+    )

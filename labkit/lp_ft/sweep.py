@@ -1,44 +1,47 @@
-"""Notebook 06's table: scratch, LP, FT, LP-FT, WiSE-FT and surgical tuning under five shifts.
+"""Notebook 06's tables: scratch, LP, FT, LP-FT, WiSE-FT and surgical tuning under five shifts.
 
-    python -m labkit.lp_ft.sweep                                # all cores: an hour on two
-    python -m labkit.lp_ft.sweep --scheduler tcp://host:8786    # on a dask.distributed cluster
+    python -m labkit.lp_ft.sweep lp_ft                         # all cores: an hour on two
+    python -m labkit.lp_ft.sweep --scheduler tcp://host:8786   # on a dask.distributed cluster
+    python -m labkit.lp_ft.sweep lp_ft_steps                   # ten minutes on two
 
-Writes data/sweeps/lp_ft.csv: a row for every network trained, `picked` marking the one that its
-method chose by ID validation. A seed draws the split of the downstream concepts, the heads and the
-batches. OOD accuracies are recorded for every network and choose nothing.
+`main` writes data/sweeps/lp_ft.csv: a row for every network trained, `picked` marking the one that
+its method chose by ID validation. A seed draws the split of the downstream concepts, the heads and
+the batches. OOD accuracies are recorded for every network and choose nothing. `steps` writes
+lp_ft_steps.csv: would the comparison come out otherwise with four times the steps? It holds the
+picked networks of FT and LP-FT, tried without their largest rates: longer training asks for smaller
+ones.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
-from itertools import product
 
 import torch
 
 from labkit import data, encoders, tasks, transfer
-from labkit.sweep import Row, command_line
-from labkit.yardstick import Yardstick
+from labkit.sweeps import Experiment, Measure, Row, command_line
 
-SEEDS = range(10)
-STEPS = 80  # of 32 images, for every method but scratch, which gets twice as many
+STEPS, TIMES = 80, 4  # of 32 images, for every method but scratch, which gets twice as many
 RATES = {
     "scratch": (0.03,),  # what notebook 01's sweep chose for all labels, in each of its seeds
     "fine-tuning": (0.003, 0.01, 0.03, 0.1),
     "lp-ft": (0.0001, 0.0003, 0.001, 0.003),
     "surgical": (0.003,),
 }
-SURGICAL_STAGES = ("blocks.0", "blocks.5")  # the first block, and the last
-FLAT = data.COLOUR_STYLES
+BLOCKS = ("blocks.0", "blocks.5")  # for surgical tuning: the encoder's first block, and its last
+FLAT, SHADED = data.COLOUR_STYLES, data.SHADED_STYLES + data.MONO_STYLES
 SHIFTS = {
-    "colour to shaded and mono": ("clip-conv", FLAT, data.SHADED_STYLES + data.MONO_STYLES),
+    "colour to shaded and mono": ("clip-conv", FLAT, SHADED),
     "twemoji to nine others": ("clip-conv", ("twemoji",), None),
     "three colour to two colour": ("clip-conv", FLAT[:3], FLAT[3:5]),  # ID is close to OOD
     "sub-population": ("clip-conv", FLAT, None),
-    "poor features": ("simclr-conv", FLAT, data.SHADED_STYLES + data.MONO_STYLES),
+    "poor features": ("simclr-conv", FLAT, SHADED),
 }
+FAR = ("colour to shaded and mono", "twemoji to nine others")
+NOTHING_SET = {"rate": None, "strength": None, "block": None}  # a probe's C; the block that trains
+Tried = list[tuple[Row, transfer.Fit]]  # what was set, and the network
 
 
 def make_task(shift: str, seed: int) -> tasks.Task:
@@ -48,81 +51,88 @@ def make_task(shift: str, seed: int) -> tasks.Task:
     return tasks.style_shift(styles, ood_styles, split=seed)
 
 
-class Run:
-    """All methods on one task; each returns its candidates, one network per learning rate."""
+class Recipes:
+    """Every method on one task, with its steps and seed."""
 
-    def __init__(self, shift: str, seed: int) -> None:
-        self.task, self.seed = make_task(shift, seed), seed
+    def __init__(self, shift: str, seed: int, steps: int = STEPS) -> None:
+        torch.set_num_threads(1)
+        self.task, self.seed, self.steps = make_task(shift, seed), seed, steps
         self.encoder = encoders.load(SHIFTS[shift][0]).image
         self.probe = transfer.linear_probe(self.encoder, self.task)
-        self.measure = Yardstick(self.encoder, self.task)
+        self.measure = Measure(self.encoder, self.task)
 
     def generator(self) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed)
 
     def schedule(self, times: int = 1, freeze_norm: bool = False) -> transfer.Schedule:
-        return transfer.Schedule(times * STEPS, record_every=0, freeze_norm=freeze_norm)
+        return transfer.Schedule(times * self.steps, record_every=0, freeze_norm=freeze_norm)
 
-    def candidates(self) -> dict[str, dict[str, transfer.Fit]]:
-        """method -> {what was tried: the network}; a network that diverged is left out."""
-        tuned = converged({f"{lr:g}": partial(self.lp_ft, lr) for lr in RATES["lp-ft"]})
-        surgical = product(SURGICAL_STAGES, RATES["surgical"])
-        return {
-            "probe": {f"C {self.probe.chosen:g}": self.probe},
-            "fine-tuning": converged(
-                {f"{lr:g}": partial(self.fine_tune, lr) for lr in RATES["fine-tuning"]}
-            ),
-            "lp-ft": tuned,
-            "wise-ft": {
-                lr: transfer.wise_ft(self.probe, fit, self.task) for lr, fit in tuned.items()
-            },
-            "surgical": converged(
-                {f"{stage} {lr:g}": partial(self.surgical, stage, lr) for stage, lr in surgical}
-            ),
-            "scratch": converged({f"{lr:g}": partial(self.scratch, lr) for lr in RATES["scratch"]}),
-        }
+    def fine_tune(self, rate: float) -> transfer.Fit:
+        return transfer.fine_tune(self.encoder, self.task, rate, self.generator(), self.schedule())
 
-    def fine_tune(self, lr: float) -> transfer.Fit:
-        return transfer.fine_tune(self.encoder, self.task, lr, self.generator(), self.schedule())
-
-    def scratch(self, lr: float) -> transfer.Fit:
+    def scratch(self, rate: float) -> transfer.Fit:
         schedule = self.schedule(times=2)
-        return transfer.from_scratch(self.encoder, self.task, lr, self.generator(), schedule)
+        return transfer.from_scratch(self.encoder, self.task, rate, self.generator(), schedule)
 
-    def lp_ft(self, lr: float) -> transfer.Fit:
-        schedule = self.schedule(freeze_norm=True)
+    def lp_ft(self, rate: float) -> transfer.Fit:
+        frozen = self.schedule(freeze_norm=True)
         return transfer.lp_ft(
-            self.encoder, self.task, lr, self.generator(), schedule, probe=self.probe
+            self.encoder, self.task, rate, self.generator(), frozen, probe=self.probe
         )
 
-    def surgical(self, stage: str, lr: float) -> transfer.Fit:
-        model = transfer.train_only(copy.deepcopy(self.probe.model), stage)
-        return transfer.fit(model, self.task, lr, self.generator(), self.schedule(freeze_norm=True))
+    def surgical(self, rate: float, block: str) -> transfer.Fit:
+        model = transfer.train_only(copy.deepcopy(self.probe.model), block)
+        frozen = self.schedule(freeze_norm=True)
+        return transfer.fit(model, self.task, rate, self.generator(), frozen)
+
+    def rows(self, method: str, tried: Tried) -> list[Row]:
+        best = max(tried, key=lambda one: one[1].validation)[1]
+        return [
+            {"method": method, **NOTHING_SET, **given, "picked": fit is best, **self.measure(fit)}
+            for given, fit in tried
+        ]
 
 
-def converged(tries: dict[str, Callable[[], transfer.Fit]]) -> dict[str, transfer.Fit]:
-    """Train each; a learning rate that makes the loss infinite is no candidate."""
-    found = {}
-    for setting, train in tries.items():
+def converged(train: Callable[..., transfer.Fit], rates: Sequence[float], **other: str) -> Tried:
+    """Train with each rate; one that makes the loss infinite is no candidate."""
+    found = []
+    for rate in rates:
         with suppress(FloatingPointError):
-            found[setting] = train()
+            found.append(({"rate": rate, **other}, train(rate, **other)))
     return found
 
 
 def run(shift: str, seed: int) -> list[Row]:
-    torch.set_num_threads(1)
-    here = Run(shift, seed)
+    """Every method on one task, a row for each network."""
+    here = Recipes(shift, seed)
+    tuned = converged(here.lp_ft, RATES["lp-ft"])
+    surgical = [converged(here.surgical, RATES["surgical"], block=block) for block in BLOCKS]
+    candidates = {
+        "probe": [({"strength": here.probe.chosen}, here.probe)],
+        "fine-tuning": converged(here.fine_tune, RATES["fine-tuning"]),
+        "lp-ft": tuned,
+        "wise-ft": [(given, transfer.wise_ft(here.probe, fit, here.task)) for given, fit in tuned],
+        "surgical": sum(surgical, []),
+        "scratch": converged(here.scratch, RATES["scratch"]),
+    }
+    return [row for method, tried in candidates.items() for row in here.rows(method, tried)]
+
+
+def run_longer(shift: str, seed: int) -> list[Row]:
+    """FT and LP-FT with TIMES the steps: the picked networks."""
+    here = Recipes(shift, seed, TIMES * STEPS)
     rows = []
-    for method, tried in here.candidates().items():
-        best = max(tried, key=lambda setting: tried[setting].validation)
-        rows += [
-            {"method": method, "setting": setting, "picked": setting == best, **here.measure(fit)}
-            for setting, fit in tried.items()
-        ]
-    return rows
+    for method, train in (("fine-tuning", here.fine_tune), ("lp-ft", here.lp_ft)):
+        rows += here.rows(method, converged(train, RATES[method][:-1]))
+    return [row for row in rows if row["picked"]]
 
 
-CELLS = [{"shift": shift, "seed": seed} for seed in SEEDS for shift in SHIFTS]
+CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in SHIFTS]
+FAR_CELLS = [{"shift": shift, "seed": seed} for seed in range(4) for shift in FAR]
+EXPERIMENTS = (
+    Experiment("lp_ft", run, CELLS),
+    Experiment("lp_ft_steps", run_longer, FAR_CELLS),
+)
 
 if __name__ == "__main__":
-    command_line(run, CELLS, data.DATA / "sweeps/lp_ft.csv", __doc__)
+    command_line(__doc__, *EXPERIMENTS)

@@ -23,9 +23,84 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labkit.inputs import whole
+from labkit.inputs import matrices, real, whole
 from labkit.lp_ft.theory_bound import lower_bound
-from labkit.lp_ft.theory_model import Problem, Span, draw_problem, span_of
+
+FEATURE_ERRORS = np.linspace(0, 1.4, 8)  # from perfect features to nearly orthogonal ones
+
+# ---------------------------------------------------------------- an instance
+
+
+class Problem(NamedTuple):
+    """One instance; every matrix named after the paper has orthonormal rows."""
+
+    X: np.ndarray  # (n, d) training inputs, standard normal in the ID subspace
+    subspace: np.ndarray  # (m, d), orthonormal rows
+    B_star: np.ndarray  # (k, d)
+    B0: np.ndarray  # (k, d), at distance feature_error from B_star, also up to rotation
+    v_star: np.ndarray  # (k,), of length 1
+    v0: np.ndarray  # (k,), normal, of length head_scale on average (root mean square)
+    feature_error: float
+
+    @property
+    def w_star(self) -> np.ndarray:
+        return self.B_star.T @ self.v_star  # (d,)
+
+
+class Span(NamedTuple):
+    """The span of the training inputs, in the principal axes of their second moments."""
+
+    axes: np.ndarray  # (r, d), orthonormal rows
+    moments: np.ndarray  # (r,), eigenvalues of X'X / n, largest first
+
+
+def draw_problem(
+    dim: int, rank: int, samples: int, subspace_dim: int, feature_error: float, head_scale: float,
+    seed: int,
+) -> Problem:  # fmt: skip
+    """Draw an instance. Each part has its own random stream, so one argument changes one part."""
+    dim = whole("dim", dim, 1)
+    rank = whole("rank", rank, 1, dim, "dim")
+    samples = whole("samples", samples, 1)
+    subspace_dim = whole("subspace_dim", subspace_dim, 1, dim, "dim")
+    farthest = 2**0.5 if rank < dim else 0.0  # B of full rank differ by a rotation only
+    feature_error = real("feature_error", feature_error, farthest)
+    head_scale, seed = real("head_scale", head_scale, 1e3), whole("seed", seed, 0)
+    streams = [np.random.default_rng([seed, part]) for part in range(5)]
+    features, ideal, inputs, truth, head = (stream.standard_normal for stream in streams)
+    other = min(rank, dim - rank)
+    frame = np.linalg.qr(features((rank + other, dim)).T)[0].T  # (rank + other, d)
+    subspace = np.linalg.qr(ideal((subspace_dim, dim)).T)[0].T
+    X = inputs((samples, subspace_dim)) @ subspace
+    v_star = truth(rank)
+    return Problem(
+        X, subspace, frame[:rank], turned(frame, rank, feature_error),
+        v_star / np.linalg.norm(v_star), head_scale * head(rank) / rank**0.5, feature_error,
+    )  # fmt: skip
+
+
+def turned(frame: np.ndarray, rank: int, error: float) -> np.ndarray:
+    """B0: the first `rank` rows of `frame` turned towards the others until |B0 - B*| = error.
+
+    Raises ValueError for an error above 2, the farthest that two unit vectors can be apart.
+    """
+    (frame,) = matrices(frame=frame)
+    rank, error = whole("rank", rank, 1, len(frame), "rows of frame"), real("error", error, 2)
+    angle = 2 * np.arcsin(error / 2)  # a chord of the unit circle
+    B0, other = frame[:rank].copy(), frame[rank : 2 * rank]
+    B0[: len(other)] = np.cos(angle) * B0[: len(other)] + np.sin(angle) * other
+    return B0
+
+
+def span_of(X: np.ndarray) -> Span:
+    """The span of the rows of X (n, d), finite; its dimension r is at most min(n, m)."""
+    (X,) = matrices(X=X)
+    _, singular, axes = np.linalg.svd(X, full_matrices=False)
+    rank = int((singular > 1e-12 * singular[0]).sum())  # the svd also lists directions without data
+    return Span(axes[:rank], singular[:rank] ** 2 / len(X))
+
+
+# ---------------------------------------------------------------- all three methods on it
 
 
 class Trajectory(NamedTuple):
@@ -50,9 +125,7 @@ class Simulation(NamedTuple):
     ft: Trajectory
     lp: Trajectory
     lp_ft: Trajectory
-    bound: (
-        float  # ft.ood_loss never goes below (labkit.lp_ft.theory_bound); 0 where nothing is known
-    )
+    bound: float  # ft.ood_loss never goes below (`theory_bound`); 0 where nothing is known
     problem: Problem
 
 
@@ -66,21 +139,20 @@ def simulate(
     """
     steps = whole("steps", steps, 1)
     problem = draw_problem(dim, rank, samples, subspace_dim, feature_error, head_scale, seed)
-    span, probed = span_of(problem.X), probe(problem)
+    probed = probe(problem)
     ft, lp_ft = fine_tune(problem, [problem.B0] * 2, [problem.v0, probed.v[-1]], recorded(steps))
-    return Simulation(ft, probed, lp_ft, bound_of(problem, ft, span), problem)
+    return Simulation(ft, probed, lp_ft, bound_of(problem, ft), problem)
 
 
-def bound_of(problem: Problem, run: Trajectory, span: Span) -> float:
+def bound_of(problem: Problem, run: Trajectory) -> float:
     """The OOD loss that this fine-tuning run never goes below.
 
     Flow would conserve vv' - BB'. What gradient descent makes of it is measured, and allowed for.
     """
     balance = run.v[:, :, None] * run.v[:, None, :] - run.B @ run.B.transpose(0, 2, 1)  # (t, k, k)
     imbalance = float(np.linalg.norm(balance - balance[0], axis=(1, 2)).max())
-    return lower_bound(
-        problem.B0, run.v[0], problem.v_star, span.axes, problem.feature_error, imbalance
-    )
+    axes, error = span_of(problem.X).axes, problem.feature_error
+    return lower_bound(problem.B0, run.v[0], problem.v_star, axes, error, imbalance)
 
 
 def fine_tune(
@@ -89,11 +161,11 @@ def fine_tune(
     """Gradient descent on head and features from each (B0, v0), recorded at the steps `at`."""
     B0, span = np.stack(features), span_of(problem.X)
     rates, V, D = descend(problem, span, B0, np.stack(heads), at)
-    trajectories = []
-    for i, rate in enumerate(rates):
-        moved = (D[:, i] - B0[i] @ span.axes.T) @ span.axes  # (t, k, d)
-        trajectories.append(measure(problem, span, at, rate, V[:, i], B0[i], moved))
-    return trajectories
+    moved = (D - B0 @ span.axes.T) @ span.axes  # (t, b, k, d)
+    return [
+        measure(problem, span, at, rate, V[:, i], B0[i], moved[:, i])
+        for i, rate in enumerate(rates)
+    ]
 
 
 def descend(
@@ -131,53 +203,31 @@ def probe(problem: Problem) -> Trajectory:
     samples and subspace_dim are both at least the rank.
     """
     span = span_of(problem.X)
-    modes = _modes(problem, span, problem.B0)
-    start = modes.axes @ problem.v0  # (j,)
-    largest = modes.singular[0] ** 2
-    rate = 1 / (4 * largest)  # half the inverse curvature
-    shrink = np.log1p(-(modes.singular**2) / largest / 2)  # log of what a step leaves, (j,)
+    axes, singular, limit = probe_modes(problem, span, problem.B0)
+    start = axes @ problem.v0  # (j,)
+    rate = 1 / (4 * singular[0] ** 2)  # half the inverse curvature
+    shrink = np.log1p(-((singular / singular[0]) ** 2) / 2)  # log of what a step leaves, (j,)
     at = recorded(int(np.ceil(-37 / shrink[-1])))  # until e^-37 of the distance is left: rounding
-    left = np.exp(at[:, None] * shrink) * (start - modes.limit)  # (t, j)
+    left = np.exp(at[:, None] * shrink) * (start - limit)  # (t, j)
     left[-1] = 0
-    v = problem.v0 + (modes.limit + left - start) @ modes.axes  # (t, k)
-    still = np.zeros((len(at), 1, 1))
-    return measure(problem, span, at, rate, v, problem.B0, still)
+    v = problem.v0 + (limit + left - start) @ axes  # (t, k)
+    return measure(problem, span, at, rate, v, problem.B0, np.zeros((len(at), 1, 1)))
 
 
-class Modes(NamedTuple):
-    """Directions of the head in which the loss of a linear probe is a separate parabola each."""
+def probe_modes(
+    problem: Problem, span: Span, B0: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Directions of the head in which a probe's loss is a separate parabola each.
 
-    axes: np.ndarray  # (j, k), orthonormal rows
-    singular: np.ndarray  # (j,), largest first; the curvature is 2 singular^2
-    limit: np.ndarray  # (j,), where along each axis the loss is least
-
-
-def _modes(problem: Problem, span: Span, B0: np.ndarray) -> Modes:
+    Returns axes (j, k) with orthonormal rows, singular values (j,), largest first (the curvature is
+    2 singular^2), and where along each axis the loss is least (j,).
+    """
     scale = np.sqrt(span.moments)  # (r,)
     features = scale[:, None] * (span.axes @ B0.T)  # (r, k): X B0' / sqrt(n), its rows rotated
     U, singular, axes = np.linalg.svd(features, full_matrices=False)  # (r, j), (j,), (j, k)
     seen = singular > 1e-8 * singular[0]  # the others would take 1e17 steps, and so stay at v0
     wanted = scale * (span.axes @ problem.w_star)  # (r,)
-    return Modes(axes[seen], singular[seen], (U.T @ wanted)[seen] / singular[seen])
-
-
-def final_losses(problem: Problem, features: Sequence[np.ndarray], steps: int) -> np.ndarray:
-    """The last OOD losses of ft, lp and lp_ft, (3, b), for each of b features B0 (k, d)."""
-    span = span_of(problem.X)
-    probed = []
-    for B0 in features:
-        modes = _modes(problem, span, B0)
-        probed.append(problem.v0 + (modes.limit - modes.axes @ problem.v0) @ modes.axes)
-    heads = np.stack([*[problem.v0] * len(features), *probed])  # (2b, k)
-    B0 = np.stack([*features, *features])  # (2b, k, d)
-    _, V, D = descend(problem, span, B0, heads, np.array([steps]))
-    B = B0 + (D[0] - B0 @ span.axes.T) @ span.axes
-
-    def ood(v: np.ndarray, B: np.ndarray) -> np.ndarray:
-        return (((v[:, None, :] @ B)[:, 0] - problem.w_star) ** 2).sum(axis=1)
-
-    ft, lp_ft = ood(V[0], B).reshape(2, -1)
-    return np.stack([ft, ood(heads, B0)[len(features) :], lp_ft])
+    return axes[seen], singular[seen], (U.T @ wanted)[seen] / singular[seen]
 
 
 def measure(
@@ -206,3 +256,62 @@ def recorded(steps: int, points: int = 100) -> np.ndarray:
     steps, points = whole("steps", steps, 1), whole("points", points, 1)
     spaced = np.rint(np.geomspace(1, steps, points)).astype(np.int64)
     return np.unique([0, *spaced[:-1], steps])
+
+
+# ---------------------------------------------------------------- where fine-tuning begins to win
+
+
+def final_losses(problem: Problem, features: Sequence[np.ndarray], steps: int) -> np.ndarray:
+    """The last OOD losses of ft, lp and lp_ft, (3, b), for each of b features B0 (k, d)."""
+    span, probed = span_of(problem.X), []
+    for B0 in features:
+        axes, _, limit = probe_modes(problem, span, B0)
+        probed.append(problem.v0 + (limit - axes @ problem.v0) @ axes)
+    heads = np.stack([*[problem.v0] * len(features), *probed])  # (2b, k)
+    B0 = np.stack([*features, *features])  # (2b, k, d)
+    _, V, D = descend(problem, span, B0, heads, np.array([steps]))
+    B = B0 + (D[0] - B0 @ span.axes.T) @ span.axes
+
+    def ood(v: np.ndarray, B: np.ndarray) -> np.ndarray:
+        return (((v[:, None, :] @ B)[:, 0] - problem.w_star) ** 2).sum(axis=1)
+
+    ft, lp_ft = ood(V[0], B).reshape(2, -1)
+    return np.stack([ft, ood(heads, B0)[len(features) :], lp_ft])
+
+
+def crossover(finals: np.ndarray, errors: np.ndarray = FEATURE_ERRORS) -> float | None:
+    """The feature error from which on fine-tuning beats LP-FT; None if it does not at the end.
+
+    errors: (n,), rising; finals: (3, n), as `final_losses` gives them.
+    """
+    behind = finals[0] - finals[2]  # positive where fine-tuning is worse
+    worse = np.flatnonzero(behind >= 0)
+    if not len(worse):
+        return float(errors[0])
+    i = worse[-1]
+    if i == len(errors) - 1:
+        return None
+    share = behind[i] / (behind[i] - behind[i + 1])
+    return float(errors[i] + share * (errors[i + 1] - errors[i]))
+
+
+def final_errors(run: Simulation, loss: str = "ood_loss") -> dict[str, float]:
+    """Root-mean-square errors at the end, by the method's key in `labkit.looks.METHODS`."""
+    runs = {"fine-tuning": run.ft, "probe": run.lp, "lp-ft": run.lp_ft}
+    return {method: float(getattr(run, loss)[-1] ** 0.5) for method, run in runs.items()}
+
+
+class Distortion(NamedTuple):
+    """One instance trained three ways, and how the ends change with the feature error alone."""
+
+    run: Simulation
+    finals: np.ndarray  # (3, len(FEATURE_ERRORS)) final OOD losses of ft, lp, lp_ft
+
+    @property
+    def crossover(self) -> float | None:
+        return crossover(self.finals)
+
+    @property
+    def never_behind(self) -> bool:
+        """Whether LP-FT ends no higher than fine-tuning at every feature error."""
+        return bool((self.finals[0] >= self.finals[2]).all())

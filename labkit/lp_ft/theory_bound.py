@@ -1,30 +1,21 @@
 """Why fine-tuning must err outside its training span: Theorem 3.1 of Kumar et al., ICLR 2022.
 
-The setting is `theory`'s: f(x) = v'Bx, fine-tuned from (v0, B0) on inputs that span S, the
-truth w* = B*'v*, features B0 within eps of B*, rows of both orthonormal, isotropic OOD inputs. In
-plain symbols the theorem says that at ALL times t, so that stopping early does not help,
+For f(x) = v'Bx as in `theory`, fine-tuned from (v0, B0) on inputs that span S, at ALL times t,
 
     sqrt(L_ood(t)) >= cos(theta_k) / sqrt(k) * min(phi, phi^2 / |w*|) / (1 + |w*|)^2 - eps.
 
 What the symbols must mean for this to be true, and how far it is true as it stands:
 
-- theta_k is the LARGEST of the k principal angles between rowspace(B0) and the orthogonal
-  complement of S, so cos(theta_k) is the smallest singular value of B0 (I - P_S). The theorem asks
-  for dim S < d - k. Where the complement has fewer than k dimensions there is no kth angle, and the
-  bound is void (0 here), however small its own largest angle is.
-- phi^2 = |(v0'v*)^2 - (v*'v*)^2|: only the part of the head along v* counts, and -v* is as good as
-  v*. So phi = 0 does not mean a good head: v* plus anything at right angles to it has phi = 0 and
-  distorts features all the same (tests/lp_ft/test_theory.py).
-- eps is the smallest |B0 - U B*| over rotations U (spectral norm), and v* in phi must be written in
-  that rotated frame. `labkit.lp_ft.theory` draws B0 so that U is the identity.
-- The constants are not right at the edges. k = 1, |w*| = 1, eps = 0, v0 = 0, S nearly along B0:
-  gradient flow ends at v^2 = (sqrt(5) - 1) / 2, an error of .214 cos(theta), below the stated .25
-  cos(theta). And from |w*| > 1 the error of the features enters the proof as eps |w*|, not eps.
-  (tests/lp_ft/test_theory.py has both examples.)
+- theta_k is the LARGEST of the k principal angles between rowspace(B0) and the complement of S:
+  cos(theta_k) is the smallest singular value of B0 (I - P_S). Where the complement has fewer than k
+  dimensions there is no kth angle, and no bound (0 here); the theorem asks for dim S < d - k.
+- phi^2 = |(v0'v*)^2 - (v*'v*)^2| sees the part of the head along v* only: phi = 0 is no good head.
+- eps is the smallest |B0 - U B*| over rotations U; `theory` draws B0 so that U is the identity.
+- The constants are not right at the edges: k = 1, v0 = 0, S nearly along B0 ends below the bound,
+  and from |w*| > 1 the features' error counts as eps |w*|. (test_theory.py has both examples.)
 
 `provable` therefore follows the same argument with every constant kept. For |w*| = 1 and k >= 4 it
-is never below the theorem's value, so that there the theorem follows from it; elsewhere
-`lower_bound` returns the smaller of the two.
+is never below the theorem's value; elsewhere `lower_bound` returns the smaller of the two.
 """
 
 from __future__ import annotations
@@ -45,8 +36,7 @@ def cosine_outside(B0: np.ndarray, span: np.ndarray) -> float:
     for name, rows in (("B0", B0), ("span", span)):
         if not np.allclose(rows @ rows.T, np.eye(len(rows)), atol=1e-6):
             raise ValueError(f"{name}: its rows are not orthonormal (numpy.linalg.qr makes such)")
-    k, d = B0.shape
-    if d - len(span) < k:
+    if B0.shape[1] - len(span) < len(B0):
         return 0.0
     outside = B0 - (B0 @ span.T) @ span  # (k, d)
     return float(np.linalg.svd(outside, compute_uv=False)[-1])
@@ -65,9 +55,8 @@ def stated(k: int, cosine: float, phi: float, norm: float, error: float) -> floa
     """
     whole("k", k, 1)
     _check(cosine=cosine, phi=phi, norm=norm, error=error)
-    if norm == 0:
-        return -error
-    return cosine / np.sqrt(k) * min(phi, phi**2 / norm) / (1 + norm) ** 2 - error
+    least = min(phi, phi**2 / norm) if norm else 0.0
+    return cosine / np.sqrt(k) * least / (1 + norm) ** 2 - error
 
 
 def provable(cosine: float, phi: float, norm: float, error: float, imbalance: float = 0.0) -> float:
@@ -75,7 +64,7 @@ def provable(cosine: float, phi: float, norm: float, error: float, imbalance: fl
 
     Let D = sqrt(L_ood(t)). Outside S the features never move, so there w(t) is B0'v(t), and the
     head's own error |v(t) - v*| is at most h = (D + eps |w*|) / cos(theta_k). Gradient flow keeps
-    vv' - BB' (two-layer balance). Taken along v*, of length |w*|, this says
+    vv' - BB'. Taken along v*, of length |w*|, this says
 
         (v0'v*)^2 - |v*|^4 = [(v'v*)^2 - |v*|^4] + [|w*|^2 - |B'v*|^2].
 
@@ -83,8 +72,8 @@ def provable(cosine: float, phi: float, norm: float, error: float, imbalance: fl
     within g = D + |B| h of w*, which bounds it by g (2 |w*| + g); and |B|^2 <= 1 + |v|^2, again by
     balance. The left side is phi^2, the right side grows with D: the smallest D is the bound.
 
-    Gradient descent keeps the balance only up to a matrix of norm `imbalance` (labkit.lp_ft.theory
-    measures it): the left side may then be smaller by imbalance |w*|^2, and |B|^2 larger by it.
+    Gradient descent keeps the balance only up to a matrix of norm `imbalance`: the left side may
+    then be smaller by imbalance |w*|^2, and |B|^2 larger by it.
     """
     _check(cosine=cosine, phi=phi, norm=norm, error=error, imbalance=imbalance)
 
@@ -119,8 +108,5 @@ def lower_bound(
     """
     cosine, phi = cosine_outside(B0, span), misalignment(v0, v_star)
     norm = float(np.linalg.norm(v_star))  # |w*|, as the rows of B* are orthonormal
-    root = min(
-        stated(len(B0), cosine, phi, norm, error),
-        provable(cosine, phi, norm, error, imbalance),
-    )
-    return max(root, 0.0) ** 2
+    proved = provable(cosine, phi, norm, error, imbalance)
+    return max(min(stated(len(B0), cosine, phi, norm, error), proved), 0.0) ** 2

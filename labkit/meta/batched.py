@@ -2,8 +2,8 @@
 
 An inner loop gives each task weights of its own, so that no layer can be called as usual. Known
 layers have a version whose weights carry a leading task axis (a batched matrix product for Linear,
-a grouped convolution for Conv2d); anything else goes through `torch.func.vmap`, which is right for
-every module without side effects but several times slower on a processor.
+a grouped convolution for Conv2d). Any other module is called once for each task: right for every
+module without side effects, recurrent ones too, but ten times slower on a processor.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def forward(model: nn.Module, weights: Mapping[str, Tensor], x: Tensor) -> Tenso
     Raises ValueError for a BatchNorm in training mode.
     """
     check_batchable(model)
-    if _shares_weights(model):  # one tensor under two names: let functional_call tie them
-        return _by_vmap(model, weights, x)
-    return _run(model, weights, x)
+    first = {p: name for name, p in model.named_parameters()}  # a shared one has several names
+    everywhere = model.named_parameters(remove_duplicate=False)
+    return _run(model, {name: weights[first[p]] for name, p in everywhere}, x)
 
 
 def check_batchable(model: nn.Module) -> None:
@@ -49,26 +49,42 @@ def check_batchable(model: nn.Module) -> None:
             )
 
 
-def _run(module: nn.Module, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
+def _run(module: nn.Module, weights: Weights, x: Tensor) -> Tensor:
     kind = type(module)  # exactly: a subclass may compute something else
-    if _has_hooks(module):
-        return _by_vmap(module, weights, x)
+    if module._forward_hooks or module._forward_pre_hooks:
+        return _task_by_task(module, weights, x)
     if kind is nn.Sequential:
         for name, child in module._modules.items():  # named_children() leaves out what comes twice
-            x = _run(child, _below(weights, name), x)
+            start = f"{name}."
+            own = {key[len(start) :]: w for key, w in weights.items() if key.startswith(start)}
+            x = _run(child, own, x)
         return x
-    if kind in ELEMENTWISE:
-        return module(x)
     if kind in BY_EXAMPLE and not (kind is nn.Flatten and module.start_dim < 1):
         return module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
-    layer = LAYERS.get(kind)
-    out = layer(module, weights, x) if layer else None
-    return _by_vmap(module, weights, x) if out is None else out
+    out = LAYERS[kind](module, weights, x) if kind in LAYERS else None
+    return _task_by_task(module, weights, x) if out is None else out
 
 
-def _linear(layer: nn.Linear, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
+def _task_by_task(module: nn.Module, weights: Weights, x: Tensor) -> Tensor:
+    """Any module, one call after the other."""
+    # Tied weights are given at every place; a module used twice is one place, for by two names
+    # `functional_call` would leave a task's weights in it.
+    places = [
+        f"{path}.{name}" if path else name
+        for path, part in module.named_modules()
+        for name, _ in part.named_parameters(recurse=False, remove_duplicate=False)
+    ]
+    call = torch.func.functional_call
+    outputs = [
+        call(module, {name: weights[name][i] for name in places}, (one,), tie_weights=False)
+        for i, one in enumerate(x)
+    ]
+    return torch.stack(outputs)
+
+
+def _linear(layer: nn.Linear, weights: Weights, x: Tensor) -> Tensor:
     rows = x.reshape(len(x), -1, layer.in_features)  # (tasks, rows, in)
-    transposed = weights["weight"].transpose(1, 2)  # (tasks, in, out)
+    transposed = weights["weight"].mT  # (tasks, in, out)
     if layer.bias is None:
         out = torch.bmm(rows, transposed)
     else:
@@ -76,69 +92,40 @@ def _linear(layer: nn.Linear, weights: Mapping[str, Tensor], x: Tensor) -> Tenso
     return out.reshape(*x.shape[:-1], layer.out_features)
 
 
-def _conv2d(layer: nn.Conv2d, weights: Mapping[str, Tensor], x: Tensor) -> Tensor | None:
+def _conv2d(layer: nn.Conv2d, weights: Weights, x: Tensor) -> Tensor | None:
     """A convolution whose groups are the tasks: their channels lie side by side in one image."""
     if layer.padding_mode != "zeros" or x.dim() != 5:
         return None
-    tasks, n = x.shape[:2]
-    side_by_side = x.transpose(0, 1).reshape(n, -1, *x.shape[3:])  # (n, tasks * channels, h, w)
-    bias = None if layer.bias is None else weights["bias"].flatten()
+    side_by_side = x.transpose(0, 1).flatten(1, 2)  # (n, tasks * channels, h, w)
     out = F.conv2d(
-        side_by_side, weights["weight"].flatten(0, 1), bias, layer.stride, layer.padding,
-        layer.dilation, tasks * layer.groups,
+        side_by_side, weights["weight"].flatten(0, 1),
+        None if layer.bias is None else weights["bias"].flatten(),
+        layer.stride, layer.padding, layer.dilation, len(x) * layer.groups,
     )  # fmt: skip
-    return out.unflatten(1, (tasks, -1)).transpose(0, 1)  # (tasks, n, out, h, w)
+    return out.unflatten(1, (len(x), -1)).transpose(0, 1)  # (tasks, n, out, h, w)
 
 
-def _group_norm(layer: nn.GroupNorm, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    out = F.group_norm(x.flatten(0, 1), layer.num_groups, eps=layer.eps).reshape(x.shape)
-    if not layer.affine:
-        return out
-    shape = (len(x), 1, -1, *[1] * (x.dim() - 3))  # one scale and shift per task and channel
-    return out * weights["weight"].reshape(shape) + weights["bias"].reshape(shape)
+def _norm(layer: nn.GroupNorm | nn.LayerNorm, weights: Weights, x: Tensor) -> Tensor:
+    """Each picture or row alone; then each task's scale and shift, of its channels or of all."""
+    if isinstance(layer, nn.LayerNorm):
+        x, after = F.layer_norm(x, layer.normalized_shape, eps=layer.eps), 0
+    else:
+        normed = F.group_norm(x.flatten(0, 1), layer.num_groups, eps=layer.eps)
+        x, after = normed.reshape(x.shape), x.dim() - 3  # axes behind the channels
+    for name, w in weights.items():
+        w = w.reshape(len(x), *[1] * (x.dim() - w.dim() - after), *w.shape[1:], *[1] * after)
+        x = x * w if name == "weight" else x + w
+    return x
 
 
-def _layer_norm(layer: nn.LayerNorm, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    out = F.layer_norm(x, layer.normalized_shape, eps=layer.eps)
-    if not layer.elementwise_affine:
-        return out
-    shape = (len(x), *[1] * (x.dim() - 1 - len(layer.normalized_shape)), *layer.normalized_shape)
-    out = out * weights["weight"].reshape(shape)
-    return out if layer.bias is None else out + weights["bias"].reshape(shape)
-
-
-LAYERS: dict[type, Callable] = {
+LAYERS: dict[type, Callable[..., Tensor | None]] = {
     nn.Linear: _linear,
     nn.Conv2d: _conv2d,
-    nn.GroupNorm: _group_norm,
-    nn.LayerNorm: _layer_norm,
+    nn.GroupNorm: _norm,
+    nn.LayerNorm: _norm,
 }
-# Without weights: every number alone, and every example alone.
-ELEMENTWISE = {nn.Identity, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid,
-               nn.Softplus, nn.Dropout}  # fmt: skip
-BY_EXAMPLE = {nn.Flatten, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d}
-
-
-def _by_vmap(module: nn.Module, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """Any module: `vmap` over tasks of a functional call."""
-
-    def one_task(weights: Weights, x: Tensor) -> Tensor:
-        return torch.func.functional_call(module, weights, (x,))
-
-    return torch.func.vmap(one_task, randomness="different")(dict(weights), x)
-
-
-def _below(weights: Mapping[str, Tensor], name: str) -> Weights:
-    """The weights of the child module called `name`, under the child's own names."""
-    start = f"{name}."
-    return {key[len(start) :]: w for key, w in weights.items() if key.startswith(start)}
-
-
-def _shares_weights(model: nn.Module) -> bool:
-    return len(list(model.named_parameters(remove_duplicate=False))) > len(
-        list(model.named_parameters())
-    )
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)
+# Without weights, and for every example alone.
+BY_EXAMPLE = {
+    nn.Identity, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus,
+    nn.Dropout, nn.Flatten, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d,
+}  # fmt: skip

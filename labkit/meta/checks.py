@@ -1,4 +1,4 @@
-"""Notebook 02: A for gradient descent and ridge, first order, query equal to support."""
+"""Notebook 02: one step of gradient descent, first order, ridge regression, query = support."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit import meta
-from labkit.exercise import checker
+from labkit.exercise import NOTHING, checker, compare
 
-INNER_LR = 0.1
+LR = 0.1
 
 
 def _sines(seed: int = 0, tasks: int = 3) -> tuple[nn.Module, meta.TaskBatch]:
@@ -25,122 +25,98 @@ def _sines(seed: int = 0, tasks: int = 3) -> tuple[nn.Module, meta.TaskBatch]:
     return model, meta.TaskBatch(x[0], x[0].sin(), x[1], x[1].sin())
 
 
-def _gradients(model: nn.Module, loss: Tensor) -> list[Tensor]:
-    return list(torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True))
+def _gradient(model: nn.Module, loss: Tensor) -> Tensor:
+    parts = torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
+    return torch.cat([part.flatten() for part in parts])
 
 
-def _close(one: list[Tensor], two: list[Tensor]) -> bool:
-    return all(torch.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in zip(one, two, strict=True))
-
-
-def _scalar(given) -> str:
-    """What is wrong with a loss before its value is looked at."""
+def _same_loss(
+    model: nn.Module, given: Tensor, right: Tensor, mistakes: dict[str, Tensor], otherwise: str,
+    what: str = "",
+) -> Iterator[str]:  # fmt: skip
+    """Problems of a loss and then of its gradient. mistakes: hint -> the loss that it is about."""
     if given is None:
-        return "your function returns nothing; end it with `return` and the loss."
-    if not isinstance(given, Tensor) or given.dim() or not given.requires_grad:
-        return (
+        yield NOTHING
+    elif not isinstance(given, Tensor) or given.dim() or not given.requires_grad:
+        yield (
             "return the query loss as a scalar tensor that depends on the model's parameters, so "
             f"that it can be differentiated; yours is {given!r}."
         )
-    return ""
+    else:
+        yield from compare(given, right, mistakes, otherwise, what, 1e-6)
+        what += "the value is right, but not its gradient: "
+        given, right = _gradient(model, given), _gradient(model, right)
+        slopes = {hint: _gradient(model, loss) for hint, loss in mistakes.items()}
+        yield from compare(given, right, slopes, otherwise, what, 1e-6)
 
 
-def _maml_like(function: Callable, first_order: bool) -> Iterator[str]:
+def _one_step(function: Callable, first_order: bool, other_order: str) -> Iterator[str]:
     """Problems of function(model, support_x, support_y, query_x, query_y, lr), one task, a step."""
-    model, tasks = _sines()
-    task = [x[0] for x in tasks]
+    model, (sx, sy, qx, qy) = _sines(tasks=1)
 
-    def expected(steps: int = 1, first: bool = first_order, batch=tasks, lr=INNER_LR) -> Tensor:
-        one = [x[:1] for x in batch]
-        return meta.maml_loss(model, *one, lr, steps, F.mse_loss, first_order=first)
+    def maml(lr: float, x=qx, y=qy, steps=1, first=first_order) -> Tensor:
+        return meta.maml_loss(model, sx, sy, x, y, lr, steps, F.mse_loss, first_order=first)
 
-    given = function(model, *task, INNER_LR)
-    if problem := _scalar(given):
-        yield problem
-        return
-    swapped = meta.TaskBatch(*tasks[:2], *tasks[:2])
-    if torch.isclose(given, expected(0)):
-        yield "yours is the query loss of theta itself: take the inner step first, then measure."
-    if torch.isclose(given, expected(batch=swapped)):
-        yield "yours measures L on the support points that A has learned from; use the query."
-    if torch.isclose(given, expected(2)):
-        yield "yours takes two inner steps, expected one."
-    if not torch.isclose(given, expected(), rtol=1e-6):
-        right = expected().item()
-        yield f"yours is {given.item():.5f}, expected {right:.5f}: theta - lr * gradient."
-    yours, right = _gradients(model, given), _gradients(model, expected())
-    other = _gradients(model, expected(first=not first_order))
-    if _close(yours, other) and not first_order:
-        yield (
-            "the value is right, but its gradient is the first-order one: the inner gradient must "
-            "keep its graph (`create_graph=True`)."
-        )
-    if _close(yours, other) and first_order:
-        yield (
-            "the value is right, but its gradient still has the second-order term: make the inner "
-            "gradient a constant (drop `create_graph=True`, or `.detach()` it)."
-        )
-    if not _close(yours, right):
-        yield "the value is right, but not the gradient: start the inner step at theta, undetached."
-    lr = INNER_LR / 3
-    if not torch.isclose(function(model, *task, lr), expected(lr=lr), rtol=1e-6):
-        yield f"yours is right for lr = {INNER_LR:g} and not for {lr:.3g}: use the `lr` given."
+    for lr in (LR, LR / 3):
+        on_support, used = "L is measured on the support points that A", "use the `lr` given"
+        mistakes = {
+            "This is the query loss of theta itself: take the inner step first.": maml(lr, steps=0),
+            f"{on_support} has learned from; use the query.": maml(lr, sx, sy),
+            "You take two inner steps, expected one.": maml(lr, steps=2),
+            f"This is right for lr = {LR:g} and not for {lr:.3g}: {used}.": maml(LR),
+            other_order: maml(lr, first=not first_order),
+        }
+        given = function(model, sx[0], sy[0], qx[0], qy[0], lr)
+        otherwise = "The step is theta - lr * gradient, from theta itself, undetached."
+        yield from _same_loss(model, given, maml(lr), mistakes, otherwise)
 
 
 @checker
 def inner_step(function: Callable) -> Iterator[str]:
     """Notebook 02: function(model, support_x, support_y, query_x, query_y, lr): one-step MAML."""
-    yield from _maml_like(function, first_order=False)
+    hint = "It is the first-order one: the inner gradient must keep its graph (`create_graph=True`)"
+    yield from _one_step(function, False, f"{hint}.")
 
 
 @checker
 def first_order(function: Callable) -> Iterator[str]:
     """Notebook 02: the same with its second-order term deleted (FOMAML)."""
-    yield from _maml_like(function, first_order=True)
+    hint = (
+        "It still has the second-order term: make the inner gradient a constant (drop "
+        "`create_graph=True`, or `.detach()` it)."
+    )
+    yield from _one_step(function, True, hint)
 
 
 @checker
 def ridge(function: Callable) -> Iterator[str]:
     """Notebook 02: function(features, targets, strength) -> f, itself a function of features."""
     generator = torch.Generator().manual_seed(0)
-    x, test = (torch.randn(n, 4, generator=generator, dtype=torch.float64) for n in (9, 6))
+    x, new = (torch.randn(n, 4, generator=generator, dtype=torch.float64) for n in (9, 6))
     y = torch.randn(9, 2, generator=generator, dtype=torch.float64)
     for strength in (1.0, 0.1):
         f = function(x, y, strength)
         if f is None or not callable(f):
             yield f"A returns a function f of new features; yours returns {type(f).__name__}."
             return
-        given = f(test)
-        if given is None:
-            yield "your f returns nothing; end it with `return` and the predictions."
-            return
-        if given.shape != (6, 2):
-            yield f"f(new) has shape {tuple(given.shape)}, expected (6, 2): a row per new example."
-        given = given.to(torch.float64)
-        right = test @ meta.ridge(x, y, strength)
-        if torch.allclose(given, test @ torch.linalg.lstsq(x, y).solution):
-            yield "yours is plain least squares: add strength * identity to X'X."
-        if torch.allclose(given, test @ meta.ridge(x, y, len(x) * strength)):
-            yield "yours divides the squared errors by n; here they are summed."
-        if not torch.allclose(given, right, rtol=1e-6, atol=1e-9):
-            yield f"yours starts {given[0, 0].item():.4f}, expected {right[0, 0].item():.4f}."
+        mistakes = {
+            "This is plain least squares: add strength * identity to X'X.": (
+                new @ torch.linalg.lstsq(x, y).solution
+            ),
+            "The squared errors are summed here; yours are divided by n.": (
+                new @ meta.ridge(x, y, len(x) * strength)
+            ),
+        }
+        yield from compare(f(new), new @ meta.ridge(x, y, strength), mistakes, what="f(new): ")
 
 
 @checker
 def query_is_support(function: Callable) -> Iterator[str]:
     """Notebook 02: function(model, x, y, inner_lr, steps) -> the objective with query = support."""
-    model, tasks = _sines(1)
-    x, y = tasks[:2]
+    model, (x, y, *_) = _sines(1)
     for steps in (0, 1, 4):
-        given = function(model, x, y, INNER_LR, steps)
-        if problem := _scalar(given):
-            yield problem
-            return
-        right = meta.maml_loss(model, x, y, x, y, INNER_LR, steps, F.mse_loss)
-        first = meta.maml_loss(model, x, y, x, y, INNER_LR, 0, F.mse_loss)
-        if steps and torch.isclose(given, first):
-            yield "yours is the loss before adaptation; pass inner_lr and steps on."
-        if not torch.isclose(given, right):
-            yield f"with {steps} steps yours is {given.item():.5f}, expected {right.item():.5f}."
-        if not _close(_gradients(model, given), _gradients(model, right)):
-            yield "the value is right, but not its gradient: use second order."
+        start, right = (meta.maml_loss(model, x, y, x, y, LR, k, F.mse_loss) for k in (0, steps))
+        mistakes = {"It is the loss before adaptation; pass inner_lr and steps on.": start}
+        given = function(model, x, y, LR, steps)
+        otherwise = "It is one call of meta.maml_loss, of second order, with the steps given."
+        yield from _same_loss(model, given, right, mistakes, otherwise, f"with {steps} steps ")

@@ -11,24 +11,23 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from labkit import data, meta, tasks
-from labkit.augment import as_float
 from labkit.inputs import check_choice, whole
 from labkit.meta import batched
 from labkit.weights import parse_tensors
 
 
-class Setting(NamedTuple):
+class FewShotStyles(NamedTuple):
     """Which drawings of a concept are shown, and which are asked about."""
 
     support_styles: tuple[str, ...]
     query_styles: tuple[str, ...]
 
 
-ALL_STYLES = Setting(data.STYLES, data.STYLES)
+ALL_STYLES = FewShotStyles(data.STYLES, data.STYLES)
 # A style draws a concept once, so "within" means within the family of flat colour drawings.
 SETTINGS = {
-    "within": Setting(data.COLOUR_STYLES, data.COLOUR_STYLES),
-    "across": Setting(data.COLOUR_STYLES, data.MONO_STYLES),
+    "within": FewShotStyles(data.COLOUR_STYLES, data.COLOUR_STYLES),
+    "across": FewShotStyles(data.COLOUR_STYLES, data.MONO_STYLES),
 }
 WEIGHTS = {"maml": "fewshot/maml", "prototypes": "fewshot/prototypes"}  # file names under data/
 
@@ -59,15 +58,13 @@ def stack(episodes: Sequence[tasks.Episode]) -> meta.TaskBatch:
     Where features (n, dim) stand in for images, they are stacked as they are.
     """
 
-    def images(parts: list[tasks.Examples]) -> Tensor:
-        bytes_ = parts[0].images.dtype == torch.uint8
-        return torch.stack([as_float(p.images) if bytes_ else p.images for p in parts])
-
-    def labels(parts: list[tasks.Examples]) -> Tensor:
-        return torch.stack([part.labels for part in parts])
+    def stacked(parts: list[tasks.Examples]) -> tuple[Tensor, Tensor]:
+        x = torch.stack([part.images for part in parts])
+        labels = torch.stack([part.labels for part in parts])
+        return x / 255 if x.dtype == torch.uint8 else x, labels
 
     support, query = ([getattr(e, side) for e in episodes] for side in ("support", "query"))
-    return meta.TaskBatch(images(support), labels(support), images(query), labels(query))
+    return meta.TaskBatch(*stacked(support), *stacked(query))
 
 
 def sample(
@@ -77,28 +74,44 @@ def sample(
     shots: int,
     queries: int,
     generator: Generator,
-    setting: Setting = ALL_STYLES,
+    styles: FewShotStyles = ALL_STYLES,
 ) -> meta.TaskBatch:
     """Draw `count` episodes (`labkit.tasks.sample_episode`) and stack them."""
-    drawn = [
-        tasks.sample_episode(emoji, ways, shots, queries, generator, *setting)
-        for _ in range(whole("count", count, 1))
-    ]
-    return stack(drawn)
+    size = (ways, shots, queries, generator)
+    count = whole("count", count, 1)
+    return stack([tasks.sample_episode(emoji, *size, *styles) for _ in range(count)])
 
 
-def maml(model: nn.Module, steps: int = STEPS, only: str = "") -> meta.GradientDescent:
+def maml(model: nn.Module, steps: int = STEPS) -> meta.GradientDescent:
     """The A that uses a meta-trained network: no second order, for nobody differentiates it."""
-    return meta.GradientDescent(
-        model, INNER_LR, steps, F.cross_entropy, first_order=True, only=only
-    )
+    return meta.GradientDescent(model, INNER_LR, steps, F.cross_entropy, first_order=True)
 
 
 def accuracies(algorithm: meta.Algorithm, episodes: meta.TaskBatch) -> Tensor:
     """The share of right answers in each episode, (tasks,), after A has seen its support set."""
     meta.check_tasks(episodes)
-    logits = algorithm(episodes.support_x, episodes.support_y)(episodes.query_x)
-    return (logits.argmax(dim=2) == episodes.query_y).float().mean(dim=1)
+    f = algorithm(episodes.support_x, episodes.support_y)
+    return right_answers(f(episodes.query_x), episodes.query_y)
+
+
+def right_answers(logits: Tensor, labels: Tensor) -> Tensor:
+    """(tasks, m, classes), (tasks, m) -> the share that is right in each task, (tasks,)."""
+    meta.check_labels(logits, labels, "query_y")
+    return (logits.argmax(dim=2) == labels).float().mean(dim=1)
+
+
+@torch.no_grad()
+def accuracies_by_step(
+    model: nn.Module, episodes: meta.TaskBatch, steps: int, only: str = "", lr: float = INNER_LR
+) -> list[float]:
+    """Mean query accuracy after 0, 1, ..., `steps` steps of gradient descent on the support set."""
+    meta.check_tasks(episodes)
+    descent = meta.GradientDescent(model, lr, steps, F.cross_entropy, True, only)
+    logits = (
+        batched.forward(model, weights, episodes.query_x)
+        for weights in descent.path(episodes.support_x, episodes.support_y)
+    )
+    return [right_answers(found, episodes.query_y).mean().item() for found in logits]
 
 
 def load(name: str) -> nn.Sequential:
@@ -111,17 +124,3 @@ def load(name: str) -> nn.Sequential:
     model = network(config["width"], config["ways"])
     model.load_state_dict(tensors)
     return model.eval()
-
-
-@torch.no_grad()
-def accuracies_by_step(
-    model: nn.Module, episodes: meta.TaskBatch, steps: int, only: str = "", lr: float = INNER_LR
-) -> list[float]:
-    """Mean query accuracy after 0, 1, ..., `steps` steps of gradient descent on the support set."""
-    meta.check_tasks(episodes)
-    descent = meta.GradientDescent(model, lr, steps, F.cross_entropy, True, only)
-    right = [
-        batched.forward(model, weights, episodes.query_x).argmax(dim=2) == episodes.query_y
-        for weights in descent.path(episodes.support_x, episodes.support_y)
-    ]
-    return [answers.float().mean().item() for answers in right]

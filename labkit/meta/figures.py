@@ -2,69 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
+from labkit.figures import describe_dots, draw_curves, draw_dots, name_methods
 from labkit.looks import METHODS
 from labkit.ui.images import draw_sheet
 from labkit.ui.style import INK, label_end, percent_axis, spread, style
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TASKS = (("#d55e00", "o"), ("#0078bb", "s"), ("#009e73", "D"))  # of the landscape: not methods
 # The sweep's columns: what was learned upstream, and what is done with a support set.
 FEW_SHOT = {
     "clip_logistic": METHODS["probe"]._replace(name="logistic head, CLIP features"),
     "clip_prototypes": METHODS["prototypes"]._replace(name="prototypes, CLIP features"),
-    "prototypes": METHODS["prototypes"]._replace(name="prototypes, meta-trained"),
+    "prototypes": METHODS["prototypes"]._replace(
+        name="prototypes, meta-trained", marker="$\\mathbf{P}$"
+    ),
     "maml": METHODS["maml"],
-    "maml_head": METHODS["maml"]._replace(name="MAML, head only"),
+    "maml_head": METHODS["maml"]._replace(name="MAML, head only", marker="$\\mathbf{H}$"),
     "scratch": METHODS["scratch"],
+}
+# Of the sinusoids; "random" weights are where scratch starts.
+SINUSOIDS = {
+    "maml": METHODS["maml"],
+    "fomaml": METHODS["maml"]._replace(name="first-order MAML", marker="4"),
+    "reptile": METHODS["reptile"],
+    "joint": METHODS["joint"],
+    "random": METHODS["scratch"]._replace(name="random"),
 }
 
 
-def look_of(method: str):
-    """The look of a method of the sinusoids: "random" weights are where scratch starts."""
-    return METHODS["scratch"]._replace(name="random") if method == "random" else METHODS[method]
-
-
 @style()
-def draw_functions(ax: Axes, x: np.ndarray, truth: np.ndarray, functions: dict[str, np.ndarray],
-                   support: tuple[np.ndarray, np.ndarray], title: str) -> None:  # fmt: skip
-    """One task: the true function, the points A may see, and each method's f after adaptation."""
-    ax.plot(x, truth, color=INK, linewidth=6, alpha=0.35)
-    for method, y in functions.items():
-        ax.plot(x, y.clip(-20, 20), color=look_of(method).color)
-    ax.plot(*support, "o", color=INK, markersize=9, zorder=5)
-    ax.set(xlim=(-5, 5), ylim=(-9, 9), xlabel="x", ylabel="y", title=title)
-
-
-@style()
-def label_functions(ax: Axes, result) -> None:
-    """Name each function where it ends, at the right of `draw_functions`."""
-    ends = spread([y[-1].clip(-8, 8) for y in result.functions.values()], 1.6)
-    for method, end in zip(result.functions, ends, strict=True):
-        look = look_of(method)
-        label_end(ax, 5, end, look.name, look.color)
-
-
-@style()
-def draw_errors(ax: Axes, errors: dict[str, np.ndarray], title: str) -> None:
-    """Mean squared error on new points against inner steps, on a logarithmic axis."""
-    low, high = 1e-2, 1e3
-    for method, error in errors.items():
-        shown = np.clip(error, low, high)
-        ax.plot(np.arange(len(shown)), shown, color=look_of(method).color,
-                marker=look_of(method).marker)  # fmt: skip
-    ends = [np.log10(np.clip(error[-1], 10**-1.3, 10**2.3)) for error in errors.values()]
-    for method, end in zip(errors, spread(ends, 0.36), strict=True):
-        look = look_of(method)
-        label_end(ax, 10.3, 10**end, look.name, look.color)
+def draw_sinusoids(axes: Sequence[Axes], result) -> None:
+    """Left: one task. Right: the mean squared error of tasks like it, on a logarithmic axis."""
+    draw_functions(axes[0], result)
+    ax, (low, high) = axes[1], (1e-2, 1e3)
+    for method, error in result.errors.items():
+        look, shown = SINUSOIDS[method], np.clip(error, low, high)
+        ax.plot(np.arange(len(shown)), shown, color=look.color, marker=look.marker)
+    ends = [np.log10(np.clip(error[-1], 10**-1.3, 10**2.3)) for error in result.errors.values()]
+    for method, end in zip(result.errors, spread(ends, 0.36), strict=True):
+        label_end(ax, 10.3, 10**end, SINUSOIDS[method].name, SINUSOIDS[method].color)
+    best = min(result.errors, key=lambda method: result.errors[method][-1])
+    where = "In the trained range" if result.inside else "Out of range"
     ax.set_yscale("log", subs=[])
-    ax.set(ylim=(low, high), xlim=(-0.3, 10.3), title=title,
-           xlabel="inner steps k", ylabel="squared error, new points")  # fmt: skip
+    ax.set_title(f"{where}: {SINUSOIDS[best].name} wins")
+    ax.set(ylim=(low, high), xlim=(-0.3, 10.3), xlabel="inner steps k",
+           ylabel="squared error, new points")  # fmt: skip
     ax.xaxis.set_major_locator(MultipleLocator(2))  # set_xticks makes them all, every time
+
+
+@style()
+def draw_functions(ax: Axes, result, named: bool = False) -> None:
+    """One task: the true function, the points A may see, and each method's f after adaptation."""
+    ax.plot(result.x, result.truth, color=INK, linewidth=6, alpha=0.35)
+    for method, y in result.functions.items():
+        ax.plot(result.x, y.clip(-20, 20), color=SINUSOIDS[method].color)
+    ax.plot(*result.support, "o", color=INK, markersize=9, zorder=5)
+    steps = len(result.errors["maml"]) - 1
+    ax.set(xlim=(-5, 5), ylim=(-9, 9), xlabel="x", ylabel="y",
+           title=f"One task; points: {len(result.support[0])}, steps: {steps}")  # fmt: skip
+    ends = spread([y[-1].clip(-8, 8) for y in result.functions.values()], 1.6)
+    for method, end in zip(result.functions, ends if named else [], strict=named):
+        label_end(ax, 5, end, SINUSOIDS[method].name, SINUSOIDS[method].color)
 
 
 @style()
@@ -105,10 +112,8 @@ def draw_landscape(axes: Sequence[Axes], result) -> None:
 
 
 SIZE, STEP, LABEL = 64, 74, 22  # of a picture, from one to the next, of the line below a query
-VIEW = (
-    400,
-    345,
-)  # the picture's width and height, the same for every episode: see `labkit.ui.raster`
+VIEW = (400, 345)  # width and height, the same for every episode: see `labkit.ui.raster`
+CENTRED = {"ha": "center", "fontweight": "bold"}
 
 
 @style()
@@ -141,69 +146,62 @@ def draw_episode(ax: Axes, result) -> None:
     ax.axis("off")
 
 
-CENTRED = {"ha": "center", "fontweight": "bold"}
-
-
 @style()
-def draw_steps(ax: Axes, curves: dict[str, tuple[str, str, list[float]]], chance: float,
-               title: str) -> None:  # fmt: skip
-    """Accuracy on queries against inner steps: name -> (method, line style, accuracies)."""
-    ends = spread([accuracy[-1] for *_, accuracy in curves.values()], 0.075)
-    for (name, (method, line, accuracy)), end in zip(curves.items(), ends, strict=True):
-        color = METHODS[method].color
-        ax.plot(range(len(accuracy)), accuracy, color=color, linestyle=line)
-        label_end(ax, len(accuracy) - 1, end, name, color)
+def draw_steps(ax: Axes, accuracies: Mapping[str, Sequence[float]], chance: float) -> None:
+    """Accuracy on queries after 0, 1, ... inner steps, of methods of `FEW_SHOT`."""
+    import pandas as pd
+
+    curves = {method: pd.DataFrame({"mean": found}) for method, found in accuracies.items()}
+    draw_curves(ax, curves, FEW_SHOT, gap=0.075)
+    last = max(map(len, accuracies.values())) - 1
     ax.axhline(chance, color=INK, linewidth=1, linestyle=":")
-    ax.annotate("guessing", (len(accuracy) / 2, chance), xytext=(0, -3), fontsize=12, va="top",
+    ax.annotate("guessing", (last / 2, chance), xytext=(0, -3), fontsize=12, va="top",
                 textcoords="offset points")  # fmt: skip
     percent_axis(ax)
-    ax.set(xlim=(0, len(accuracy) - 1), xlabel="inner steps k", ylabel="query accuracy",
-           title=title)  # fmt: skip
+    method, (start, one, *_) = next(iter(accuracies.items()))
+    ax.set_title(f"One step takes {FEW_SHOT[method].name} from {start:.0%} to {one:.0%}")
+    ax.set(xlim=(0, last), xlabel="inner steps k", ylabel="query accuracy")
 
 
-def describe_steps(curves: dict[str, tuple[str, str, list[float]]]) -> str:
+def describe_steps(accuracies: Mapping[str, Sequence[float]]) -> str:
     """The alternative text of `draw_steps`."""
-    parts = [f"{name} {a[0]:.0%} to {a[-1]:.0%}" for name, (_, _, a) in curves.items()]
-    return f"{'; '.join(parts)}, after {len(next(iter(curves.values()))[2]) - 1} steps."
+    parts = [f"{FEW_SHOT[m].name} {a[0]:.0%} to {a[-1]:.0%}" for m, a in accuracies.items()]
+    steps = len(next(iter(accuracies.values()))) - 1
+    return f"Query accuracy after 0 to {steps} inner steps: {'; '.join(parts)}."
 
 
 @style()
-def draw_few_shot_guesses(ax: Axes, guesses: dict[str, float]) -> None:
-    """The reader's guesses for one shot, as large open markers in the rows of `draw_table`."""
-    names = list(FEW_SHOT)[::-1]
+def draw_few_shot(
+    axes: Sequence[Axes], table: pd.DataFrame, chance: float, guesses: Mapping[str, float]
+) -> None:
+    """Accuracy with 95 % intervals, an axes for each setting.
+
+    table: mean, low and high by setting, number of shots and method. guesses: method -> what the
+    reader expects in the first row, drawn as large open markers.
+    """
+    for ax, (setting, found) in zip(axes, by_setting(table).items(), strict=True):
+        row = found.index[0][0]
+        best = FEW_SHOT[found.loc[row, "mean"].idxmax()].name
+        title = f"{setting.capitalize()} styles, best at {row}:\n{best}"
+        draw_dots(ax, found, FEW_SHOT, chance=chance, title=title, xlabel="query accuracy")
+        ax.set(xlim=(0, 1))
+    places = {line.get_label(): line.get_ydata()[0] for line in axes[0].lines}
     for method, accuracy in guesses.items():
-        look = FEW_SHOT[method]
-        ax.plot(accuracy, names.index(method) + 0.14, look.marker, color=look.color,
-                mfc="none", mew=2, markersize=20)  # fmt: skip
-
-
-@style()
-def draw_table(axes: Sequence[Axes], cells: Sequence, chance: float) -> None:
-    """Few-shot accuracy with 95 % intervals: a panel per setting, a row per method, by shots."""
-    settings = list(dict.fromkeys(cell.setting for cell in cells))
-    for ax, setting in zip(axes, settings, strict=True):
-        here = [cell for cell in cells if cell.setting == setting]
-        names = list(dict.fromkeys(cell.method for cell in here))
-        for cell in here:
-            row, look = len(names) - 1 - names.index(cell.method), FEW_SHOT[cell.method]
-            mean, low, high = cell.interval
-            row += 0.14 if cell.shots == 1 else -0.14
-            ax.plot([low, high], [row, row], color=look.color, linewidth=6, alpha=0.4)
-            ax.plot(mean, row, look.marker, color=look.color, markersize=10,
-                    mfc="none" if cell.shots == 1 else look.color, mew=2)  # fmt: skip
-        ax.axvline(chance, color=INK, linewidth=1, linestyle=":")
-        ax.set_yticks(range(len(names)), [FEW_SHOT[name].name for name in names[::-1]])
-        ax.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.4), xlabel="query accuracy")
-        ax.set_xticks(np.linspace(0, 1, 6), [f"{v:.0%}" for v in np.linspace(0, 1, 6)])
-        ax.set_title({"within": "Within, CLIP features win",
-                      "across": "Across styles, CLIP hardly leads"}[setting])  # fmt: skip
+        name, color, marker = FEW_SHOT[method]
+        axes[0].plot(accuracy, places[name], c=color, marker=marker, mfc="none", mew=2, ms=20)
     axes[-1].set_yticklabels([])
+    name_methods(axes[0], columns=3)
 
 
-def describe_table(cells: Sequence) -> str:
-    """The alternative text of `draw_table`."""
-    parts = [
-        f"{FEW_SHOT[cell.method].name} {cell.interval.mean:.0%} ({cell.setting}, {cell.shots} shot)"
-        for cell in cells
-    ]
-    return f"Five-way accuracy on unseen concepts: {'; '.join(parts)}."
+def by_setting(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Setting -> a table whose rows are named by their number of shots, as `draw_dots` reads it."""
+    return {
+        setting: found.droplevel(0).rename(index=lambda n: f"{n} shot{'s'[: n > 1]}", level=0)
+        for setting, found in table.groupby(level=0, sort=False)
+    }
+
+
+def describe_few_shot(table: pd.DataFrame) -> str:
+    """The alternative text of `draw_few_shot`."""
+    parts = [f"{s} styles, {describe_dots(t, FEW_SHOT)}" for s, t in by_setting(table).items()]
+    return f"Five-way accuracy on unseen concepts: {' '.join(parts)}"

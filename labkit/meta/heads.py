@@ -1,7 +1,8 @@
 """Algorithms A that leave the features alone: class means, ridge and logistic regression on them.
 
 All but the last are closed forms, differentiable in the encoder's weights theta, so that theta can
-be meta-trained through them.
+be meta-trained through them. A label is a column: labels are 0 to N-1, each of them in every task,
+and anything else is refused (`labels.unique(return_inverse=True)[1]` numbers others so).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
@@ -30,6 +30,7 @@ class Prototypes:
     encoder: nn.Module
 
     def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        one_hot(support_x, support_y)
         support = embed(self.encoder, support_x)
         return lambda x: prototypical_logits(support, support_y, embed(self.encoder, x))
 
@@ -42,9 +43,9 @@ class RidgeHead:
     strength: float = 1.0
 
     def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
+        targets = one_hot(support_x, support_y)
         support = embed(self.encoder, support_x)
-        targets = F.one_hot(support_y).to(support.dtype)  # (tasks, n, classes)
-        weights = ridge(with_one(support), targets, self.strength)
+        weights = ridge(with_one(support), targets.to(support.dtype), self.strength)
         return lambda x: with_one(embed(self.encoder, x)) @ weights  # (tasks, m, classes)
 
 
@@ -52,8 +53,8 @@ class RidgeHead:
 class LogisticHead:
     """A(D, theta): scikit-learn's logistic regression on frozen features, task by task.
 
-    Features are divided by their root mean square, so that `strength` (scikit-learn's C) means the
-    same for every encoder. Not differentiable in theta.
+    A task's features are divided by the root mean square of its support's, so that `strength`
+    (scikit-learn's C) means the same for every encoder. Not differentiable in theta.
     """
 
     encoder: nn.Module
@@ -61,10 +62,9 @@ class LogisticHead:
 
     def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
         strength = above_0("strength", self.strength)
-        if support_y.shape != support_x.shape[:2]:
-            raise ValueError(f"support_y: got shape {tuple(support_y.shape)}, accepted: (tasks, n)")
+        one_hot(support_x, support_y)
         support = embed(self.encoder, support_x).detach()  # (tasks, n, dim)
-        scale = support.square().mean().sqrt().clamp(min=1e-12)
+        scale = support.square().mean(dim=(1, 2), keepdim=True).sqrt().clamp(min=1e-12)
         with one_blas_thread():
             regressions = [
                 LogisticRegression(C=strength, max_iter=1000).fit(x.numpy(), y.numpy())
@@ -73,20 +73,32 @@ class LogisticHead:
 
         def predict(x: Tensor) -> Tensor:
             queries = embed(self.encoder, x).detach() / scale
-            logits = [
-                log_probabilities(r, q.numpy()) for r, q in zip(regressions, queries, strict=True)
-            ]
-            return torch.stack([torch.from_numpy(row) for row in logits]).to(queries.dtype)
+            pairs = zip(regressions, queries, strict=True)
+            scores = torch.tensor(np.stack([r.decision_function(q.numpy()) for r, q in pairs]))
+            if scores.dim() == 2:  # two classes: the second's score, the first's being 0
+                scores = torch.stack([torch.zeros_like(scores), scores], dim=2)
+            return scores.to(queries.dtype)  # (tasks, m, classes)
 
         return predict
 
 
-def log_probabilities(regression: LogisticRegression, x: np.ndarray) -> np.ndarray:
-    """x (m, dim) -> (m, classes), finite where scikit-learn's own takes the logarithm of 0."""
-    scores = regression.decision_function(x)
-    if scores.ndim == 1:  # two classes: the second's score, the first's being 0
-        scores = np.stack([np.zeros_like(scores), scores], axis=1)
-    return log_softmax(scores, axis=1)
+def one_hot(support_x: Tensor, support_y: Tensor) -> Tensor:
+    """(tasks, n) -> (tasks, n, classes). Raises ValueError for labels that are not 0 to N-1."""
+    if support_y.shape != support_x.shape[:2] or support_y.is_floating_point():
+        got = f"{support_y.dtype}, shape {tuple(support_y.shape)}"
+        raise ValueError(f"support_y: got {got}, accepted: whole numbers, (tasks, n) as support_x")
+    labels = support_y.unique().tolist()
+    if labels != list(range(len(labels))):
+        raise ValueError(f"support_y: got labels {labels}, accepted: 0 to N-1, all of them")
+    return members("support_y", support_y)
+
+
+def members(name: str, index: Tensor) -> Tensor:
+    """(..., n) -> (..., n, classes). Raises ValueError for a task that lacks a class."""
+    found = F.one_hot(index.long())
+    if not found.any(dim=-2).all():
+        raise ValueError(f"{name}: every task needs an example of every class")
+    return found
 
 
 def embed(encoder: nn.Module, x: Tensor) -> Tensor:
@@ -109,10 +121,7 @@ def prototypical_logits(support: Tensor, support_labels: Tensor, query: Tensor) 
             f"{tuple(query.shape)}: accepted (..., n, dim), (..., n) and (..., m, dim), n above 0"
         )
     _, index = support_labels.unique(return_inverse=True)
-    member = F.one_hot(index).to(support.dtype)  # (..., n, classes)
-    count = member.sum(dim=-2)[..., None]  # (..., classes, 1)
-    if not count.all():
-        raise ValueError("support_labels: every task needs an example of every class")
-    means = member.mT @ support / count  # (..., classes, dim)
+    member = members("support_labels", index).to(support.dtype)
+    means = member.mT @ support / member.sum(dim=-2)[..., None]  # (..., classes, dim)
     logits = -(query[..., :, None, :] - means[..., None, :, :]).square().sum(dim=-1)
     return finite_or_raise(logits, "support, query: the distances")

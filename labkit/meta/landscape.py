@@ -6,7 +6,6 @@ gradient descent, the objective sum_i L(D_i, A(D_i, theta)) and its minimiser th
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,10 @@ from labkit.inputs import matrices, real, whole
 # steeper its loss in the slope, and the faster gradient descent learns that slope.
 INPUTS = np.array([[-0.5, 0.0, 0.5], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])  # (tasks, points)
 OPTIMA = np.array([[1.6, -1.2], [-1.4, 1.6], [0.2, 0.4]])  # (tasks, 2): intercept and slope
+POINTS = np.stack([INPUTS, OPTIMA[:, :1] + OPTIMA[:, 1:] * INPUTS], axis=1)  # (tasks, 2, points)
+PHI = np.stack([np.ones_like(INPUTS), INPUTS], axis=2)  # (tasks, points, 2)
+HESSIANS = PHI.transpose(0, 2, 1) @ PHI / INPUTS.shape[1]  # (tasks, 2, 2)
+STABLE = 2 / np.linalg.eigvalsh(HESSIANS).max()  # a larger rate overshoots for ever
 LIMIT = 3.0  # both parameters are shown from -LIMIT to LIMIT
 
 
@@ -31,29 +34,20 @@ class Landscape(NamedTuple):
     best: np.ndarray  # (2,): theta^
     best_value: float
     steps: int
-
-
-def hessians() -> np.ndarray:
-    """(tasks, 2, 2): the mean of phi phi' over a task's points, phi = (1, x)."""
-    phi = np.stack([np.ones_like(INPUTS), INPUTS], axis=2)  # (tasks, points, 2)
-    return phi.transpose(0, 2, 1) @ phi / INPUTS.shape[1]
-
-
-@cache
-def _steepest() -> float:
-    return float(np.linalg.eigvalsh(hessians()).max())
+    optima: np.ndarray = OPTIMA  # (tasks, 2)
+    points: np.ndarray = POINTS  # (tasks, 2, points): x and y
 
 
 def contraction(steps: int, lr: float) -> np.ndarray:
     """(tasks, 2, 2): what `steps` steps do to theta - theta_i, which is (I - lr H_i)^steps."""
-    steps, lr = whole("steps", steps, 0), real("lr", lr, 2 / _steepest())
-    return np.linalg.matrix_power(np.eye(2) - lr * hessians(), steps)
+    steps, lr = whole("steps", steps, 0), real("lr", lr, STABLE)
+    return np.linalg.matrix_power(np.eye(2) - lr * HESSIANS, steps)
 
 
 def curvature(steps: int, lr: float) -> np.ndarray:
     """(tasks, 2, 2): the Hessian of L(D_i, A(D_i, theta)) in theta."""
     shrink = contraction(steps, lr)
-    return shrink.transpose(0, 2, 1) @ hessians() @ shrink
+    return shrink.transpose(0, 2, 1) @ HESSIANS @ shrink
 
 
 def minimiser(steps: int, lr: float) -> np.ndarray:
@@ -74,22 +68,13 @@ def landscape(theta: np.ndarray, steps: int, lr: float, points: int = 41) -> Lan
 
     Raises ValueError when a step would overshoot for ever (lr above 2 / largest curvature).
     """
-    limit, points = 2 / _steepest(), whole("points", points, 1)
-    if not 0 < lr < limit:
-        raise ValueError(f"lr: got {lr}, accepted: above 0 and below {limit:.2f}")
-    steps = whole("steps", steps, 0)
+    steps, points = whole("steps", steps, 0), whole("points", points, 1)
+    if not 0 < lr < STABLE:
+        raise ValueError(f"lr: got {lr}, accepted: above 0 and below {STABLE:.2f}")
     (theta,) = matrices(theta=np.reshape(theta, (1, 2)))[0]
     away = [(contraction(k, lr) @ (theta - OPTIMA)[:, :, None])[:, :, 0] for k in range(steps + 1)]
-    grid = np.linspace(-LIMIT, LIMIT, points)
+    grid, best = np.linspace(-LIMIT, LIMIT, points), minimiser(steps, lr)
     plane = np.stack(np.meshgrid(grid, grid), axis=2)  # (points, points, 2)
-    best = minimiser(steps, lr)
-    return Landscape(
-        theta,
-        OPTIMA[:, None] + np.stack(away, axis=1),
-        values(theta, steps, lr),
-        grid,
-        values(plane, steps, lr).sum(axis=2),
-        best,
-        float(values(best, steps, lr).sum()),
-        steps,
-    )
+    paths, found = OPTIMA[:, None] + np.stack(away, axis=1), values(plane, steps, lr).sum(axis=2)
+    value = float(values(best, steps, lr).sum())
+    return Landscape(theta, paths, values(theta, steps, lr), grid, found, best, value, steps)

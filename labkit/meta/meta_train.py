@@ -9,13 +9,13 @@ are its paper's, and Adam's rate was not searched.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from labkit import data, encoders, meta
@@ -23,9 +23,12 @@ from labkit.files import make_folder, told, write_csv
 from labkit.inputs import check_choice, whole
 from labkit.meta import fewshot
 
+METHODS = ("maml", "prototypes")
+COLUMNS = ("step", "loss", "validation")
+
 
 @dataclass(frozen=True)
-class Config:
+class MetaTraining:
     """All that decides the weights, stored with them."""
 
     method: str
@@ -41,72 +44,41 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_choice("method", (self.method,), METHODS)
         for name in ("steps", "tasks", "ways", "shots", "queries", "width"):
             whole(name, getattr(self, name), 1)
         whole("seed", self.seed, 0)
 
+    def sample(self, emoji: data.Emoji, count: int, generator: torch.Generator) -> meta.TaskBatch:
+        size = (self.ways, self.shots, self.queries)
+        return fewshot.sample(emoji, count, *size, generator)
 
-METHODS = ("maml", "prototypes")
-COLUMNS = ("step", "loss", "validation")
-
-
-def algorithm(model: nn.Sequential, config: Config) -> meta.Algorithm:
-    """The A that is meta-trained through."""
-    if config.method == "prototypes":
-        return meta.Prototypes(model.body)
-    return meta.GradientDescent(model, config.inner_lr, config.inner_steps, F.cross_entropy)
-
-
-def batches(config: Config) -> Iterator[meta.TaskBatch]:
-    upstream = data.load(parts="upstream")
-    generator = torch.Generator().manual_seed(config.seed)
-    size = (config.tasks, config.ways, config.shots, config.queries)
-    for _ in range(config.steps):
-        yield fewshot.sample(upstream, *size, generator)
+    def algorithm(self, model: nn.Sequential) -> meta.Algorithm:
+        """The A that is meta-trained through."""
+        if self.method == "prototypes":
+            return meta.Prototypes(model.body)
+        return meta.GradientDescent(model, self.inner_lr, self.inner_steps, F.cross_entropy)
 
 
-def run(config: Config, on_step: Callable[[nn.Module, int, float], None]) -> nn.Sequential:
+def run(config: MetaTraining, on_step: Callable[[nn.Module, int, float], None]) -> nn.Sequential:
     """Meta-train from random weights; the same config gives the same weights.
 
-    `on_step(model, step, loss)` is called after each step. Raises ValueError for an unknown method.
+    `on_step(model, step, loss)` is called after each step.
     """
-    check_choice("method", (config.method,), METHODS)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)  # torch's layers draw from the global generator only
         model = fewshot.network(config.width, config.ways)
-
-    def loss(tasks: meta.TaskBatch) -> Tensor:
-        return meta.objective(algorithm(model, config), tasks, F.cross_entropy)
-
-    def report(step: int, value: float) -> None:
-        on_step(model, step, value)
-
-    meta.train(model, loss, batches(config), config.lr, report, decay_steps=config.steps)
+    upstream, generator = data.load(parts="upstream"), torch.Generator().manual_seed(config.seed)
+    batches = (config.sample(upstream, config.tasks, generator) for _ in range(config.steps))
+    algorithm = config.algorithm(model)
+    meta.train(
+        model, lambda tasks: meta.objective(algorithm, tasks, F.cross_entropy), batches, config.lr,
+        lambda step, loss: on_step(model, step, loss), decay_steps=config.steps,
+    )  # fmt: skip
     return model.eval()
 
 
-def validation_episodes(config: Config, count: int = 100) -> meta.TaskBatch:
-    """Fixed episodes of validation concepts, all styles."""
-    emoji = data.load(parts="validation")
-    size = (count, config.ways, config.shots, config.queries)
-    return fewshot.sample(emoji, *size, torch.Generator().manual_seed(1))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("method", choices=METHODS)
-    parser.add_argument("--steps", type=int, default=Config.steps)
-    parser.add_argument("--tasks", type=int, default=Config.tasks, help="in a batch")
-    parser.add_argument("--out", type=Path, default=data.DATA / "fewshot")
-    parser.add_argument("--every", type=int, default=200, help="steps between two validations")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    config = Config(arguments.method, arguments.steps, arguments.tasks)
-    with told("--out"):
-        meta_train(config, arguments.every, arguments.out)
-
-
-def meta_train(config: Config, every: int, folder: Path) -> None:
+def meta_train(config: MetaTraining, every: int, folder: Path) -> None:
     """Run, validate every so often, and write weights and curve at the end, not before.
 
     An interrupted run leaves what was there, begins anew, and ends in the same weights.
@@ -114,21 +86,36 @@ def meta_train(config: Config, every: int, folder: Path) -> None:
     whole("every", every, 1)
     make_folder(folder)
     path = folder / f"{config.method}.safetensors"
-    episodes, rows, losses = validation_episodes(config), [], []
+    fixed = config.sample(data.load(parts="validation"), 100, torch.Generator().manual_seed(1))
+    rows, losses = [COLUMNS], []
     bar = tqdm(total=config.steps, desc=config.method)
 
     def on_step(model: nn.Module, step: int, loss: float) -> None:
         bar.update()
         losses.append(loss)
         if step % every == 0 or step == config.steps:
-            right = fewshot.accuracies(algorithm(model, config), episodes).mean().item()
+            right = fewshot.accuracies(config.algorithm(model), fixed).mean().item()
             recent = losses[-every:]
             rows.append((step, f"{sum(recent) / len(recent):.4f}", f"{right:.4f}"))
             bar.set_postfix(loss=rows[-1][1], validation=rows[-1][2])
 
     model = run(config, on_step)
     encoders.save(model, asdict(config), path)
-    write_csv(path.with_suffix(".csv"), [COLUMNS, *rows])
+    write_csv(path.with_suffix(".csv"), rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("method", choices=METHODS)
+    parser.add_argument("--steps", type=int, default=MetaTraining.steps)
+    parser.add_argument("--tasks", type=int, default=MetaTraining.tasks, help="in a batch")
+    parser.add_argument("--out", type=Path, default=data.DATA / "fewshot")
+    parser.add_argument("--every", type=int, default=200, help="steps between two validations")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    config = MetaTraining(arguments.method, arguments.steps, arguments.tasks)
+    with told("--out"):
+        meta_train(config, arguments.every, arguments.out)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ learns from the support set, L is measured on the query set. All tasks of a batc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,18 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labkit.inputs import above_0
+from labkit.inputs import above_0, at_least_0, whole
 from labkit.meta import batched
-from labkit.meta.heads import (  # noqa: F401  (the other algorithms A, offered here too)
-    Function,
-    LogisticHead,
-    Prototypes,
-    RidgeHead,
-    embed,
-    prototypical_logits,
-    ridge,
-    with_one,
-)
+from labkit.meta.heads import Function
 
 
 class TaskBatch(NamedTuple):
@@ -51,7 +41,8 @@ def objective(algorithm: Algorithm, tasks: TaskBatch, loss_fn: Loss) -> Tensor:
     """
     check_tasks(tasks)
     functions = algorithm(tasks.support_x, tasks.support_y)  # f_i = A(D_i, theta)
-    loss = total_loss(loss_fn, functions(tasks.query_x), tasks.query_y) / len(tasks.query_x)
+    losses = total_loss(loss_fn, functions(tasks.query_x), tasks.query_y, "query_y")
+    loss = losses / len(tasks.query_x)
     if not torch.isfinite(loss):
         raise FloatingPointError(
             f"the query loss became {loss.item()}: give finite support_x, support_y, query_x and "
@@ -64,17 +55,19 @@ def objective(algorithm: Algorithm, tasks: TaskBatch, loss_fn: Loss) -> Tensor:
 MEANS = (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, F.binary_cross_entropy_with_logits)
 
 
-def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor) -> Tensor:
-    """The sum over tasks of loss_fn(predictions[i], targets[i])."""
+def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor, name: str) -> Tensor:
+    """The sum over tasks of loss_fn(predictions[i], targets[i]). name: of the targets."""
     tasks = len(predictions)
     if loss_fn in MEANS and predictions.shape != targets.shape:
         raise ValueError(
-            f"targets (y): got shape {tuple(targets.shape)}, accepted: {tuple(predictions.shape)}, "
-            "as predicted"
+            f"{name}: got shape {tuple(targets.shape)}, accepted: {tuple(predictions.shape)}, as "
+            "predicted"
         )
+    labels = loss_fn is F.cross_entropy and not targets.is_floating_point()
+    if labels:
+        check_labels(predictions, targets, name)
     # A label of -100 is left out of cross_entropy's mean, which then differs between tasks.
-    whole = loss_fn is F.cross_entropy and not targets.is_floating_point() and targets.min() >= 0
-    if whole or loss_fn in MEANS:
+    if loss_fn in MEANS or (labels and targets.min() >= 0):
         return tasks * loss_fn(predictions.flatten(0, 1), targets.flatten(0, 1))
     losses = [loss_fn(p, y) for p, y in zip(predictions, targets, strict=True)]
     if losses[0].dim():
@@ -102,10 +95,8 @@ class GradientDescent:
     only: str = ""
 
     def __post_init__(self) -> None:
-        if isinstance(self.steps, bool) or int(self.steps) != self.steps or self.steps < 0:
-            raise ValueError(f"inner_steps: got {self.steps}, accepted: 0, 1, 2, ...")
-        if not math.isfinite(self.lr) or self.lr < 0:
-            raise ValueError(f"inner_lr: got {self.lr}, accepted: a number of at least 0")
+        whole("inner_steps", self.steps, 0)
+        at_least_0("inner_lr", self.lr)
         batched.check_batchable(self.model)
 
     def __call__(self, support_x: Tensor, support_y: Tensor) -> Function:
@@ -114,38 +105,25 @@ class GradientDescent:
 
     def path(self, support_x: Tensor, support_y: Tensor) -> list[batched.Weights]:
         """theta, and each task's weights after every step: name -> (tasks, *shape)."""
-        with torch.enable_grad():  # an inner gradient is needed even where no outer one is
-            weights = batched.stack_weights(self.model, len(support_x))
-            path = [weights]
-            for _ in range(self.steps):
-                weights = self._step(weights, support_x, support_y)
-                path.append(weights)
-        return path
-
-    def _step(self, weights: batched.Weights, x: Tensor, y: Tensor) -> batched.Weights:
-        moving = self._moving()
-        # The sum over tasks has each task's own gradient: no task's loss knows another's weights.
-        loss = total_loss(self.loss_fn, batched.forward(self.model, weights, x), y)
-        gradients = torch.autograd.grad(
-            loss, [weights[name] for name in moving], create_graph=not self.first_order,
-            materialize_grads=True,
-        )  # fmt: skip
-        rate = min(self.lr, torch.finfo(loss.dtype).max)  # torch takes no larger alpha
-        moved = {
-            name: torch.sub(weights[name], gradient, alpha=rate)
-            for name, gradient in zip(moving, gradients, strict=True)
-        }
-        return {**weights, **moved}
-
-    def _moving(self) -> list[str]:
-        names = [
-            name
-            for name, parameter in self.model.named_parameters()
-            if parameter.requires_grad and name.startswith(self.only)
-        ]
-        if not names:
+        named = self.model.named_parameters()
+        moving = [name for name, p in named if p.requires_grad and name.startswith(self.only)]
+        if self.steps and not moving:
             raise ValueError(f"model: no parameter that can be adapted (only={self.only!r})")
-        return names
+        with torch.enable_grad():  # an inner gradient is needed even where no outer one is
+            path = [batched.stack_weights(self.model, len(support_x))]
+            for _ in range(self.steps):
+                weights = path[-1]
+                # The sum over tasks has each task's own gradient: none's loss knows another's.
+                predicted = batched.forward(self.model, weights, support_x)
+                loss = total_loss(self.loss_fn, predicted, support_y, "support_y")
+                gradients = torch.autograd.grad(
+                    loss, [weights[name] for name in moving], create_graph=not self.first_order,
+                    materialize_grads=True,
+                )  # fmt: skip
+                pairs = zip(moving, gradients, strict=True)
+                moved = {n: torch.sub(weights[n], g, alpha=self.lr) for n, g in pairs}
+                path.append({**weights, **moved})
+        return path
 
 
 # ------------------------------------------------ what is minimised, by name
@@ -165,7 +143,8 @@ def maml_loss(
     """MAML (Finn et al. 2017, eq. 1): the query loss after `inner_steps` steps, mean over tasks.
 
     The first axis of the tensors counts tasks. Differentiable in the parameters of any small
-    `model`. Raises ValueError for BatchNorm in training mode, and what `objective` raises.
+    `model` whose output is a tensor (one that is no Sequential of common layers takes the tasks one
+    after another). Raises ValueError for BatchNorm in training mode, and what `objective` raises.
     """
     algorithm = GradientDescent(model, inner_lr, inner_steps, loss_fn, first_order)
     return objective(algorithm, TaskBatch(support_x, support_y, query_x, query_y), loss_fn)
@@ -199,8 +178,10 @@ def train(
     on_step: Callable[[int, float], None] | None = None,
     decay_steps: int | None = None,
 ) -> list[float]:
-    """The outer loop: Adam on theta, a batch of tasks at a time. Returns the losses.
+    """The outer loop of all that is meta-trained here: Adam on theta. Returns the losses.
 
+    Not `labkit.training.train`: a step takes a batch of tasks, not of labelled images, the loss is
+    the caller's, and there is no classifier whose accuracy could be followed on the way.
     `decay_steps` lowers the rate to zero along a cosine of so many steps. `on_step(step, loss)` is
     called after each step. Raises ValueError for a rate that is not positive, FloatingPointError
     when the loss leaves the numbers.
@@ -222,6 +203,15 @@ def train(
         if on_step is not None:
             on_step(step, losses[-1])
     return losses
+
+
+def check_labels(logits: Tensor, labels: Tensor, name: str) -> None:
+    """Raise ValueError for labels (tasks, n) beyond the columns of logits (tasks, n, classes)."""
+    if logits.dim() > 2 and labels.max() >= logits.shape[2]:
+        raise ValueError(
+            f"{name}: got label {labels.max().item()}, accepted: 0 to {logits.shape[2] - 1}, a "
+            "column for each"
+        )
 
 
 def check_tasks(tasks: TaskBatch) -> None:

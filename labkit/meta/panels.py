@@ -1,19 +1,20 @@
-"""Notebook 02: sinusoids, and the objective over two parameters."""
+"""Notebook 02's panels: sinusoids, the objective over two parameters, and a few-shot episode."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
-from labkit import meta, plots
-from labkit.meta import batched, sinusoids
-from labkit.meta import landscape as land
+from labkit import data, encoders, meta, tasks
+from labkit.meta import batched, fewshot, landscape, sinusoids
+from labkit.meta.figures import SINUSOIDS, draw_episode, draw_landscape, draw_sinusoids
 from labkit.ui.panel import Panel, panel
 from labkit.ui.raster import Place
 
@@ -50,70 +51,33 @@ def compute_sinusoids(
     `networks`: the thetas of `sinusoids.METHODS`; `order` picks "maml" or "fomaml".
     """
     near = sinusoids.Sines((amplitude - 0.1, amplitude + 0.1), (phase - 0.1, phase + 0.1), noise)
+    exact = sinusoids.Sines((amplitude,) * 2, (phase,) * 2, noise)
     generator = torch.Generator().manual_seed(seed)
-    batch = sinusoids.sample(TASKS_LIKE_IT, shots, 40, generator, near)
-    x = torch.linspace(*sinusoids.RANGE, 101)[:, None]
-    exact = sinusoids.sample(
-        1, shots, 1, generator, sinusoids.Sines((amplitude,) * 2, (phase,) * 2)
-    )
-    noisy = exact.support_y + noise * torch.randn(exact.support_y.shape, generator=generator)
-    support_x = torch.cat([exact.support_x, batch.support_x])
-    support_y = torch.cat([noisy, batch.support_y])
-    chosen = {
-        method: networks["fomaml" if method == "maml" and order == "first" else method]
-        for method in ("maml", "reptile", "joint", "random")
-    }
+    like_it = sinusoids.sample(TASKS_LIKE_IT, shots, 40, generator, near)
+    one = sinusoids.sample(1, shots, 40, generator, exact)
+    batch = meta.TaskBatch(*(torch.cat(pair) for pair in zip(one, like_it, strict=True)))
+    x = torch.linspace(*sinusoids.RANGE, 101)
     functions, errors = {}, {}
-    for method, network in chosen.items():
+    for method in ("maml", "reptile", "joint", "random"):
+        network = networks["fomaml" if method == "maml" and order == "first" else method]
         descent = meta.GradientDescent(network, inner_lr, steps, F.mse_loss, first_order=True)
-        path = descent.path(support_x, support_y)
-        functions[method] = _curve(network, path[-1], x)
-        errors[method] = _errors(network, path, batch)
-    return Adapted(
-        x[:, 0].numpy(),
-        amplitude * np.sin(x[:, 0].numpy() - phase),
-        functions,
-        (exact.support_x[0, :, 0].numpy(), noisy[0, :, 0].numpy()),
-        errors,
-        _trained_on(amplitude, phase),
-    )
-
-
-def _curve(network: nn.Module, weights: batched.Weights, x: torch.Tensor) -> np.ndarray:
-    """The first task's function; where it left the numbers, it left the picture too."""
-    first = {name: w[:1] for name, w in weights.items()}
-    with torch.no_grad():
-        return batched.forward(network, first, x[None])[0, :, 0].nan_to_num(1e6).numpy()
-
-
-def _errors(network: nn.Module, path: list[batched.Weights], batch: meta.TaskBatch) -> np.ndarray:
-    """The mean error of all tasks but the first after each step, (steps + 1,), in one pass."""
-    weights = {name: torch.cat([step[name][1:] for step in path]) for name in path[0]}
-    x, y = (part.repeat(len(path), 1, 1) for part in (batch.query_x, batch.query_y))
-    with torch.no_grad():
-        squares = (batched.forward(network, weights, x) - y).square()
-    errors = squares.unflatten(0, (len(path), -1)).mean(dim=(1, 2, 3))
-    return errors.nan_to_num(np.inf, posinf=np.inf).numpy()
-
-
-def _trained_on(amplitude: float, phase: float) -> bool:
+        path = descent.path(*batch[:2])
+        first = {name: w[:1] for name, w in path[-1].items()}
+        with torch.no_grad():  # where a function left the numbers, it left the picture too
+            y = batched.forward(network, first, x[None, :, None]).nan_to_num(1e6)
+        functions[method] = y[0, :, 0].numpy()
+        found = sinusoids.errors_along(network, path, batch)[:, 1:]
+        errors[method] = found.mean(dim=1).numpy()
     (low_a, high_a), (low_b, high_b) = sinusoids.AMPLITUDES, sinusoids.PHASES
-    return low_a <= amplitude <= high_a and low_b <= phase <= high_b
-
-
-def draw_sinusoids(axes, result: Adapted) -> None:
-    steps = len(result.errors["maml"]) - 1
-    where = "In the trained range" if result.inside else "Out of range"
-    best = min(result.errors, key=lambda method: result.errors[method][-1])
-    finding = f"{where}: {plots.look_of(best).name} wins"
-    title = f"One task; points: {len(result.support[0])}, steps: {steps}"
-    plots.draw_functions(axes[0], result.x, result.truth, result.functions, result.support, title)
-    plots.draw_errors(axes[1], result.errors, finding)
+    inside = low_a <= amplitude <= high_a and low_b <= phase <= high_b
+    support = (one.support_x[0, :, 0].numpy(), one.support_y[0, :, 0].numpy())
+    truth = amplitude * np.sin(x.numpy() - phase)
+    return Adapted(x.numpy(), truth, functions, support, errors, inside)
 
 
 def describe_sinusoids(result: Adapted) -> str:
     parts = [
-        f"{plots.look_of(method).name} {error[0]:.3g} before and {error[-1]:.3g} after"
+        f"{SINUSOIDS[method].name} {error[0]:.3g} before and {error[-1]:.3g} after"
         for method, error in result.errors.items()
     ]
     where = "inside" if result.inside else "outside"
@@ -130,6 +94,7 @@ def sinusoid_panel(networks: Mapping[str, nn.Module]) -> Panel:
     def compute(**values) -> Adapted:
         return compute_sinusoids(networks, **values)
 
+    slider, whole = ipywidgets.FloatSlider, ipywidgets.IntSlider
     return panel(
         compute,
         draw_sinusoids,
@@ -137,50 +102,31 @@ def sinusoid_panel(networks: Mapping[str, nn.Module]) -> Panel:
         size=(11, 4.6),
         columns=2,
         title="One task, few points: what does each θ make of them?",
-        amplitude=ipywidgets.FloatSlider(
-            3.0, min=0.5, max=8.0, step=0.25, description="Amplitude (trained: to 5)"
-        ),
-        phase=ipywidgets.FloatSlider(
-            1.0, min=0.0, max=6.25, step=0.25, description="Phase (trained: to 3.1)"
-        ),
-        shots=ipywidgets.IntSlider(10, 1, 20, description="Points"),
-        steps=ipywidgets.IntSlider(3, 0, 10, description="Inner steps"),
-        inner_lr=ipywidgets.FloatSlider(
+        amplitude=slider(3.0, min=0.5, max=8.0, step=0.25, description="Amplitude (trained: to 5)"),
+        phase=slider(1.0, min=0.0, max=6.25, step=0.25, description="Phase (trained: to 3.1)"),
+        shots=whole(10, 1, 20, description="Points"),
+        steps=whole(3, 0, 10, description="Inner steps"),
+        inner_lr=slider(
             sinusoids.INNER_LR, min=0.0, max=0.1, step=0.005, readout_format=".3f",
             description="Inner rate",
         ),
         order=ipywidgets.Dropdown(options=["second", "first"], description="MAML's order"),
-        noise=ipywidgets.FloatSlider(0.0, min=0.0, max=2.0, step=0.1, description="Noise"),
-        seed=ipywidgets.IntSlider(0, 0, 9, description="Draw"),
+        noise=slider(0.0, min=0.0, max=2.0, step=0.1, description="Noise"),
+        seed=whole(0, 0, 9, description="Draw"),
     )  # fmt: skip
 
 
 # ------------------------------------------------ the whole objective, over two parameters
 
 
-class Objective(NamedTuple):
-    """A `landscape.Landscape` with the tasks themselves."""
-
-    theta: np.ndarray
-    paths: np.ndarray
-    losses: np.ndarray
-    grid: np.ndarray
-    objective: np.ndarray
-    best: np.ndarray
-    best_value: float
-    steps: int
-    optima: np.ndarray  # (tasks, 2)
-    points: list[np.ndarray]  # per task: x and y, (2, points)
-
-
-def compute_landscape(intercept: float, slope: float, steps: int, inner_lr: float) -> Objective:
+def compute_landscape(
+    intercept: float, slope: float, steps: int, inner_lr: float
+) -> landscape.Landscape:
     """The objective after `steps` inner steps, and what the tasks do from theta."""
-    found = land.landscape(np.array([intercept, slope]), steps, inner_lr)
-    points = [np.array([x, a + b * x]) for x, (a, b) in zip(land.INPUTS, land.OPTIMA, strict=True)]
-    return Objective(*found, land.OPTIMA, points)
+    return landscape.landscape(np.array([intercept, slope]), steps, inner_lr)
 
 
-def describe_landscape(result: Objective) -> str:
+def describe_landscape(result: landscape.Landscape) -> str:
     losses = ", ".join(f"{loss:.2f}" for loss in result.losses)
     steps = "1 step leaves" if result.steps == 1 else f"{result.steps} steps leave"
     return (
@@ -190,7 +136,7 @@ def describe_landscape(result: Objective) -> str:
     )
 
 
-def clicked_theta(_result: Objective, place: Place) -> dict[str, float]:
+def clicked_theta(_result: landscape.Landscape, place: Place) -> dict[str, float]:
     """A click on the plane moves theta there, to the sliders' steps."""
     if place.axes != 0:
         return {}
@@ -199,18 +145,126 @@ def clicked_theta(_result: Objective, place: Place) -> dict[str, float]:
 
 def objective_landscape() -> Panel:
     """Move theta by two sliders or a click; see the objective, every f_i, and theta^ follow."""
+    slider = ipywidgets.FloatSlider
     return panel(
         compute_landscape,
-        plots.draw_landscape,
+        draw_landscape,
         describe_landscape,
         size=(11, 4.8),
         columns=2,
         title="Move θ (or click the plane): how well does every task start from there?",
         click=clicked_theta,
-        intercept=ipywidgets.FloatSlider(-2.0, min=-3, max=3, step=0.1, description="θ₁ intercept"),
-        slope=ipywidgets.FloatSlider(-2.0, min=-3, max=3, step=0.1, description="θ₂ slope"),
+        intercept=slider(-2.0, min=-3, max=3, step=0.1, description="θ₁ intercept"),
+        slope=slider(-2.0, min=-3, max=3, step=0.1, description="θ₂ slope"),
         steps=ipywidgets.IntSlider(1, 0, 20, description="Inner steps k"),
-        inner_lr=ipywidgets.FloatSlider(
-            0.3, min=0.05, max=0.5, step=0.05, description="Inner rate"
-        ),
+        inner_lr=slider(0.3, min=0.05, max=0.5, step=0.05, description="Inner rate"),
+    )
+
+
+# ------------------------------------------------ an episode, to be guessed first
+
+
+class Episode(NamedTuple):
+    """One few-shot task as pictures, and what the model answered (if it may say)."""
+
+    support: np.ndarray  # (ways, shots, 3, 64, 64) uint8
+    query: np.ndarray  # (queries, 3, 64, 64)
+    answers: list[str]  # letters, the truth
+    guesses: list[str]  # letters, the model's
+    names: list[str]  # of the concepts
+    marks: list[str]  # what stands under each query
+    title: str
+    revealed: bool
+
+
+Answer = Callable[[meta.TaskBatch, int], Tensor]  # episode, steps -> labels (queries,)
+WAYS, LETTERS = 5, np.array(list("ABCDE"))
+
+
+def episode_models() -> dict[str, Answer]:
+    """Name -> how it answers an episode: the lab's encoder, and the meta-trained networks."""
+    clip, maml = encoders.load("clip-conv").image, fewshot.load("maml")
+    meta_trained = fewshot.load("prototypes").body
+
+    def answer(algorithm: Callable[[int], meta.Algorithm], batch: meta.TaskBatch, steps: int):
+        logits = algorithm(steps)(batch.support_x, batch.support_y)(batch.query_x)
+        return logits[0].argmax(dim=1)
+
+    algorithms = {
+        "MAML": lambda steps: fewshot.maml(maml, steps),
+        "prototypes, meta-trained": lambda _: meta.Prototypes(meta_trained),
+        "prototypes, pretrained encoder": lambda _: meta.Prototypes(clip),
+        "logistic head, pretrained encoder": lambda _: meta.LogisticHead(clip),
+    }
+    return {name: partial(answer, algorithm) for name, algorithm in algorithms.items()}
+
+
+def compute_episode(
+    emoji: tuple[data.Emoji, data.Emoji],
+    answer: Answer,
+    model: str,
+    episode: int,
+    shots: int,
+    setting: str,
+    steps: int,
+    reveal: bool,
+) -> Episode:
+    """Draw an episode twice, at 32 pixels for the model and at 64 for the reader."""
+    # Five shots within the six colour styles leave one drawing to ask about.
+    queries, styles = 1 if setting == "within" and shots > 4 else 2, fewshot.SETTINGS[setting]
+    seeded = [torch.Generator().manual_seed(episode) for _ in range(3)]
+    small, large = (
+        tasks.sample_episode(part, WAYS, shots, queries, generator, *styles)
+        for part, generator in zip(emoji, seeded[1:], strict=True)
+    )
+    order = torch.randperm(WAYS * queries, generator=seeded[0])
+    batch = fewshot.stack([small._replace(query=small.query.at(order))])
+    guesses, answers = LETTERS[answer(batch, steps)], LETTERS[small.query.labels[order]]
+    who = f"{model}, {steps} steps" if model == "MAML" else model
+    right = int((guesses == answers).sum())
+    ticks = np.where(guesses == answers, "✓ ", "✗ ")
+    return Episode(
+        large.support.images.unflatten(0, (WAYS, shots)).numpy(),
+        large.query.images[order].numpy(),
+        answers.tolist(),
+        guesses.tolist(),
+        [data.concepts()[c].name for c in small.concepts.tolist()],
+        [t + g if reveal else "?" for t, g in zip(ticks, guesses, strict=True)],
+        f"{who}: {right} of {len(answers)} right" if reveal else f"You first, then {who}",
+        reveal,
+    )
+
+
+def describe_episode(result: Episode) -> str:
+    named = zip("ABCDE", result.names, strict=True)
+    shown = ", ".join(f"{letter} {name}" for letter, name in named)
+    base = f"{result.title}. Classes: {shown}."
+    if not result.revealed:
+        return f"{base} {len(result.query)} queries wait for your guess."
+    pairs = zip(result.guesses, result.answers, strict=True)
+    return f"{base} Answers and truth: {', '.join(f'{g} for {a}' for g, a in pairs)}."
+
+
+def episode_viewer() -> Panel:
+    """Draw a support set, see the queries, guess, then let a model answer."""
+    emoji = data.load(parts="test"), data.load(parts="test", size=64)
+    models = episode_models()
+
+    def compute(model: str, **values) -> Episode:
+        return compute_episode(emoji, models[model], model, **values)
+
+    whole = ipywidgets.IntSlider
+    settings = {"within flat colour styles": "within", "colour to black and white": "across"}
+    return panel(
+        compute,
+        draw_episode,
+        describe_episode,
+        size=(7, 6.6),
+        title="Five concepts nobody has seen: guess before the model does",
+        model=list(models),
+        episode=whole(0, 0, 99, description="Episode"),
+        shots=whole(1, 1, 5, description="Shots"),
+        setting=ipywidgets.Dropdown(options=settings, description="Styles"),
+        steps=whole(3, 0, 10, description="MAML's steps"),
+        reveal=ipywidgets.Checkbox(False, description="Let the model answer"),
     )

@@ -7,7 +7,7 @@ second and of first order, Reptile, and joint training on all tasks at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 
 from labkit import meta
 from labkit.inputs import all_finite, check_choice, whole
+from labkit.meta import batched
 
 RANGE = (-5.0, 5.0)  # of x
 AMPLITUDES, PHASES = (0.1, 5.0), (0.0, math.pi)  # what theta is trained on
@@ -63,28 +64,23 @@ def sample(
 
 def batches(steps: int, tasks: int, shots: int, seed: int) -> Iterator[meta.TaskBatch]:
     generator = torch.Generator().manual_seed(seed)
-    for _ in range(steps):
-        yield sample(tasks, shots, shots, generator)
+    return (sample(tasks, shots, shots, generator) for _ in range(steps))
 
 
 def loss_of(method: str, model: nn.Module) -> Callable[[meta.TaskBatch], Tensor]:
     """What `method` minimises over theta, as a function of a batch of tasks."""
     check_choice("method", (method,), METHODS[:-1])
+    # Joint training: all D_i are one data set and A takes no step, which is pretraining.
+    steps = 0 if method == "joint" else INNER_STEPS
 
-    def maml(tasks: meta.TaskBatch) -> Tensor:
-        return meta.maml_loss(
-            model, *tasks, INNER_LR, INNER_STEPS, F.mse_loss, first_order=method == "fomaml"
-        )
+    def loss(tasks: meta.TaskBatch) -> Tensor:
+        if method == "reptile":
+            x, y = (torch.cat(pair, dim=1) for pair in (tasks[::2], tasks[1::2]))  # no query set
+            return meta.reptile_loss(model, x, y, INNER_LR, 3, F.mse_loss)
+        first = method == "fomaml"
+        return meta.maml_loss(model, *tasks, INNER_LR, steps, F.mse_loss, first_order=first)
 
-    def reptile(tasks: meta.TaskBatch) -> Tensor:
-        x, y = (torch.cat(pair, dim=1) for pair in (tasks[::2], tasks[1::2]))  # no query set
-        return meta.reptile_loss(model, x, y, INNER_LR, 3, F.mse_loss)
-
-    def joint(tasks: meta.TaskBatch) -> Tensor:
-        """All D_i are one data set and A takes no step: pretraining."""
-        return meta.maml_loss(model, *tasks, INNER_LR, 0, F.mse_loss)
-
-    return {"maml": maml, "fomaml": maml, "reptile": reptile, "joint": joint}[method]
+    return loss
 
 
 def meta_train(
@@ -111,10 +107,19 @@ def errors_after(
     """
     meta.check_tasks(tasks)
     all_finite(**tasks._asdict())
-    path = meta.GradientDescent(model, lr, steps, F.mse_loss, first_order=True).path(*tasks[:2])
-    with torch.no_grad():
-        predictions = [meta.batched.forward(model, weights, tasks.query_x) for weights in path]
-    if predictions[0].shape != tasks.query_y.shape:
+    descent = meta.GradientDescent(model, lr, steps, F.mse_loss, first_order=True)
+    return errors_along(model, descent.path(*tasks[:2]), tasks)
+
+
+@torch.no_grad()
+def errors_along(
+    model: nn.Module, path: Sequence[batched.Weights], tasks: meta.TaskBatch
+) -> Tensor:
+    """`errors_after` for the tasks' weights after each step, all in one pass."""
+    weights = {name: torch.cat([step[name] for step in path]) for name in path[0]}
+    x, y = (part.repeat(len(path), 1, 1) for part in tasks[2:])
+    predictions = batched.forward(model, weights, x)
+    if predictions.shape != y.shape:
         raise ValueError(f"query_y: got shape {tuple(tasks.query_y.shape)}, accepted: query_x's")
-    errors = torch.stack([(p - tasks.query_y).square().mean(dim=(1, 2)) for p in predictions])
+    errors = (predictions - y).square().mean(dim=(1, 2)).unflatten(0, (len(path), -1))
     return errors.nan_to_num(nan=math.inf, posinf=math.inf)

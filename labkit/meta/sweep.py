@@ -1,140 +1,137 @@
-"""Notebook 02's table: five-way few-shot accuracy on concepts that no method was trained on.
+"""Notebook 02's long experiments: few-shot accuracies, and what is left of a sinusoid's error.
 
-    python -m labkit.meta.sweep          # eleven minutes of one core
+    python -m labkit.meta.sweep fewshot_chosen fewshot    # eleven minutes of one core
+    python -m labkit.meta.sweep sinusoids                 # under two
 
-Writes data/sweeps/fewshot_chosen.csv, what was chosen on validation concepts, and
-data/sweeps/fewshot.csv, a row per test episode with every method's accuracy on it (so that methods
-can be paired).
+fewshot: five-way accuracy on concepts that no method was trained on. Writes fewshot_chosen.csv,
+what was chosen on validation concepts, and fewshot.csv, a row per test episode with every method's
+accuracy on it (so that methods can be paired), in data/sweeps. sinusoids: mean squared errors after
+k steps on 200 new tasks from the trained range ("inside") and beyond it ("outside").
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from itertools import product
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit import data, encoders, meta, transfer
-from labkit.meta import fewshot
-from labkit.sweep import Row, command_line
+from labkit.meta import fewshot, sinusoids
+from labkit.sweeps import Experiment, Row, command_line
 
-OUT = data.DATA / "sweeps"
+# ------------------------------------------------ few-shot emoji
+
 EPISODES = {"validation": 50, "test": 600}  # 600 as the papers do
 SEED = {"validation": 1, "test": 2}
-WAYS, SHOTS = 5, (1, 5)
-METHODS = ("maml", "maml_head", "prototypes", "clip_prototypes", "clip_logistic", "scratch")
-STEPS, STRENGTHS = (1, 3), (0.1, 1.0, 10.0)
-SCRATCH = ((0.1, 5), (0.4, 5), (0.1, 20))  # rate and steps; 60 steps are no better
+WAYS, SHOTS, CHUNK = 5, (1, 5), 50  # episodes at once
 
 
-def choices(method: str) -> tuple:
-    """What is chosen on validation episodes."""
-    if method.startswith("maml"):
-        return STEPS
-    return {"clip_logistic": STRENGTHS, "scratch": SCRATCH}.get(method, (None,))
+class Contestant(NamedTuple):
+    """A method of the table."""
+
+    algorithm: Callable[[Any], meta.Algorithm]  # of one of `choices`
+    encoder: str = ""  # frozen: it is run once, and A is given its features for images
+    choices: tuple = (None,)  # the best on validation episodes is used
 
 
-def kind(method: str) -> str:
-    """Which of the prepared inputs a method reads."""
-    if method.startswith("clip"):
-        return "clip"
-    return {"prototypes": "meta-trained", "maml_head": "maml body"}.get(method, "images")
+def from_scratch(choice: tuple[float, int]) -> meta.Algorithm:
+    model = transfer.reinitialised(fewshot.network(24), torch.Generator().manual_seed(0))
+    return meta.GradientDescent(model, *choice, F.cross_entropy, True)
 
 
-def algorithm(method: str, choice, model: nn.Module) -> meta.Algorithm:
-    """A; frozen encoders have already done their work, and `model` is the identity for them."""
-    if method == "clip_logistic":
-        return meta.LogisticHead(model, choice)
-    if method == "scratch":
-        rate, steps = choice
-        return meta.GradientDescent(model, rate, steps, F.cross_entropy, True)
-    if method in ("maml", "maml_head"):  # the model, or its head on features of the body
-        return fewshot.maml(model, choice)
-    return meta.Prototypes(model)
-
-
-@cache
-def network(name: str) -> nn.Module:
-    """The frozen encoder or the start of gradient descent that a method reads or adapts."""
-    if name == "clip":
-        return encoders.load("clip-conv").image
-    if name == "scratch":
-        return transfer.reinitialised(fewshot.network(24), torch.Generator().manual_seed(0))
-    model = fewshot.load("prototypes" if name == "meta-trained" else "maml")
-    if name == "maml":
-        return model
-    return model.head if name == "maml head" else model.body
-
-
-def start(method: str) -> nn.Module:
-    """What A starts from where images (or the body's features) are given: all else is prepared."""
-    if method in ("maml", "scratch"):
-        return network(method)
-    return network("maml head") if method == "maml_head" else nn.Identity()
+METHODS = {
+    "maml": Contestant(lambda steps: fewshot.maml(fewshot.load("maml"), steps), "", (1, 3)),
+    "maml_head": Contestant(
+        lambda steps: fewshot.maml(fewshot.load("maml").head, steps), "maml", (1, 3)
+    ),
+    "prototypes": Contestant(lambda _: meta.Prototypes(nn.Identity()), "prototypes"),
+    "clip_prototypes": Contestant(lambda _: meta.Prototypes(nn.Identity()), "clip"),
+    "clip_logistic": Contestant(
+        lambda strength: meta.LogisticHead(nn.Identity(), strength), "clip", (0.1, 1.0, 10.0)
+    ),
+    # Rate and steps; 60 steps are no better.
+    "scratch": Contestant(from_scratch, "", ((0.1, 5), (0.4, 5), (0.1, 20))),
+}
 
 
 @cache
-def prepare(part: str, method: str) -> data.Emoji:
-    """The images of a part, or their features by a frozen encoder in their place."""
-    emoji, name = data.load(parts=part), kind(method)
-    if name == "images":
+def prepared(part: str, encoder: str) -> data.Emoji:
+    """The images of a part, or their features in their place."""
+    emoji = data.load(parts=part)
+    if not encoder:
         return emoji
-    images = emoji.images if name == "clip" else emoji.images / 255
-    return data.Emoji(transfer.features(network(name), images), emoji.concept, emoji.style)
+    if encoder == "clip":
+        found = transfer.features(encoders.load("clip-conv").image, emoji.images)
+    else:
+        found = transfer.features(fewshot.load(encoder).body, emoji.images / 255)
+    return data.Emoji(found, emoji.concept, emoji.style)
 
 
-def accuracies(use: meta.Algorithm, emoji: data.Emoji, cell: Row, count: int, seed: int) -> Tensor:
-    """(count,): the same episodes for every method, since the same seed draws them."""
-    styles, shots = fewshot.SETTINGS[cell["setting"]], cell["shots"]
+def measure(method: str, choice: Any, part: str, setting: str, shots: int) -> Tensor:
+    """(episodes,): accuracies; the same episodes for every method, as the same seed draws them."""
+    use = METHODS[method]
+    algorithm, emoji = use.algorithm(choice), prepared(part, use.encoder)
     queries = 1 if shots == 5 else 2  # six colour styles: five to learn from, one to ask about
-    generator, parts = torch.Generator().manual_seed(seed), []
-    for _ in range(count // 50):
-        batch = fewshot.sample(emoji, 50, WAYS, shots, queries, generator, styles)
-        parts.append(fewshot.accuracies(use, batch).detach())
-    return torch.cat(parts)
+    size = (CHUNK, WAYS, shots, queries, torch.Generator().manual_seed(SEED[part]))
+    chunks = (
+        fewshot.sample(emoji, *size, fewshot.SETTINGS[setting])
+        for _ in range(EPISODES[part] // CHUNK)
+    )
+    return torch.cat([fewshot.accuracies(algorithm, chunk).detach() for chunk in chunks])
 
 
-@cache  # the test asks again
 def choose(setting: str, shots: int) -> list[Row]:
     """What each method uses in one setting: the best choice on validation episodes."""
     torch.set_num_threads(1)
-    cell, rows = {"setting": setting, "shots": shots}, []
-    for method in METHODS:
-        scored = {
-            str(choice): measure(method, choice, "validation", cell).mean().item()
-            for choice in choices(method)
-        }
-        best = max(scored, key=scored.get)
-        found = {"options": len(scored), "chosen": best, "validation": f"{scored[best]:.4f}"}
-        rows.append({"method": method, **found})
+    rows = []
+    for method, use in METHODS.items():
+        found = [measure(method, c, "validation", setting, shots).mean() for c in use.choices]
+        best = int(torch.stack(found).argmax())
+        chosen = {"options": len(found), "chosen": str(use.choices[best])}
+        rows.append({"method": method, **chosen, "validation": round(found[best].item(), 4)})
     return rows
 
 
-def test(**cell) -> list[Row]:
+def test(setting: str, shots: int) -> list[Row]:
     """Every method's accuracy on every test episode of one setting."""
-    torch.set_num_threads(1)
-    chosen = {row["method"]: row["chosen"] for row in choose(**cell)}
     columns = {}
-    for method in METHODS:
-        choice = next(c for c in choices(method) if str(c) == chosen[method])
-        columns[method] = [f"{x:.4g}" for x in measure(method, choice, "test", cell).tolist()]
-    return [
-        {"episode": f"{episode:03}"} | {method: columns[method][episode] for method in METHODS}
-        for episode in range(EPISODES["test"])
-    ]
+    for row in choose(setting, shots):
+        method = row["method"]
+        choice = next(c for c in METHODS[method].choices if str(c) == row["chosen"])
+        right = measure(method, choice, "test", setting, shots).tolist()
+        columns[method] = [float(f"{x:.4g}") for x in right]
+    rows = zip(*columns.values(), strict=True)
+    return [{"episode": i, **dict(zip(columns, row, strict=True))} for i, row in enumerate(rows)]
 
 
-def measure(method: str, choice, part: str, cell: Row) -> Tensor:
-    use = algorithm(method, choice, start(method))
-    return accuracies(use, prepare(part, method), cell, EPISODES[part], SEED[part])
+# ------------------------------------------------ sinusoids
+
+RANGES = {"inside": sinusoids.TRAINED, "outside": sinusoids.Sines((5.0, 8.0), (3.14, 6.28))}
 
 
-CELLS = [
-    {"setting": setting, "shots": shots} for setting, shots in product(fewshot.SETTINGS, SHOTS)
-]
+def adapt(seed: int, method: str) -> list[Row]:
+    """The error after 0 to 5 steps, by how theta was chosen in 600 steps of meta-training."""
+    torch.set_num_threads(1)
+    model, rows = sinusoids.meta_train(method, 600, seed), []
+    for name, sines in RANGES.items():
+        tasks = sinusoids.sample(200, 10, 50, torch.Generator().manual_seed(1000 + seed), sines)
+        errors = sinusoids.errors_after(model, tasks, 5).mean(dim=1).tolist()
+        rows.append({"range": name} | {f"k{k}": float(f"{e:.4g}") for k, e in enumerate(errors)})
+    return rows
+
+
+FEW_SHOT = [{"setting": s, "shots": n} for s, n in product(fewshot.SETTINGS, SHOTS)]
+SEEDS = [{"seed": seed, "method": m} for seed, m in product(range(5), sinusoids.METHODS)]
+EXPERIMENTS = (
+    Experiment("fewshot_chosen", choose, FEW_SHOT),
+    Experiment("fewshot", test, FEW_SHOT),
+    Experiment("sinusoids", adapt, SEEDS),
+)
 
 if __name__ == "__main__":
-    command_line(choose, CELLS, OUT / "fewshot_chosen.csv", __doc__)
-    command_line(test, CELLS, OUT / "fewshot.csv", __doc__)
+    command_line(__doc__, *EXPERIMENTS)

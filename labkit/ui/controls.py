@@ -1,9 +1,13 @@
-"""Short notation for a panel's controls: a value in, a labelled ipywidgets widget out."""
+"""What every widget here shares: script, title, controls in short notation, and its end."""
 
 from __future__ import annotations
 
+import html
+import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import ipywidgets
 
@@ -15,12 +19,21 @@ def script(path: Path) -> str:
     return "\n".join(part.read_text(encoding="utf-8") for part in (HERE / "controls.js", path))
 
 
-def widget_for(name: str, value: Any) -> ipywidgets.ValueWidget:
+def heading(title: str | None) -> list[ipywidgets.HTML]:
+    """The title over a panel, as a list to be unpacked: none without a title."""
+    if not title:
+        return []
+    text = html.escape(title)
+    line = f'<div class="labkit-title" role="heading" aria-level="3">{text}</div>'
+    return [ipywidgets.HTML(line)]
+
+
+def widget_for(name: str, value: Any, label: str = "") -> ipywidgets.ValueWidget:
     """Return the widget that `value` is, or is short for, with a label."""
-    label = name.replace("_", " ").capitalize()
     if isinstance(value, ipywidgets.ValueWidget):
-        value.description = value.description or label
+        value.description = label or value.description or _named_after(name)
         return value
+    label = label or _named_after(name)
     if isinstance(value, bool):
         return ipywidgets.Checkbox(value, description=label)
     if isinstance(value, str):
@@ -30,6 +43,10 @@ def widget_for(name: str, value: Any) -> ipywidgets.ValueWidget:
     if isinstance(value, tuple):
         return _slider(name, label, value)
     raise TypeError(f"control {name!r}: no widget for {value!r}")
+
+
+def _named_after(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def _slider(name: str, label: str, numbers: tuple) -> ipywidgets.ValueWidget:
@@ -46,12 +63,43 @@ def _slider(name: str, label: str, numbers: tuple) -> ipywidgets.ValueWidget:
         raise ValueError(f"control {name!r}: {value!r} is not between {low!r} and {high!r}")
     if whole:
         return ipywidgets.IntSlider(int(value), low, high, step, description=label)
+    exponent = Decimal(f"{step:.6g}").normalize().as_tuple().exponent  # 0.05: -2
     return ipywidgets.FloatSlider(
         round(value, 12), min=low, max=high, step=step, description=label,
-        readout_format=f".{_places(step)}f",
+        readout_format=f".{max(0, -exponent)}f",
     )  # fmt: skip
 
 
-def _places(step: float) -> int:
-    """Return how many decimals `step` needs: .05 -> 2, .25 -> 2, .1 -> 1."""
-    return next((n for n in range(12) if abs(round(step, n) - step) < step * 1e-6), 12)
+_latest: dict[str, tuple[int, WeakSet]] = {}  # cell -> its last run, and what that made
+
+
+def replace_earlier(widget: ipywidgets.Widget) -> None:
+    """Let go of the widgets that an earlier run of this cell made; `widget` is of this run.
+
+    ipywidgets keeps every widget, and IPython every result in `Out`, until the kernel ends, each
+    with its images and features: a student who runs a cell twenty times would lose 2 GB to one
+    panel. So each has a method `let_go()` that leaves the browser and forgets everything large.
+    """
+    cell, run = running_cell()
+    if not cell:
+        return
+    before, made = _latest.get(cell, (run, WeakSet()))
+    if before != run:
+        for earlier in made:
+            earlier.let_go()
+        made = WeakSet()
+    made.add(widget)
+    _latest[cell] = run, made
+
+
+def running_cell() -> tuple[str, int]:
+    """The identity that JupyterLab gives the running cell, and the run's number; ("", 0) elsewhere.
+
+    IPython is asked only where it is loaded already.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    if not hasattr(shell, "get_parent"):  # no kernel
+        return "", 0
+    cell = shell.get_parent().get("metadata", {}).get("cellId", "")
+    return cell, shell.execution_count

@@ -14,7 +14,7 @@ from PIL import Image
 from labkit.ui.style import INK, style
 
 UNIT_SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-OWN = "#0078bb"  # the frame of what belongs together
+OWN = "#0078bb"  # how a frame is coloured unless one says otherwise
 
 
 @style()
@@ -87,7 +87,9 @@ def tiles(images: np.ndarray, columns: int, gap: tuple[int, int] = (0, 0)) -> np
 
 
 @style()
-def draw_framed(ax: Axes, images: np.ndarray, columns: int, framed: Sequence[bool]) -> None:
+def draw_framed(
+    ax: Axes, images: np.ndarray, columns: int, framed: Sequence[bool], color: str = OWN
+) -> None:
     """A grid of pictures (n, 3, size, size) without titles, some of them in frames of colour."""
     size = images.shape[-1]
     step = size + size // 5
@@ -96,15 +98,15 @@ def draw_framed(ax: Axes, images: np.ndarray, columns: int, framed: Sequence[boo
     # "nearest": a third of the PNG's bytes when the pictures are noisy
     draw_sheet(ax, mosaic, (0, width + size // 5, height + size // 5, 0), "nearest")
     corners = [(i % columns * step, i // columns * step) for i, own in enumerate(framed) if own]
-    draw_frames(ax, size, corners)
+    draw_frames(ax, size, corners, color)
     ax.set(xlim=(-3, width + 3), ylim=(height + 3, -3), aspect="equal")
     ax.axis("off")
 
 
-def draw_frames(ax: Axes, size: int, corners: Sequence[tuple[int, int]]) -> None:
+def draw_frames(ax: Axes, size: int, corners: Sequence[tuple[int, int]], color: str = OWN) -> None:
     """Frame pictures of side `size` by their upper left corners: they belong together."""
     frames = [UNIT_SQUARE * size + corner for corner in corners]
-    ax.add_collection(PolyCollection(frames, facecolor="none", edgecolor=OWN, linewidth=4))
+    ax.add_collection(PolyCollection(frames, facecolor="none", edgecolor=color, linewidth=4))
 
 
 def frame_first(ax: Axes, size: int) -> None:

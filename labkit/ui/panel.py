@@ -8,29 +8,25 @@ in a sentence or two: the picture's alternative text. All three are pure: no glo
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import gc
-import html
 import inspect
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import ipywidgets
 import traitlets
 from anywidget import AnyWidget
 
-from labkit.threads import one_torch_thread
-from labkit.ui.controls import HERE, script, widget_for
-from labkit.ui.lifetime import replace_earlier
+from labkit.ui.controls import HERE, heading, replace_earlier, script, widget_for
 from labkit.ui.raster import Canvas, Place, png
 
 STALE = "Settings changed: press {} to update the picture."
 EMPTY = "Press {} to see the result."
-SENT = 0.03  # seconds, by which a frame has left the kernel
 COARSEST, SHARPEST = 0.5, 1.5  # 2 would take half as long again, for little to see
 
 
@@ -47,12 +43,15 @@ def panel(
     title: str | None = None,
     initial: Any = None,
     click: Callable[[Any, Place], dict[str, Any]] | None = None,
+    labels: Mapping[str, str] | None = None,
     **controls: Any,
 ) -> Panel:
     """Return a panel that shows `draw(axes, compute(**values))` for the values of its controls.
 
     A control is an ipywidgets value widget or short for one: `True` (check box), `(low, high)`,
     `(low, high, step)` or `(low, high, step, value)` (slider), a list or dict (menu), a str (text).
+    It is labelled by its name, `shots_per_class` by "Shots per class", or by what `labels` says:
+    `panel(..., labels={"n": "Labels in all"}, n=(12, 450, 1, 48))`.
 
     run="live" recomputes at every change; run="button" waits for the button called `label`. If
     `compute` has a parameter `progress`, it is called as `progress(fraction, text="")`.
@@ -65,8 +64,7 @@ def panel(
     for name, function in {"compute": compute, "draw": draw, "describe": describe}.items():
         if not callable(function):
             raise TypeError(f"{name} must be a function, not {function!r}")
-    _check_names(compute, controls)
-    widgets = {name: widget_for(name, value) for name, value in controls.items()}
+    widgets = _widgets(compute, controls, labels or {})
     canvas = Canvas(draw, rows, columns, size)
     action = label if run == "button" else ""
     return Panel(compute, describe, canvas, widgets, action, title, initial, click)
@@ -75,16 +73,8 @@ def panel(
 class Picture(AnyWidget):
     """What the browser shows below the controls; panel.js draws it.
 
-    A frame travels as PNG with the pixels that the screen shows, at most 1.5 per CSS pixel. Key to
-    picture in JupyterLab by tests/browser/measure_latency.py, p50/p95/max ms of 38, on two cores
-    with other work (load 2): its own panel 53/68/71, 53/65/70, 51/57/66; notebook 01's menus
-    70/84/84, 71/96/98, 68/89/100. Always 1.5 pixels, a figure made anew for each frame and garbage
-    collected at any time, against this, in turns, 63 keys each: 62/95/144 against 48/62/69.
-
-    Tried before, in one run (load 3 to 6; trust the order): PNG in an <img> at 1, 1.5, 2 pixels
-    109/176, 110/168, 162/265; raw pixels on a canvas at 1, 1.5: 122/206, 169/227 (and 3.6 MB a
-    frame, hopeless on a hub); ipywidgets.Image, which has no alternative text: 88/140, 108/260.
-    Row filters and zlib's other strategies make no PNG faster.
+    A frame travels as PNG, with the pixels that the screen shows: tests/browser/measure_latency.py
+    says what else was tried.
     """
 
     _esm = script(HERE / "panel.js")
@@ -120,10 +110,10 @@ class Panel(ipywidgets.VBox):
         self._shown_values: dict | None = None
         self._lock = threading.Lock()  # held while computing or drawing
         self._wanted = self._quiet = False
-        width = round(100 * canvas.size[0])
         self.picture = Picture(
-            action=label, title=title or "", width=width, clickable=click is not None
-        )
+            action=label, title=title or "", width=round(100 * canvas.size[0]),
+            clickable=click is not None,
+        )  # fmt: skip
         grid = ipywidgets.Box(list(controls.values())).add_class("labkit-controls")
         super().__init__([*heading(title), grid, self.picture])
         self.add_class("labkit-panel")
@@ -164,10 +154,7 @@ class Panel(ipywidgets.VBox):
     def run(self) -> None:
         """Compute and show; while another thread is at it, let that one take the newest values."""
         self._wanted = True
-        with ExitStack() as stack:
-            if not self.picture.action:
-                stack.enter_context(_garbage_later())
-                stack.enter_context(one_torch_thread())
+        with nullcontext() if self.picture.action else _undisturbed():
             self._run_wanted()
 
     def _run_wanted(self) -> None:
@@ -252,13 +239,12 @@ class Panel(ipywidgets.VBox):
             self.run()
 
     def _run_once(self) -> None:
-        values = self.values
-        extra = {}
+        values, extra = self.values, {}
         if "progress" in inspect.signature(self.compute).parameters:
             extra["progress"] = self._progress()
         if self.picture.action:
             self._tell(progress=0.0, note="")
-        self._show(self.compute(**values, **extra), values)
+        self._show(self.compute(**extra | values), values)
 
     def _show(self, result: Any, values: dict) -> None:
         frame, alt = png(self.canvas.render(result)), self.describe(result)
@@ -313,47 +299,35 @@ class Panel(ipywidgets.VBox):
 
 
 @contextmanager
-def _garbage_later() -> Iterator[None]:
-    """No cyclic garbage collection while a reader waits for a frame.
+def _undisturbed() -> Iterator[None]:
+    """For one live frame: no cyclic garbage is collected, and torch takes one thread.
 
-    The figures of a dozen frames take 10 to 70 ms to collect. That waits until the frame has been
-    sent, by another thread, which collecting would keep from it. (Old objects are passed over:
-    `labkit.ui.lifetime`.)
+    Collecting would take as long as drawing, and a second thread the core that the browser needs.
+    Afterwards both are as before; torch is left alone where nobody has imported it.
     """
-    enabled = gc.isenabled()
+    torch, collecting = sys.modules.get("torch"), gc.isenabled()
+    threads = torch and torch.get_num_threads()
     gc.disable()
     try:
+        if torch:
+            torch.set_num_threads(1)
         yield
     finally:
-        if enabled:
-            _after_sending(gc.enable)
+        if torch:
+            torch.set_num_threads(threads)
+        if collecting:
+            gc.enable()
 
 
-def _after_sending(function: Callable[[], None]) -> None:
+def _widgets(compute: Callable, controls: dict, labels: Mapping[str, str]) -> dict:
+    """The controls as labelled widgets; TypeError where they are not what `compute` takes."""
+    signature = inspect.signature(compute)
+    given = {"progress": None} if "progress" in signature.parameters else {}
     try:
-        asyncio.get_running_loop().call_later(SENT, function)
-    except RuntimeError:  # no loop is running: nothing is sent
-        function()
-
-
-def _check_names(compute: Callable, controls: dict) -> None:
-    parameters = inspect.signature(compute).parameters.values()
-    takes = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    name = getattr(compute, "__name__", "compute")
-    for control in controls:
-        if control == "progress" or (control not in takes and not anything):
-            raise TypeError(f"{name}() takes no control {control!r}; it takes {', '.join(takes)}")
-    for p in parameters:
-        required = p.name in takes and p.default is p.empty and p.name != "progress"
-        if required and p.name not in controls:
-            raise TypeError(f"{name}() needs {p.name!r}, and no control is called so")
-
-
-def heading(title: str | None) -> list[ipywidgets.HTML]:
-    """The title over a panel, as a list to be unpacked: none without a title."""
-    if not title:
-        return []
-    text = html.escape(title)
-    line = f'<div class="labkit-title" role="heading" aria-level="3">{text}</div>'
-    return [ipywidgets.HTML(line)]
+        signature.bind(**given | controls)
+    except TypeError as error:
+        name = getattr(compute, "__name__", "compute")
+        raise TypeError(f"controls: {error}, accepted: those of {name}{signature}") from None
+    if unknown := [name for name in labels if name not in controls]:
+        raise TypeError(f"labels: got {unknown}, accepted: {', '.join(controls)}")
+    return {name: widget_for(name, value, labels.get(name, "")) for name, value in controls.items()}

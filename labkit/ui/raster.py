@@ -1,34 +1,40 @@
 """A pure draw function in, pixels out, fast enough for a slider.
 
-Nearly all of matplotlib's time goes into ticks, tick labels and the layout, which hardly ever
-change while a slider moves. So every frame gets a fresh figure, whose axis decorations are compared
-with those of the frame before. If they are the same, they come from a saved background, and only
-the data, titles and legends are drawn on top. Fresh, so that nothing can leak from one frame to the
-next: an empty figure is made once and kept pickled, since unpickling takes a third of the time of
-making one, and less than clearing an old one. The renderer stays: by it matplotlib remembers how
-wide a text is, and it keeps the pixels of each text (`TextKeepingRenderer`).
-Frames made either way are equal pixel for pixel (tests/ui/test_panel.py).
+Nearly all of matplotlib's time goes into ticks, texts and the layout, which hardly ever change
+while a slider moves. So the decorations of a frame's axes are compared with those of the frame
+before: if they are the same, they come from a saved background, and only data, titles and legends
+are drawn on top. Texts are kept as pixels (`TextKeepingRenderer`). A frame's figure is always a new
+one, so that nothing leaks from one frame to the next: an empty figure is kept pickled, since
+unpickling takes a third of the time of making one. Frames made either way are equal pixel for
+pixel, and where matplotlib lacks what this needs, plain Agg draws them (tests/ui/test_raster.py).
 """
 
 from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from isal import isal_zlib
 from matplotlib import rc_context
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends import backend_agg
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.spines import Spine
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox, Transform
 
-from labkit import plots
-from labkit.ui.renderer import TextKeepingRenderer
+from labkit.ui.style import RC, figure
+
+KEPT_TEXTS = 2000  # a few MB at most
 
 
 class Place(NamedTuple):
@@ -39,38 +45,64 @@ class Place(NamedTuple):
     y: float
 
 
+class ShownAxes(NamedTuple):
+    bbox: Bbox
+    transData: Transform  # from data to pixels, upwards
+
+
+class Shown(NamedTuple):
+    """All that is kept of a figure: where it and its axes lie, named as in matplotlib.
+
+    The figure itself is garbage at once. If it lived until the next frame, the collector would put
+    it among the old objects, and would soon look through all of those, which takes 200 ms.
+    """
+
+    bbox: Bbox
+    axes: tuple[ShownAxes, ...]
+
+
 class Canvas:
     """Draws results with `draw(axes, result)`."""
 
     def __init__(self, draw: Callable, rows: int = 1, columns: int = 1, size=(9, 4.5), scale=1.5):
         self.draw, self.rows, self.columns, self.size = draw, rows, columns, tuple(size)
         self.scale = scale  # pixels per CSS pixel; may change from frame to frame
-        self._empty = b""  # a figure and its axes, pickled
-        self._signature: Any = None
-        self._positions: list = []
-        self._text_positions: list = []
-        self._background: Any = None
-        self._renderer: TextKeepingRenderer | None = None
+        self.fast = has_fast_path()
         self.hits = 0  # frames that reused the background
-        self.shown: Figure | None = None  # the last frame's
+        self.shown: Shown | None = None  # the last frame
+        self._renderer: RendererAgg | None = None
+        self._empty = b""  # a figure and its axes, pickled
+        self._background: Any = None
+        self._signature: Any = None  # what the background depends on
+        self._positions: list[Bbox] = []  # where the layout put its axes
 
     def render(self, result) -> np.ndarray:
-        """Draw one frame, reusing the background where it is the same. (height, width, 4) uint8."""
-        with self._style():
-            fig, renderer = self._drawn(*self._new_figure(), result)
+        """Draw one frame: (height, width, 4) uint8."""
+        if not self.fast:
+            return self.render_fully(result)
+        with rc_context({**RC, "axes.axisbelow": True}):
+            fig, renderer = self._drawn(self._new_figure(), result)
             if not _can_split(fig):
                 fig.draw(renderer)
-            elif not self._restore_background(fig, renderer):
-                self._make_background(fig, renderer, result)
-                self._draw_foreground(fig, renderer)
             else:
-                self.hits += 1
-                self._draw_foreground(fig, renderer)
-        self.shown = fig
-        return np.array(renderer.buffer_rgba())
+                if self._background is not None and self._place(fig, renderer) == self._signature:
+                    renderer.restore_region(self._background)
+                    self.hits += 1
+                else:
+                    self._make_background(result)
+                    self._signature = self._place(fig, renderer)
+                _draw_without(fig, renderer, _decorations(fig))
+        return self._pixels(fig, renderer)
+
+    def render_fully(self, result) -> np.ndarray:
+        """Draw one frame from nothing: what `render` must equal."""
+        with rc_context({**RC, "axes.axisbelow": True}):
+            fig, renderer = self._drawn(figure(self.rows, self.columns, self.size), result)
+            fig.draw(renderer)
+        return self._pixels(fig, renderer)
 
     def locate(self, across: float, down: float) -> Place | None:
-        """Where a click hit the frame that `render` drew last; None outside all axes.
+        """Where a click hit the frame that was drawn last; None outside all axes.
 
         across, down: shares of the picture's width and height, from its upper left corner.
         """
@@ -83,75 +115,57 @@ class Canvas:
                 return Place(i, *map(float, ax.transData.inverted().transform(pixel)))
         return None
 
-    def render_fully(self, result) -> np.ndarray:
-        """Draw one frame from nothing: what `render` must equal."""
-        with self._style():
-            fig, renderer = self._drawn(*self._made_figure(), result)
-            fig.draw(renderer)
-        return np.array(renderer.buffer_rgba())
-
-    def _style(self):
-        return rc_context({**plots.RC, "axes.axisbelow": True})
-
-    def _made_figure(self) -> tuple[Figure, Any]:
-        return plots.figure(self.rows, self.columns, self.size)
-
     def _new_figure(self) -> tuple[Figure, Any]:
-        self._empty = self._empty or pickle.dumps(self._made_figure())
+        self._empty = self._empty or pickle.dumps(figure(self.rows, self.columns, self.size))
         return pickle.loads(self._empty)
 
-    def _drawn(self, fig: Figure, axes, result) -> tuple[Figure, RendererAgg]:
+    def _drawn(self, new: tuple[Figure, Any], result) -> tuple[Figure, RendererAgg]:
+        """A new figure, with `result` in its axes, and the renderer, empty."""
+        fig, axes = new
         fig.set_dpi(100 * self.scale)
         renderer = self._cleared_renderer(fig)
         self.draw(axes, result)
-        for text in (*fig.texts, *(title for ax in fig.axes for title in _titles(ax))):
-            if "\n" not in text.get_text():
-                text.set_linespacing(1)  # else as high as its letters, and the layout with it
         for ax in fig.axes:
+            for title in _titles(ax):
+                if "\n" not in title.get_text():
+                    title.set_linespacing(1)  # else as high as its letters, and the layout with it
             if ax.get_axisbelow() is True:  # under images too, so that a background can hold it
                 ax.xaxis.set_zorder(-1)
                 ax.yaxis.set_zorder(-1)
         return fig, renderer
 
-    def _cleared_renderer(self, fig: Figure) -> TextKeepingRenderer:
-        width, height = fig.bbox.size
+    def _cleared_renderer(self, fig: Figure) -> RendererAgg:
+        """The renderer stays: by it matplotlib remembers how wide a text is."""
+        size = (*fig.bbox.size, fig.dpi)
         found = self._renderer
-        if found is None or (found.width, found.height, found.dpi) != (width, height, fig.dpi):
-            found = self._renderer = TextKeepingRenderer(width, height, fig.dpi)
+        if found is None or (found.width, found.height, found.dpi) != size:
+            found = self._renderer = (TextKeepingRenderer if self.fast else RendererAgg)(*size)
         found.clear()
         FigureCanvasAgg(fig).get_renderer = lambda: found  # texts and the layout ask for it
         return found
 
-    def _restore_background(self, fig: Figure, renderer: RendererAgg) -> bool:
-        if self._background is None:
-            return False
-        engine = fig.get_layout_engine()
-        defaults = [ax.get_position(original=True) for ax in fig.axes]
-        fig.set_layout_engine("none")
-        _place(fig, self._positions)
-        if _signature(fig, renderer) == self._signature:
-            for text, position in zip(fig.texts, self._text_positions, strict=True):
-                text.set_position(position)
-            renderer.restore_region(self._background)
-            return True
-        _place(fig, defaults)
-        fig.set_layout_engine(engine)
-        return False
-
-    def _make_background(self, fig: Figure, renderer: RendererAgg, result) -> None:
+    def _make_background(self, result) -> None:
+        fig, renderer = self._drawn(self._new_figure(), result)
         fig.get_layout_engine().execute(fig)
         fig.set_layout_engine("none")
         self._positions = [ax.get_position(original=True) for ax in fig.axes]
-        self._text_positions = [text.get_position() for text in fig.texts]  # a title over all axes
-        probe, probe_renderer = self._drawn(*self._new_figure(), result)  # the layout changed fig's
-        probe.set_layout_engine("none")
-        _place(probe, self._positions)
-        self._signature = _signature(probe, probe_renderer)
-        _draw_without(fig, renderer, list(_dynamic(fig)))
+        children = {artist for ax in fig.axes for artist in ax.get_children()}
+        _draw_without(fig, renderer, children - _decorations(fig))
         self._background = renderer.copy_from_bbox(fig.bbox)
 
-    def _draw_foreground(self, fig: Figure, renderer: RendererAgg) -> None:
-        _draw_without(fig, renderer, list(_static(fig)))
+    def _place(self, fig: Figure, renderer: RendererAgg) -> Any:
+        """Put the axes where the background has them; return what must then be as it was there."""
+        fig.set_layout_engine("none")
+        for ax, position in zip(fig.axes, self._positions, strict=False):
+            ax.set_position(position)
+            ax.apply_aspect()
+        axes = [_axes_signature(ax, renderer) for ax in fig.axes]
+        return fig.dpi, fig.patch.get_facecolor(), axes
+
+    def _pixels(self, fig: Figure, renderer: RendererAgg) -> np.ndarray:
+        axes = (ShownAxes(ax.bbox.frozen(), ax.transData.frozen()) for ax in fig.axes)
+        self.shown = Shown(fig.bbox.frozen(), tuple(axes))
+        return np.array(renderer.buffer_rgba())
 
 
 def png(rgba: np.ndarray) -> bytes:
@@ -171,36 +185,83 @@ def png(rgba: np.ndarray) -> bytes:
     )
 
 
-def _static(fig: Figure) -> Iterator[Artist]:
-    for ax in fig.axes:
-        yield from (ax.patch, ax.xaxis, ax.yaxis)
+# Texts
 
 
-def _dynamic(fig: Figure) -> Iterator[Artist]:
-    static = set(_static(fig))
-    for parent in (fig, *fig.axes):
-        yield from (a for a in parent.get_children() if a not in static and a not in fig.axes)
+class TextMask(NamedTuple):
+    """The pixels of a text, and where its first one lies from the text's origin."""
+
+    coverage: np.ndarray  # (height, width) uint8
+    right: int
+    below: int  # of the lower edge
 
 
-def _draw_without(fig: Figure, renderer: RendererAgg, hidden: list[Artist]) -> None:
-    hidden = [artist for artist in hidden if artist.get_visible()]
-    for artist in hidden:
+class TextKeepingRenderer(RendererAgg):
+    """Draws a text it has drawn before by copying its pixels, at whole pixels.
+
+    Most texts of a frame were in one before. A new one is drawn as a whole, which takes a fifth of
+    the time that `RendererAgg` takes glyph by glyph; a letter may lie a fraction of a pixel to the
+    left of where that would put it.
+    """
+
+    def __init__(self, width: float, height: float, dpi: float) -> None:
+        super().__init__(width, height, dpi)
+        self._masks: dict[tuple[str, int], TextMask] = {}
+
+    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None) -> None:
+        if ismath or angle or not s.strip():
+            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
+            return
+        key = (s, hash(prop))
+        if key not in self._masks:
+            if len(self._masks) >= KEPT_TEXTS:
+                self._masks.clear()
+            self._masks[key] = self._mask(s, prop)
+        mask = self._masks[key]
+        left, bottom = round(x) + mask.right, round(y) + mask.below
+        self._renderer.draw_text_image(mask.coverage, left, bottom, 0, gc)
+
+    def _mask(self, s: str, prop) -> TextMask:
+        font = self._prepare_font(prop)
+        font.set_text(s, 0, flags=backend_agg.get_hinting_flag())
+        right, up = font.get_bitmap_offset()  # in 64ths of a pixel, like the descent
+        below = font.get_descent() - up
+        font.draw_glyphs_to_bitmap()
+        return TextMask(np.array(font.get_image()), right // 64, round(below / 64) + 1)
+
+
+@cache
+def has_fast_path() -> bool:
+    """Whether this matplotlib still has the private parts that keeping texts needs."""
+    renderer = TextKeepingRenderer(30, 30, 72)
+    try:
+        renderer.draw_text(renderer.new_gc(), 5, 20, "x", FontProperties(), 0)
+    except (AttributeError, TypeError) as problem:
+        warnings.warn(f"panels are slower with this matplotlib: {problem}", stacklevel=2)
+        return False
+    return True
+
+
+# Backgrounds
+
+
+def _decorations(fig: Figure) -> set[Artist]:
+    """What the background holds."""
+    return {fig.patch, *(own for ax in fig.axes for own in (ax.patch, ax.xaxis, ax.yaxis))}
+
+
+def _draw_without(fig: Figure, renderer: RendererAgg, hidden: Iterable[Artist]) -> None:
+    visible = [artist for artist in hidden if artist.get_visible()]
+    for artist in visible:
         artist.set_visible(False)
     fig.draw(renderer)
-    for artist in hidden:
+    for artist in visible:
         artist.set_visible(True)
-
-
-def _place(fig: Figure, positions: list) -> None:
-    for ax, position in zip(fig.axes, positions, strict=True):
-        ax.set_position(position)
-        ax.set_in_layout(True)  # set_position takes the axes out of the layout
-        ax.apply_aspect()
 
 
 def _can_split(fig: Figure) -> bool:
     """Whether data can be drawn after all axis decorations without changing a pixel."""
-    return all(
+    return len(fig.get_children()) == 1 + len(fig.axes) and all(  # no title over all axes
         ax.get_subplotspec() is not None  # colour bars, insets and twins overlap or share space
         and not ax.child_axes
         and ax.get_subplotspec().get_gridspec() is fig.axes[0].get_subplotspec().get_gridspec()
@@ -211,11 +272,7 @@ def _can_split(fig: Figure) -> bool:
         and ax.xaxis.get_ticks_position() == "bottom"  # ticks or an offset on top push the title
         and ax.xaxis.get_label_position() == "bottom"
         and not _offset_text(ax.yaxis)
-        and all(
-            artist.get_zorder() >= 0
-            for artist in ax.get_children()
-            if artist.axes is ax and not isinstance(artist, Axis)
-        )
+        and all(a.get_zorder() >= 0 for a in ax.get_children() if not isinstance(a, Axis))
         for ax in fig.axes
     )
 
@@ -225,48 +282,38 @@ def _offset_text(axis: Axis) -> str:
     return axis.get_major_formatter().get_offset()
 
 
-def _signature(fig: Figure, renderer: RendererAgg) -> Any:
-    """All that the background and the layout depend on, to be compared with ==."""
-    loose = [a for a in fig.get_children() if a is not fig.patch and a not in fig.axes]
-    texts = [(text.get_text() == "", _text_room(text, renderer)) for text in fig.texts]
-    boxes = [_rounded(a.get_tightbbox(renderer).size) for a in loose if a not in fig.texts]
-    return fig.dpi, texts, boxes, [_axes_signature(ax, renderer) for ax in fig.axes]
+def _titles(ax: Axes) -> Iterator[Text]:
+    """The left, the middle and the right one."""
+    own = set(ax.texts)
+    return (a for a in ax.get_children() if isinstance(a, Text) and a not in own)
 
 
-def _text_room(text: Text, renderer: RendererAgg) -> Any:
-    """The layout keeps room for a title's height; its width does not matter."""
-    box = text.get_window_extent(renderer)
-    return _rounded(box.size[text.get_rotation() == 0 :])
+def _get(artist: Artist, names: str) -> list:
+    return [getattr(artist, f"get_{name}")() for name in names.split()]
 
 
-def _titles(ax) -> list[Text]:
-    return [ax.title, ax._left_title, ax._right_title]  # no public way to the left one
-
-
-def _axes_signature(ax, renderer: RendererAgg) -> Any:
-    titles = _titles(ax)
+def _axes_signature(ax: Axes, renderer: RendererAgg) -> Any:
+    """All that the axes' background and the layout depend on, to be compared with ==."""
+    titles = [title for title in _titles(ax) if title.get_text()]
     return (
-        (ax.axison, ax.get_frame_on(), ax.get_visible(), ax.patch.get_facecolor()),
-        (ax.get_aspect(), ax.get_box_aspect(), ax.get_anchor()),
-        [
-            (t.get_fontsize(), _rounded([t.get_window_extent(renderer).height]), t.get_visible())
-            for t in titles
-            if t.get_text()
-        ],
-        [(s.get_visible(), s.get_position()) for s in ax.spines.values()],
-        _overflow(ax, renderer, titles),
-        _axis_signature(ax.xaxis),
-        _axis_signature(ax.yaxis),
+        ax.axison,
+        ax.patch.get_facecolor(),
+        _get(ax, "frame_on visible aspect box_aspect anchor"),
+        [_get(title, "fontsize visible") for title in titles],
+        [round(title.get_window_extent(renderer).height, 1) for title in titles],
+        [_get(spine, "visible position") for spine in ax.spines.values()],
+        _overflow(ax, renderer),
+        [_axis_signature(axis) for axis in (ax.xaxis, ax.yaxis)],
     )
 
 
 def _axis_signature(axis: Axis) -> Any:
     return (
-        axis.get_visible(), axis.get_scale(), tuple(axis.get_view_interval()),
-        axis.get_ticks_position(), axis.get_label_position(), axis.labelpad,
-        _text_signature(axis.label), axis.label.get_position(), _offset_text(axis),
-        _tick_signature(axis, "major"), _tick_signature(axis, "minor"),
-    )  # fmt: skip
+        _get(axis, "visible scale ticks_position label_position"),
+        (axis.labelpad, tuple(axis.get_view_interval()), _offset_text(axis)),
+        (_text_signature(axis.label), axis.label.get_position()),
+        [_tick_signature(axis, which) for which in ("major", "minor")],
+    )
 
 
 def _tick_signature(axis: Axis, which: str) -> Any:
@@ -274,43 +321,27 @@ def _tick_signature(axis: Axis, which: str) -> Any:
     locations = list(ticker.locator())
     made = vars(axis).get(f"{which}Ticks", [])  # only there if draw() asked for single ticks
     single = [
-        (
-            _text_signature(t.label1),
-            _text_signature(t.label2),
-            t.tick1line.get_color(),
-            t.tick1line.get_visible(),
-            t.gridline.get_visible(),
-        )
+        [*map(_text_signature, (t.label1, t.label2)), _get(t.tick1line, "color visible"),
+         t.gridline.get_visible()]
         for t in made
-    ]
+    ]  # fmt: skip
     labels = ticker.formatter.format_ticks(locations)
     return locations, labels, repr(axis.get_tick_params(which)), single
 
 
 def _text_signature(text: Text) -> Any:
-    return (
-        text.get_text(),
-        text.get_color(),
-        text.get_alpha(),
-        text.get_visible(),
-        hash(text.get_fontproperties()),
-        text.get_rotation(),
-        text.get_ha(),
-        text.get_va(),
-    )
+    font = hash(text.get_fontproperties())
+    return font, _get(text, "text color alpha visible rotation ha va")
 
 
-def _overflow(ax, renderer: RendererAgg, titles: list) -> Any:
+def _overflow(ax: Axes, renderer: RendererAgg) -> Any:
     """How far direct labels and legends stick out of the axes: the layout makes room for them."""
     out = np.zeros(4)
+    titles = set(_titles(ax))
     for artist in ax.get_default_bbox_extra_artists():
         if isinstance(artist, (Axis, Spine)) or artist in titles or artist is ax.patch:
             continue
         box = artist.get_tightbbox(renderer)
         if box is not None and np.isfinite(box.extents).all() and box.width and box.height:
             out = np.maximum(out, [*(ax.bbox.min - box.min), *(box.max - ax.bbox.max)])
-    return _rounded(out)
-
-
-def _rounded(numbers) -> tuple[float, ...]:
-    return tuple(round(float(number), 1) for number in numbers)
+    return out.round(1).tolist()

@@ -113,8 +113,7 @@ def percent_axis(ax: Axes, low: float = 0.0, high: float = 1.0) -> None:
 def place_ticks(axis: Axis, places: Sequence[float], labels: Sequence[str] | None = None) -> None:
     """Put ticks at `places` and leave the limits alone.
 
-    `Axes.set_xticks` makes every tick at once, for 10 ms of a panel's frame, which then shows those
-    of its background.
+    `Axes.set_xticks` makes every tick at once, which takes 10 ms of a panel's frame.
     """
     axis.set_major_locator(FixedLocator(places))
     if labels is not None:

@@ -10,15 +10,15 @@ from contextlib import nullcontext
 import pytest
 from threadpoolctl import threadpool_limits
 
-from labkit import encoders, probe, tasks
+from labkit import encoders, tasks, transfer
 
-THREADS = {"one": probe.one_blas_thread, "all": nullcontext}
+THREADS = {"one": transfer.one_blas_thread, "all": nullcontext}
 
 
 @pytest.mark.benchmark(group="probe")
 @pytest.mark.parametrize("threads", THREADS)
 def test_probe(benchmark, monkeypatch, threads: str) -> None:
     encoder, task = encoders.load("clip-vit").image, tasks.who_drew_it()
-    monkeypatch.setattr(probe, "one_blas_thread", THREADS[threads])
+    monkeypatch.setattr(transfer, "one_blas_thread", THREADS[threads])
     with threadpool_limits(os.cpu_count(), user_api="blas"):  # tests/conftest.py asks for one
-        benchmark.pedantic(probe.linear_probe, (encoder, task), rounds=1)
+        benchmark.pedantic(transfer.linear_probe, (encoder, task), rounds=1)

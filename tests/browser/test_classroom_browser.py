@@ -39,9 +39,7 @@ def test_a_panel_follows_the_keyboard_and_shows_no_code(browser, url) -> None:
     image.wait_for(timeout=120_000)
     before = image.get_attribute("alt")
     panel.get_by_label("Style").press("ArrowDown")
-    page.wait_for_function(
-        "(alt) => document.querySelector('.labkit-image').alt !== alt", arg=before
-    )
+    page.wait_for_function(FOLLOWED, arg=before)
     assert "import" not in page.inner_text("body")
     shown = image.bounding_box()["width"]
     assert shown > 1000, "large on a projector of 1280 pixels"

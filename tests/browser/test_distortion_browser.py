@@ -11,9 +11,9 @@ from playwright.sync_api import Locator, expect
 
 CELL = """
 from labkit import explorers
-from labkit.lp_ft.distortion import Setting
+from labkit.lp_ft.distortion import ExplorerSetting
 
-explorer = explorers.feature_distortion(Setting(shots=4, steps=3))
+explorer = explorers.feature_distortion(ExplorerSetting(shots=4, steps=3))
 explorer
 """
 SHOWN = "() => document.querySelector('.labkit-canvas').dataset.shown"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
 from panels import check_every_control
 
-from labkit import augment, data, encoders, evaluate, explorers, plots
-from labkit.contrastive import pretrain, zero_shot
-from labkit.contrastive import simclr as live
+from labkit import augment, data, encoders, explorers, figures, plots, sweeps
+from labkit.contrastive import pretrain, projections, sweep, zero_shot
+from labkit.data import STYLES
 from labkit.ui.panel import Panel
 
 
@@ -27,6 +30,16 @@ def simclr() -> encoders.SimCLR:
 @pytest.fixture(scope="module")
 def gallery(clip) -> zero_shot.ClipGallery:
     return zero_shot.embed_gallery(clip)
+
+
+@pytest.fixture(scope="module")
+def crowd(clip, simclr) -> explorers.Crowd:
+    return explorers.make_crowd(clip, simclr)
+
+
+@pytest.fixture(scope="module")
+def emoji_views(simclr):
+    return explorers.make_view_gallery(simclr)
 
 
 @pytest.fixture(scope="module", params=["playground", "zero_shot", "augmentations", "temperature"])
@@ -55,7 +68,7 @@ def test_frames_reuse_their_background_while_typing(gallery) -> None:
 
 def test_a_click_on_a_found_picture_asks_what_it_is(gallery, pixel_of) -> None:
     panel = explorers.playground(gallery)
-    found, shown = panel.result.found_concepts, panel.picture.frames
+    found, shown = panel.result.found.concept, panel.picture.frames
     place = pixel_of(panel, axes=0, x=3.5, y=1.5)  # second row, fourth style
     panel.picture.clicked = [1, *place]
     assert panel.values["emoji"] == found[len(data.STYLES) + 3]
@@ -79,18 +92,19 @@ def test_words_find_the_nearest_image_of_every_style(gallery) -> None:
         found = float(gallery.image[i] @ query), name
         style = int(gallery.emoji.style[i])
         best[style] = max(best.get(style, (-2, "")), found)
-    assert result.found_names[: len(data.STYLES)] == [best[s][1] for s in range(len(data.STYLES))]
+    found = result.found.captions[: len(data.STYLES)]
+    assert found == [best[s][1] for s in range(len(data.STYLES))]
     assert result.unknown == [] and not result.nothing_known
 
 
 def test_a_picture_finds_itself_and_its_rank_is_counted_from_one(gallery) -> None:
     result = explorers.compute_search(gallery, "", start(), "noto")
     place = data.STYLES.index("noto")
-    assert result.found_names[place] == result.name == "sailboat"
+    assert result.found.captions[place] == result.picture.captions[0] == "sailboat"
     row = gallery.emoji.row_of(start(), "noto")
     cosines = gallery.text @ gallery.image[row]
     assert result.rank == 1 + int((cosines > cosines[start()]).sum())
-    assert result.is_own.count(True) == (result.rank <= len(result.captions))
+    assert result.captions.count("sailboat") == (result.rank <= len(result.captions))
     assert list(result.cosines) == sorted(result.cosines, reverse=True)
 
 
@@ -104,7 +118,7 @@ def test_unknown_words_are_said_in_words(gallery) -> None:
 
 def test_a_concept_that_clip_has_seen_is_refused(gallery) -> None:
     seen = next(c.position for c in data.concepts() if c.part == "upstream")
-    with pytest.raises(ValueError, match=f"emoji: got {seen}"):
+    with pytest.raises(ValueError, match=f"position: got {seen}"):
         explorers.compute_search(gallery, "", seen, "noto")
 
 
@@ -116,7 +130,9 @@ def test_zero_shot_counts_every_image_once(gallery) -> None:
     assert result.total == len(rows)
     assert result.failures == int((guess != gallery.labels[rows]).sum())
     truth = {c.name: c.label for c in data.concepts() if c.part == "validation"}
-    assert all(truth[name] != guess for name, guess in result.mistakes)
+    assert len(result.guesses) == 6
+    for name, guess in zip(result.wrong.captions, result.guesses, strict=True):
+        assert truth[name] != guess
 
 
 def test_empty_prompts_and_templates_fall_back_to_the_class_name(gallery) -> None:
@@ -127,32 +143,29 @@ def test_empty_prompts_and_templates_fall_back_to_the_class_name(gallery) -> Non
     assert panel.result.overall == before
 
 
-def test_without_augmentation_every_emoji_is_itself(simclr) -> None:
-    gallery = explorers.make_view_gallery(simclr)
+def test_without_augmentation_every_emoji_is_itself(emoji_views) -> None:
     names = ("elephant", "bicycle", "cherries")
     none = augment.Augmentation()
-    result = explorers.compute_views(gallery, names, "noto", none, seed=0)
-    assert result.names == list(names) == result.neighbour_names and all(result.found)
+    result = explorers.compute_views(emoji_views, names, "noto", none, seed=0)
+    assert result.emoji.captions == list(names) == result.neighbours.captions and result.found.all()
     assert np.allclose(result.cosines, 1, atol=1e-5)
     strong = augment.Augmentation(crop=0.9, color=1, hue=0.5, color_probability=1)
-    harder = explorers.compute_views(gallery, names, "noto", strong, seed=0)
+    harder = explorers.compute_views(emoji_views, names, "noto", strong, seed=0)
     assert harder.cosines.mean() < 0.99
-    assert explorers.compute_views(gallery, names, "noto", strong, 0).cosines == pytest.approx(
+    assert explorers.compute_views(emoji_views, names, "noto", strong, 0).cosines == pytest.approx(
         harder.cosines
     )
 
 
-def test_gray_views_make_coloured_hearts_one(simclr) -> None:
+def test_gray_views_make_coloured_hearts_one(emoji_views) -> None:
     """The trap: what only colour tells apart is lost with it."""
-    gallery = explorers.make_view_gallery(simclr)
     hearts = explorers.VIEW_SETS["hearts, told apart by colour"]
     gray = augment.Augmentation(gray=1)
-    result = explorers.compute_views(gallery, hearts, "twemoji", gray, seed=0)
+    result = explorers.compute_views(emoji_views, hearts, "twemoji", gray, seed=0)
     assert sum(result.found) <= 2 and result.others > 0.8
 
 
-def test_the_push_follows_the_temperature(clip, simclr) -> None:
-    crowd = explorers.make_crowd(clip, simclr)
+def test_the_push_follows_the_temperature(crowd) -> None:
     halves = [explorers.compute_push(crowd, "clip", t, 0, 3).half for t in (0.01, 0.1, 1.0)]
     assert halves == sorted(halves) and halves[0] < 2
     assert crowd.cosines["collapsed"].abs().mean() > 0.95, "one point, or two opposite ones"
@@ -162,8 +175,7 @@ def test_the_push_follows_the_temperature(clip, simclr) -> None:
     assert cold.shares[3][cold.order[0]] == cold.shares[3].max()
 
 
-def test_every_encoder_s_cosines_are_of_the_pictures_beside_them(clip, simclr) -> None:
-    crowd = explorers.make_crowd(clip, simclr)
+def test_every_encoder_s_cosines_are_of_the_pictures_beside_them(clip, crowd) -> None:
     shown = crowd.emoji["clip"]
     own = clip.embed_images(shown.images) @ clip.embed_captions(shown.captions).T
     torch.testing.assert_close(crowd.cosines["clip"], own)
@@ -177,7 +189,7 @@ def test_every_encoder_s_cosines_are_of_the_pictures_beside_them(clip, simclr) -
 def test_live_simclr_takes_the_steps_of_pretrain(tmp_path, monkeypatch) -> None:
     """The same losses as `pretrain.pretrain`, step by step, and one picture updated in place."""
     few = data.load("noto", parts="upstream")[:60]
-    monkeypatch.setattr(live.data, "load", lambda *a, **k: few)
+    monkeypatch.setattr(data, "load", lambda *a, **k: few)
     shown, updated = [], []
 
     class Handle:
@@ -188,18 +200,16 @@ def test_live_simclr_takes_the_steps_of_pretrain(tmp_path, monkeypatch) -> None:
         shown.append(picture)
         return Handle()
 
-    model, last = explorers.watch_simclr(steps=21, batch=16, width=4, show=show)
+    model, last = explorers.watch_simclr(steps=21, batch=16, width=8, show=show)
     assert len(shown) == 1 and len(updated) == 2 and len(last.losses) == 21
     assert not model.training and "After 21 of 21 steps" in updated[-1].alt
-    config = pretrain.Config("simclr", options={"width": 4}, steps=21, batch=16)
+    config = pretrain.Config("simclr", options={"width": 8}, steps=21, batch=16)
     trained = pretrain.pretrain(config, tmp_path / "x.safetensors")
     for ours, theirs in zip(model.parameters(), trained.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
 
 
 def test_geometry_of_a_collapse_is_a_point(clip) -> None:
-    from labkit.contrastive import projections
-
     pairs = projections.caption_pairs(clip, data.load("noto", parts="upstream"))
     fallen = explorers.geometry_of(pairs, projections.attraction_only, steps=300, lr=0.01)
     start_row = explorers.geometry_of(pairs, projections.attraction_only, steps=0)
@@ -229,39 +239,41 @@ def test_tiles_lay_images_out_row_by_row_with_transparent_gaps() -> None:
     assert (plots.tiles(images / 255, 2, (1, 0)) == grid).all(), "floats in [0, 1] are the same"
 
 
-def test_figures_of_the_notebook_show_what_they_are_given() -> None:
-    temperatures = (0.1, 1.0)
-    rows = [{"gap": 0.3, "alignment": 0.5, "uniformity": -3}] * 2
+def test_curves_show_what_they_are_given() -> None:
+    table = pd.DataFrame({"gap": 0.3, "alignment": 0.5, "uniformity": -3.0}, index=[0.1, 1.0])
     _, axes = plots.figure(1, 3)
-    plots.draw_geometry(axes, temperatures, rows)
+    plots.draw_geometry(axes, table)
     assert [list(ax.lines[0].get_ydata()) for ax in axes] == [[0.3] * 2, [0.5] * 2, [-3] * 2]
+    assert "0.30 at 0.1, 0.30 at 1" in plots.describe_geometry(table)
+    found = {"seen": [0.5, 1.2], "unseen": [0.1, 0.2]}
+    bounds = {name: pd.DataFrame({"mean": x}, index=[2, 4]) for name, x in found.items()}
     _, ax = plots.figure()
-    plots.draw_information(ax, (2, 4), {"seen": [0.5, 1.0], "unseen": [0.1, 0.2]})
+    plots.draw_information(ax, bounds)
     assert list(ax.lines[0].get_ydata()) == pytest.approx([np.log(2), np.log(4)]), "the ceiling"
-    table = {m: [evaluate.Interval(0.3, 0.2, 0.4)] * 5 for m in ("clip", "random")}
-    _, ax = plots.figure()
-    plots.draw_styles(ax, table, tuple("abcde"), 2, 0.16, "title")
-    solid, dashed = ax.lines[0], ax.lines[1]
-    assert (len(solid.get_xdata()), len(dashed.get_xdata())) == (3, 2)
-    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
-    assert "CLIP from 30% (a) to 30%" in plots.describe_styles(table, tuple("abcde"))
+    assert [list(line.get_ydata()) for line in ax.lines[1:]] == list(found.values())
+    assert ax.get_title(loc="left") == "A batch of 4 shows 1.4 nats at most, here 1.2"
+    assert "at 4: seen 1.20, unseen 0.20 nats" in plots.describe_information(bounds)
 
 
-def test_intervals_of_the_sweep_are_paired_by_seed() -> None:
+def test_styles_are_sorted_by_clip_and_the_title_counts(tmp_path) -> None:
+    """Of a table as the sweep writes it; CLIP is ahead everywhere but in one style."""
     rows = [
-        {"method": m, "shots": "5", "seed": str(s), "x": str(v), "y": str(v + 0.1)}
-        for m, values in {"a": (0.5, 0.7), "b": (0.4, 0.6)}.items()
-        for s, v in enumerate(values)
+        {"method": m, "seed": s, "shots": shots} | {n: 0.3 + 0.01 * i for i, n in enumerate(STYLES)}
+        for m, s, shots in product(sweep.METHODS, range(3), sweep.SHOTS)
     ]
-    lead = evaluate.lead(rows[::-1], "a", "b", "5", ("x", "y"))
-    assert lead == pytest.approx((0.1, 0.1, 0.1)), "the gap is the same in both seeds"
-    table = evaluate.by_score(rows, ("a",), "5", ("x", "y"))["a"]
-    assert [interval.mean for interval in table] == pytest.approx([0.6, 0.7])
-
-
-def test_wilsons_interval_has_its_published_values() -> None:
-    """Newcombe 1998, table I: 81 of 263 and 0 of 20."""
-    assert evaluate.share_interval(81, 263)[1:] == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert evaluate.share_interval(0, 20)[1:] == pytest.approx((0, 0.1611), abs=1e-4)
-    with pytest.raises(ValueError, match="got 3 of 2"):
-        evaluate.share_interval(3, 2)
+    for row in rows:
+        row["noto"] = {"clip": 0.9, "simclr": 0.8}.get(row["method"], 0.1) + 0.01 * row["seed"]
+        row["blob"] = {"clip": 0.1, "simclr": 0.2}.get(row["method"], 0.1)
+        row["fluent"] += 0.2 * (row["method"] == "clip")
+    sweeps.write_table(tmp_path / "t.csv", pd.DataFrame(rows))
+    table = sweep.by_style(sweeps.read_table(tmp_path / "t.csv"), 5)
+    styles = list(table.index.unique(level=0))
+    assert (styles[0], styles[-1]) == ("noto", "blob") and len(table) == 40
+    assert table.loc[("noto", "clip"), "mean"] == pytest.approx(0.91)
+    _, ax = plots.figure()
+    plots.draw_styles(ax, table, 0.16, ("blob", "fluent"))
+    title = "CLIP leads SimCLR in 2 of 10 styles, by +5 points without labels"
+    assert ax.get_title(loc="left") == title
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels[-1] == "blob\n(no labels)" and labels[0] == "noto"
+    assert "noto: CLIP 91%, SimCLR 81%" in figures.describe_dots(table)

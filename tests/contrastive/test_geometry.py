@@ -28,6 +28,24 @@ def test_alignment_has_its_fixed_points() -> None:
     assert geometry.alignment(x, x.roll(1, 0)) == pytest.approx(2), "orthogonal pairs"
 
 
+@pytest.mark.parametrize("length", [1e-30, 1e-13, 1e15])
+def test_the_length_of_features_does_not_matter(length: float) -> None:
+    one, two = features(0).float(), features(1).float()
+    for measure in (geometry.alignment, geometry.modality_gap):
+        assert measure(length * one, two) == pytest.approx(measure(one, two), rel=1e-5)
+    assert geometry.uniformity(length * one) == pytest.approx(geometry.uniformity(one), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_measured_too(dtype: torch.dtype) -> None:
+    """Even with a row of zeros, which float16 once made NaN."""
+    one, two = features(0), features(1)
+    one[0] = 0
+    for measure in (geometry.alignment, geometry.modality_gap):
+        assert measure(one.to(dtype), two.to(dtype)) == pytest.approx(measure(one, two), abs=0.02)
+    assert geometry.uniformity(one.to(dtype)) == pytest.approx(geometry.uniformity(one), abs=0.02)
+
+
 def test_uniformity_equals_a_plain_loop_over_pairs() -> None:
     x = F.normalize(features(0), dim=1)
     pairs = [(i, j) for i in range(7) for j in range(i)]
@@ -51,14 +69,6 @@ def test_the_modality_gap_is_the_distance_of_two_points_that_are_all_there_is() 
     one, two = torch.eye(3)[[0, 0]], torch.eye(3)[[1, 1]]
     assert geometry.modality_gap(one, two) == pytest.approx(math.sqrt(2))
     assert geometry.modality_gap(one, one) == 0
-
-
-@given(seeds)
-def test_closing_the_gap_closes_it_and_nothing_else_moves_it_more(seed: int) -> None:
-    one, two = features(seed, 30) + 2, features(seed + 1, 30) - 1
-    gaps = [geometry.modality_gap(*geometry.shift_gap(one, two, s)) for s in (-0.5, 0.0, 0.5, 1.0)]
-    assert gaps == sorted(gaps, reverse=True)
-    assert gaps[1] == pytest.approx(geometry.modality_gap(one, two))
 
 
 @given(seeds, st.floats(0.02, 2))
@@ -97,8 +107,11 @@ def test_the_bound_never_exceeds_log_n(seed: int, batch: int) -> None:
         (lambda: geometry.negative_shares(torch.eye(3), 0), "temperature: got 0"),
         (lambda: geometry.information(torch.eye(3), torch.eye(3), 1, 4), "batch: got 4"),
         (lambda: geometry.information(torch.eye(3), torch.eye(3), 1, 1), "batch: got 1"),
-        (lambda: geometry.uniformity(torch.eye(1)), r"got \(1, 1\)"),
-        (lambda: geometry.alignment(torch.eye(2), torch.eye(3)), r"\(2, 2\) and \(3, 3\)"),
+        (lambda: geometry.uniformity(torch.eye(1)), r"features: got shape \(1, 1\)"),
+        (
+            lambda: geometry.alignment(torch.eye(2), torch.eye(3)),
+            r"two: got shape \(3, 3\), accepted: that of one, \(2, 2\)",
+        ),
     ],
 )
 def test_bad_input_is_refused_by_name(call, message: str) -> None:

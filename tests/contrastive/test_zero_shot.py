@@ -64,3 +64,11 @@ def test_pairs_come_in_random_order_but_together() -> None:
     order = (text @ own.T).argmax(dim=1)
     assert sorted(order.tolist()) == list(range(len(emoji))) != order.tolist()
     assert torch.allclose(image, pictures[order], atol=1e-5)
+
+
+def test_wilsons_interval_has_its_published_values() -> None:
+    """Newcombe 1998, table I: 81 of 263 and 0 of 20."""
+    assert evaluate.share_interval(81, 263)[1:] == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert evaluate.share_interval(0, 20)[1:] == pytest.approx((0, 0.1611), abs=1e-4)
+    with pytest.raises(ValueError, match="got 3 of 2"):
+        evaluate.share_interval(3, 2)

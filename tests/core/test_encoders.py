@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import json
 
@@ -10,9 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from labkit import data, encoders, transfer
+from labkit import data, encoders, layers, transfer
 from labkit.tasks import Examples, Task
 from labkit.text import TextEncoder
+from labkit.torchvision_compat import import_torchvision
 
 SMALL = {
     "conv": {"width": 4},
@@ -262,8 +264,6 @@ def resnet() -> nn.Module:
 
 
 def test_torchvision_features_are_what_its_own_head_sees(resnet) -> None:
-    from labkit.torchvision_compat import import_torchvision
-
     resnet.eval()
     whole = import_torchvision().models.resnet18().eval()
     missing = whole.load_state_dict(resnet.backbone.state_dict(), strict=False).missing_keys
@@ -292,7 +292,67 @@ def test_recipes_accept_a_torchvision_encoder(resnet) -> None:
         assert 0 <= recipe(resnet, task, 1e-3, generator(), schedule).validation <= 1
 
 
+@pytest.mark.parametrize("architecture", SMALL)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@torch.no_grad()
+def test_encoders_of_other_types_answer_in_their_own(architecture, dtype) -> None:
+    network = encoders.ARCHITECTURES[architecture](**SMALL[architecture]).eval()
+    expected = network(random_images(3))
+    found = network.to(dtype)(random_images(3))
+    assert found.dtype == dtype
+    assert torch.allclose(found.float(), expected, atol=0.1)
+
+
+def test_shipped_weights_load_under_another_default_type() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert encoders.load("clip-vit").image(random_images(2)).isfinite().all()
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_torchvision_encoder_is_fed_as_its_weights_expect(monkeypatch) -> None:
+    """EfficientNetV2-L's are, for one, not standardised with ImageNet's mean."""
+    models = import_torchvision().models
+    from torchvision.transforms._presets import ImageClassification
+
+    shipped = models.ResNet18_Weights.IMAGENET1K_V1
+    fed = functools.partial(ImageClassification, crop_size=96, mean=(0.5, 0.4, 0.3), std=(2, 1, 4))
+    monkeypatch.setattr(shipped.value, "transforms", fed)
+    state = models.resnet18().state_dict()
+    monkeypatch.setattr(type(shipped), "get_state_dict", lambda *_, **__: state)
+    encoder = encoders.torchvision_encoder("resnet18", weights="DEFAULT").eval()
+    seen = []
+    encoder.backbone.conv1.register_forward_pre_hook(lambda _module, x: seen.append(x[0]))
+    images = random_images(2, size=96)
+    encoder(images)
+    expected = fed(resize_size=96)(images)
+    assert torch.allclose(seen[0], expected, atol=1e-5) and encoder.size == 96
+    with pytest.raises(ValueError, match="^weights: got .'V9'., accepted: IMAGENET1K_V1"):
+        encoders.torchvision_encoder("resnet18", weights="V9")
+
+
+@pytest.mark.filterwarnings("ignore:The default weight initialization:FutureWarning")
+@pytest.mark.parametrize(("name", "size"), [("googlenet", 32), ("inception_v3", 75)])
+def test_backbones_with_auxiliary_classifiers_are_fine_tuned(name, size) -> None:
+    """In training these return several outputs, which no head takes."""
+    encoder = encoders.torchvision_encoder(name)
+    assert encoder.train()(random_images(2, size)).shape == (2, encoder.dim)
+    assert not any("aux" in n.lower() for n, _ in encoder.named_parameters())
+    examples = Examples(random_images(4, size), torch.arange(4) % 2)
+    task = Task("any", ("a", "b"), examples, examples, examples, {})
+    schedule = transfer.Schedule(steps=1, batch=4, record_every=0)
+    model = layers.freeze_bottom(transfer.new_classifier(encoder, 2, generator()), 3)
+    before = copy.deepcopy(model.state_dict())
+    transfer.fit(model, task, 0.1, generator(), schedule)
+    moved = {n for n, x in model.state_dict().items() if not torch.equal(x, before[n])}
+    bottom = tuple(f"encoder.{stage}." for stage in list(layers.stages(encoder))[:3])
+    assert moved and not any(n.startswith(bottom) for n in moved), "frozen, statistics and all"
+    top = f"encoder.{list(layers.stages(encoder))[-1]}."
+    assert any(n.startswith(top) for n in moved), "and what is not frozen learns"
+
+
 @pytest.mark.parametrize("name", ["resnet19", "fcn_resnet50", "squeezenet1_1"])
 def test_torchvision_names_without_a_classification_head_are_refused(name) -> None:
-    with pytest.raises(ValueError, match=f"name: .*{name}"):
+    with pytest.raises(ValueError, match=f"^name: got .*{name}.*, accepted: "):
         encoders.torchvision_encoder(name)

@@ -85,7 +85,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {  # the file that does not fit, and wh
     "meta-trained": (
         "maml.safetensors",
         lambda folder: meta_train.meta_train(
-            meta_train.Config("maml", steps=1, tasks=1), 1, folder
+            meta_train.MetaTraining("maml", steps=1, tasks=1), 1, folder
         ),
     ),
     "a task's": (

@@ -88,3 +88,53 @@ def test_layer_features_are_the_stages_outputs(name) -> None:
         # The encoder averages its last block over places: the two must agree.
         torch.testing.assert_close(found["blocks.5"], found["features"])
     assert len(found) >= 3
+
+
+class Features(torch.nn.Module):
+    """A network of numbered parts as an encoder of ready-made inputs."""
+
+    def __init__(self, *parts: torch.nn.Module, dim: int) -> None:
+        super().__init__()
+        self.dim, self.parts = dim, torch.nn.Sequential(*parts)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.parts(x)
+
+
+def test_an_activation_that_writes_in_place_leaves_layer_features_alone() -> None:
+    """As the ones of alexnet and vgg11 do."""
+    linear = torch.nn.Linear(4, 4)
+    encoder = Features(linear, torch.nn.ReLU(inplace=True), torch.nn.Linear(4, 2), dim=2)
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(layers.layer_features(encoder, x)["parts.0"], linear(x))
+
+
+class ChannelsLast(torch.nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, width, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x).permute(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (6, 4), (8, 8)])
+@pytest.mark.parametrize("last", [True, False])
+def test_places_are_averaged_wherever_the_channels_are(last, shape) -> None:
+    stage = ChannelsLast(5) if last else torch.nn.Conv2d(3, 5, 1)
+    encoder = Features(stage, torch.nn.Flatten(), dim=5 * shape[0] * shape[1])
+    x = torch.rand(2, 3, *shape, generator=torch.Generator().manual_seed(0))
+    conv = stage.conv if last else stage
+    with torch.no_grad():
+        expected = conv(x).mean(dim=(2, 3))
+    torch.testing.assert_close(layers.layer_features(encoder, x)["parts.0"], expected)
+
+
+def test_swin_s_stages_have_the_channels_it_is_known_for() -> None:
+    from labkit.torchvision_compat import import_torchvision
+
+    swin = import_torchvision().models.SwinTransformer((4, 4), 8, [1, 1], [2, 2], (4, 4))
+    encoder = Features(*swin.features, dim=16)
+    found = layers.layer_features(encoder, IMAGES / 255)
+    assert [x.shape[1] for x in found.values()][:4] == [8, 8, 16, 16]

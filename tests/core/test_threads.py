@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -12,7 +9,6 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from labkit import encoders, tasks, transfer
 from labkit.meta import heads
-from labkit.threads import one_torch_thread
 
 
 def blas_threads() -> set[int]:
@@ -42,21 +38,3 @@ def test_a_regression_is_fitted_by_one_blas_thread(monkeypatch, fit) -> None:
         fit(encoders.load("clip-conv").image)
         assert blas_threads() == {3}
     assert seen == [{1}]
-
-
-def test_torch_s_threads_come_back_after_an_error() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        with pytest.raises(KeyError), one_torch_thread():
-            assert torch.get_num_threads() == 1
-            raise KeyError
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_where_there_is_no_torch_none_is_imported() -> None:
-    use = "from labkit.threads import one_torch_thread as one\nwith one(): pass"
-    code = f"import sys\n{use}\nassert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from labkit import training, transfer
+from labkit import tasks, training, transfer
 from labkit.augment import Augmentation
-from labkit.encoders import ConvEncoder, VisionTransformer
+from labkit.encoders import ConvEncoder, TinyEncoder, VisionTransformer
 from labkit.tasks import Examples, Task, few_shot
 from labkit.transfer import Fit, Schedule, fine_tune, fit, from_scratch, linear_probe
 
@@ -28,20 +28,19 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def coloured(count: int, classes: int, seed: int, flips: float = 0.0) -> Examples:
-    """Noise with a little more of the colour that is its label, and some wrong labels."""
-    g = generator(seed)
-    labels = torch.arange(count) % classes
-    noise = torch.randint(0, 160, (count, 3, 16, 16), generator=g)
-    noise[torch.arange(count), labels] += 30
-    wrong = torch.rand(count, generator=g) < flips
-    return Examples(noise.to(torch.uint8), torch.where(wrong, (labels + 1) % classes, labels))
+def make_task(classes: int = 3, flips: float = 0.0) -> Task:
+    """The toy task in larger pictures, with some wrong labels, and its negatives as a shift."""
 
+    def changed(examples: Examples, seed: int) -> Examples:
+        images, labels = examples.at(examples.labels < classes)
+        wrong = torch.rand(len(labels), generator=generator(seed)) < flips
+        return Examples(images, torch.where(wrong, (labels + 1) % classes, labels))
 
-def make_task(classes: int = 3, count: int = 24, flips: float = 0.0) -> Task:
-    train, validation, test, ood = (coloured(count, classes, seed, flips) for seed in range(4))
-    ood = {"negative": Examples(255 - ood.images, ood.labels), "another": ood}
-    return Task("colour", ("red", "green", "blue")[:classes], train, validation, test, ood)
+    toy = tasks.toy(size=16)
+    parts = {part: changed(getattr(toy, part), i) for i, part in enumerate(tasks.DOWNSTREAM)}
+    test = parts["test"]
+    ood = {"negative": Examples(255 - test.images, test.labels), "another": test}
+    return Task("colour", toy.classes[:classes], **parts, ood=ood)
 
 
 TASK = make_task()
@@ -52,7 +51,7 @@ def make_encoder(seed: int = 0) -> ConvEncoder:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         encoder = ConvEncoder(width=4)
-        encoder(coloured(16, 3, seed=50 + seed).images)
+        encoder(tasks.toy(50 + seed, size=16).train.images)
     return encoder.eval()
 
 
@@ -127,14 +126,23 @@ def test_the_probe_is_scikit_learn_s_logistic_regression(encoder, classes, stren
 
 
 @pytest.mark.parametrize("absent", [0, 1, 2])
-def test_a_class_without_examples_is_never_predicted(encoder, absent) -> None:
+def test_a_class_without_examples_is_never_predicted_and_harms_nothing_that_follows(absent) -> None:
+    encoder = make_encoder()
     seen = TASK.train.labels != absent
     task = replace(TASK, train=TASK.train.at(seen))
-    model = linear_probe(encoder, task).model
+    probe = linear_probe(encoder, task)
     everything = torch.cat([TASK.test.images, 255 - TASK.test.images, TASK.train.images])
-    found = transfer.features(model, everything)
-    assert found.shape[1] == 3 and (found.softmax(dim=1)[:, absent] == 0).all()
-    assert transfer.accuracy(model, task.train) > 0.8, "and the others keep their own numbers"
+    logits = transfer.features(probe.model, everything)
+    assert logits.shape[1] == 3 and (logits.argmax(dim=1) != absent).all()
+    assert (logits.softmax(dim=1)[:, absent] < 1e-4).all()
+    assert transfer.accuracy(probe.model, task.train) > 0.8, "the others keep their own numbers"
+    loss = nn.functional.cross_entropy(logits[:30], TASK.test.labels)
+    assert loss < 30, "and a temperature can be fitted to that"
+    tuned = fine_tune(encoder, TASK, 0.05, generator(), replace(QUICK, steps=40))
+    halfway = transfer.wise_ft(probe, tuned, TASK, 0.5).model.head
+    assert halfway.bias.abs().max() < 10, "half of -1e9 would never be predicted again"
+    after = transfer.lp_ft(encoder, TASK, 0.01, generator(), QUICK, probe=probe).model.head
+    assert after.bias.abs().max() < 20
 
 
 @given(shots=st.integers(1, 4), seed=st.integers(0, 20))
@@ -201,7 +209,7 @@ def test_one_step_is_stochastic_gradient_descent(encoder) -> None:
     expected = copy.deepcopy(model)
     loss = nn.functional.cross_entropy(expected(TASK.train.images), TASK.train.labels)
     loss.backward()
-    fit(model, TASK, 0.1, generator(), Schedule(steps=1, batch=24, record_every=0))
+    fit(model, TASK, 0.1, generator(), Schedule(steps=1, batch=30, record_every=0))
     for new, old in zip(model.parameters(), expected.parameters(), strict=True):
         assert torch.allclose(new, old - 0.1 * old.grad, atol=1e-5)
 
@@ -211,7 +219,7 @@ def test_one_step_of_adam_moves_each_weight_by_the_rate_against_its_gradient(enc
     model = transfer.new_classifier(encoder, 3, generator()).train()
     start = copy.deepcopy(model)
     nn.functional.cross_entropy(start(TASK.train.images), TASK.train.labels).backward()
-    schedule = Schedule(steps=1, batch=24, optimizer="adam", record_every=0)
+    schedule = Schedule(steps=1, batch=30, optimizer="adam", record_every=0)
     fit(model, TASK, 0.1, generator(), schedule)
     for new, old in zip(model.parameters(), start.parameters(), strict=True):
         clear = old.grad.abs() > 1e-4
@@ -306,18 +314,124 @@ def test_divergence_is_an_error_that_says_what_to_do(encoder) -> None:
         fine_tune(encoder, TASK, 1e30, generator(), replace(QUICK, steps=20))
 
 
-def test_a_task_of_one_class_is_refused_by_every_recipe(encoder) -> None:
-    single = replace(TASK, train=TASK.train.at(TASK.train.labels == 1))
-    with pytest.raises(ValueError, match="task: .*one class"):
-        linear_probe(encoder, single)
-    for recipe in (fine_tune, from_scratch):
-        with pytest.raises(ValueError, match="task: .*one class"):
-            recipe(encoder, single, 0.1, generator(), QUICK)
+RECIPES = {
+    "probe": lambda task: linear_probe(make_encoder(), task),
+    "fine_tune": lambda task: fine_tune(make_encoder(), task, 0.1, generator(), QUICK),
+    "from_scratch": lambda task: from_scratch(make_encoder(), task, 0.1, generator(), QUICK),
+}
+RECORDED = replace(QUICK, record_every=3)
 
 
-@pytest.mark.parametrize("field", [{"steps": 0}, {"batch": 0}, {"record_every": -1}])
+def with_part(part: str, images=TASK.test.images, labels=TASK.test.labels) -> Task:
+    return replace(TASK, **{part: Examples(images, labels)})
+
+
+def labels(*numbers: int) -> torch.Tensor:
+    return torch.tensor(numbers).repeat(30 // len(numbers))
+
+
+FLOATS = TASK.test.images / 255
+REFUSED = {
+    "one class": (with_part("train", labels=labels(1)), "task.train: got examples of one class"),
+    "unknown label": (with_part("train", labels=labels(0, 1, 9)), "task.train: got labels 0 to 9"),
+    "negative label": (with_part("validation", labels=labels(-1, 1)), "task.validation: got label"),
+    "test labels": (with_part("test", labels=labels(500, 501)), "task.test: got labels 500 to 501"),
+    "too few labels": (with_part("test", labels=labels(0)[1:]), "task.test: got images "),
+    "labels of no kind": (
+        with_part("train", labels=FLOATS[:, 0, 0, 0]),
+        "task.train.labels: got t",
+    ),
+    "0 to 255 as floats": (
+        with_part("train", 255 * FLOATS),
+        "task.train.images: got floats from 0",
+    ),
+    "standardised": (with_part("test", FLOATS * 4 - 2), "task.test.images: got floats from -2"),
+    "nan": (with_part("validation", FLOATS / 0), "task.validation.images: got floats from"),
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+@pytest.mark.parametrize(("task", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_nothing_can_be_learned_from_is_refused_before_any_work(recipe, task, message) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        recipe(task)
+
+
+@pytest.mark.parametrize(
+    ("images", "numbers", "message"),
+    [
+        (TASK.test.images, labels(500, 501, 502), ": got labels 500 to 502, accepted: 0 to 2"),
+        (255 * FLOATS, labels(0, 1), ".images: got floats from 0"),
+    ],
+)
+def test_ood_tests_are_checked_before_they_are_recorded(images, numbers, message) -> None:
+    """Else each is classified at chance, in silence."""
+    task, model = replace(TASK, ood={"far": Examples(images, numbers)}), classifier()
+    before = weights(model)
+    with pytest.raises(ValueError, match=rf"^task.ood\['far'\]{message}"):
+        fit(model, task, 0.1, generator(), RECORDED)
+    assert equal(weights(model), before), "before any work"
+    with pytest.raises(ValueError, match=f"^examples{message}"):
+        transfer.accuracy(model, task.ood["far"])
+
+
+def classifier() -> training.Classifier:
+    return transfer.new_classifier(make_encoder(), 3, generator())
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32", "int16", "int64"])
+@pytest.mark.parametrize("name", RECIPES)
+def test_numpy_arrays_and_other_integers_are_converted(name, kind) -> None:
+    """Labels of uint8 once chose rows as a mask does, and NumPy's failed in torch's words."""
+
+    def changed(examples: Examples) -> Examples:
+        backwards = examples.images.numpy()[:, ::-1].copy()[:, ::-1]  # strides that torch refuses
+        return Examples(backwards, examples.labels.numpy().astype(kind))
+
+    parts = {part: changed(getattr(TASK, part)) for part in ("train", "validation", "test")}
+    task = replace(TASK, **parts, ood={"far": changed(TASK.test)})
+    assert equal(weights(RECIPES[name](task).model), weights(RECIPES[name](TASK).model))
+    assert fit(classifier(), task, 0.1, generator(), RECORDED).history[-1].ood["far"] >= 0
+    assert (few_shot(task, 2, generator()).train.labels.bincount() == 2).all()
+
+
+@pytest.mark.parametrize("images", [255 * FLOATS, FLOATS * 4 - 2])
+def test_features_refuse_images_on_another_scale(encoder, images) -> None:
+    with pytest.raises(ValueError, match=r"^images: got floats from .*accepted: uint8 in \[0, 255"):
+        transfer.features(encoder, images)
+    assert transfer.features(encoder, FLOATS * 1.0005).isfinite().all(), "rounding is no scale"
+    assert transfer.features(nn.Identity(), 100 * FLOATS.flatten(1)).max() > 50, "nor are features"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("make", [make_encoder, TinyEncoder], ids=["conv", "tiny"])
+def test_recipes_train_encoders_of_other_types(make, dtype) -> None:
+    encoder = make().to(dtype) if make is make_encoder else make(16).to(dtype)
+    augmented = replace(QUICK, augmentation=Augmentation(crop=0.3, color=0.2, flip=0.5))
+    found = fine_tune(encoder, TASK, 1e-3, generator(), augmented)
+    assert {p.dtype for p in found.model.parameters()} == {dtype} and found.validation >= 0
+    probe = linear_probe(encoder, TASK)
+    assert transfer.accuracy(probe.model, TASK.validation) == pytest.approx(
+        probe.validation, abs=0.1
+    )
+
+
+def test_recipes_train_under_another_default_type(encoder) -> None:
+    expected = fine_tune(encoder, TASK, 1e-3, generator(), QUICK)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = fine_tune(encoder, TASK, 1e-3, generator(), QUICK)
+        assert equal(weights(found.model), weights(expected.model))
+        fine_tune(ConvEncoder(width=4), TASK, 1e-3, generator(), QUICK)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize(
+    "field", [{"steps": 0}, {"batch": 0}, {"record_every": -1}, {"momentum": 1.0}, {"steps": 1.5}]
+)
 def test_impossible_schedules_are_refused(field) -> None:
-    with pytest.raises(ValueError, match="schedule: steps and batch"):
+    with pytest.raises((TypeError, ValueError), match=f"^{next(iter(field))}: got"):
         Schedule(**field)
 
 
@@ -379,7 +493,9 @@ def test_a_layer_that_cannot_be_reinitialised_is_named() -> None:
             super().__init__()
             self.by = nn.Parameter(torch.zeros(3))
 
-    with pytest.raises(ValueError, match=r"encoder: 1 \(Shift\) cannot be reinitialised"):
+    with pytest.raises(
+        ValueError, match=r"^encoder: got 1 \(Shift\), accepted: layers that can be"
+    ):
         transfer.reinitialised(nn.Sequential(nn.Linear(3, 3), Shift()), generator())
 
 
@@ -425,11 +541,13 @@ class Impatient(LogisticRegression):
 def test_an_unconverged_probe_is_no_probe(encoder, monkeypatch) -> None:
     task = make_task(flips=0.3)
     expected = linear_probe(encoder, task, [0.01, 0.1])
-    monkeypatch.setattr("labkit.probe.LogisticRegression", Impatient)
+    monkeypatch.setattr("labkit.transfer.LogisticRegression", Impatient)
     probe = linear_probe(encoder, task, [10.0, 0.1, 0.01, 1.0])
     assert probe.chosen == expected.chosen and equal(weights(probe.model), weights(expected.model))
     monkeypatch.setattr(Impatient, "enough", 0)
-    with pytest.raises(ValueError, match="strengths: the probe converges for none"):
+    with pytest.raises(
+        ValueError, match="^strengths: got .*, accepted: one for which the probe conv"
+    ):
         linear_probe(encoder, task)
 
 
@@ -477,30 +595,6 @@ def test_training_can_be_given_up_between_two_steps(encoder) -> None:
         torch.testing.assert_close(value, weights(one)[name])
 
 
-def test_early_stopping_returns_to_the_best_step_on_validation(encoder) -> None:
-    seen: dict[int, float] = {}
-
-    def look(step: int, model) -> None:
-        seen[step] = transfer.accuracy(model, TASK.validation)
-
-    schedule = replace(QUICK, steps=6)
-    fit(
-        transfer.new_classifier(encoder, 3, generator()), TASK, 0.3, generator(), schedule,
-        on_step=look,
-    )  # fmt: skip
-    model = transfer.new_classifier(encoder, 3, generator())
-    stopped = transfer.early_stopped(model, TASK, 0.3, generator(), schedule, every=2)
-    assert stopped.validation == max(seen[step] for step in (0, 2, 4, 6))
-    assert transfer.accuracy(stopped.model, TASK.validation) == stopped.validation
-    short = transfer.Schedule(steps=3, batch=8, record_every=0)
-    fresh = training.new_classifier(encoder, len(TASK.classes), generator())
-    end = transfer.early_stopped(copy.deepcopy(fresh), TASK, 0.05, generator(), short, every=9)
-    plain = training.fit(copy.deepcopy(fresh), TASK, 0.05, generator(), short)
-    assert end.validation >= plain.validation, "the last step is looked at, too"
-    with pytest.raises(ValueError, match="every: got 0"):
-        transfer.early_stopped(model, TASK, 0.3, generator(), schedule, every=0)
-
-
 def test_interpolation_is_linear_in_every_weight(encoder) -> None:
     probe, end = linear_probe(encoder, TASK), trained(encoder)
     for alpha in (0.0, 0.3, 0.5, 1.0):
@@ -523,7 +617,7 @@ def test_wise_ft_ends_where_its_parents_are(encoder) -> None:
     with pytest.raises(ValueError, match="alpha: got 1.5"):
         transfer.interpolate(probe.model, end.model, 1.5)
     other = transfer.new_classifier(ConvEncoder(width=5), 3, generator())
-    with pytest.raises(ValueError, match="end: its weights differ"):
+    with pytest.raises(ValueError, match="^end: got other weights, accepted: those of start"):
         transfer.interpolate(probe.model, other, 0.5)
 
 

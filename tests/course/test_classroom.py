@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,37 +9,33 @@ from pathlib import Path
 import pytest
 
 from labkit.course import classroom
-from labkit.course.cells import sources
+from labkit.course.notebooks import NOTEBOOKS, chosen, read, run_cells, tags
 
-NOTEBOOKS = sorted((classroom.ROOT / "notebooks").glob("[0-9]*.ipynb"))
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("explorers.theory()", True),
-        ("x = explorers.theory()\nx", True),
-        ("x = explorers.theory()", False),
-        ("live = explorers.watch_simclr()\nassert live", False),
-        ("explorers.theory().alt", False),
-        ("plots.Picture(fig, explorers.describe_theory(result))", False),
-        ("def broken(:", False),
-        ("", False),
-    ],
-)
-def test_a_panel_is_what_a_cell_ends_with(source, expected) -> None:
-    assert classroom.is_panel(source) == expected
+PATHS = chosen(NOTEBOOKS, ())
 
 
-def test_every_page_has_its_notebook_s_panels_in_order(tmp_path) -> None:
+def test_every_page_has_its_notebook_s_panels_and_what_they_need_in_order(tmp_path) -> None:
     pages = classroom.write_pages(tmp_path)
-    assert [page.name for page in pages] == [notebook.name for notebook in NOTEBOOKS]
-    for page, notebook in zip(pages, NOTEBOOKS, strict=True):
-        cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
-        shown = ["".join(c["source"]) for c in cells if not c["source"][0].startswith("%%")]
-        panels = [cell for cell in sources(notebook) if classroom.is_panel(cell)]
-        assert shown == [classroom.parted(cell)[1] for cell in panels]
-        assert all("checks." not in "".join(cell["source"]) for cell in cells)
+    assert [page.name for page in pages] == [path.name for path in PATHS]
+    for page, path in zip(pages, PATHS, strict=True):
+        style, *cells = [cell.source for cell in read(page).cells]
+        assert style.startswith("%%html")
+        kept = [cell for cell in read(path).cells if tags(cell) & {"setup", "panel"}]
+        hidden = ("%%capture\n" * ("panel" not in tags(cell)) for cell in kept)
+        assert cells == [magic + cell.source for magic, cell in zip(hidden, kept, strict=True)]
+        assert "%%capture" not in cells[-1], "a page ends with a panel"
+
+
+def test_a_page_runs_and_shows_nothing_but_its_panels(tmp_path) -> None:
+    """The quickest one; tests/browser runs the cells of all of them in a browser."""
+    classroom.write_pages(tmp_path)
+    page = tmp_path / "04_adapters.ipynb"
+    notebook = read(page)
+    assert run_cells(notebook, page, limit=120) == {}
+    for cell in notebook.cells[1:]:
+        shown = [output.get("data", {}) for output in cell.outputs]
+        panels = [data for data in shown if "application/vnd.jupyter.widget-view+json" in data]
+        assert len(panels) == len(shown) == ("panel" in tags(cell)), cell.source
 
 
 @pytest.mark.parametrize("ends", [3, KeyboardInterrupt], ids=["status", "Ctrl-C"])
@@ -59,4 +54,4 @@ def test_voila_serves_the_pages_until_it_is_stopped(monkeypatch, ends) -> None:
     [(command, env, pages)] = served
     assert command[:3] == [sys.executable, "-m", "voila"] and command[-2:] == ["--port", "8899"]
     assert env["JUPYTER_PREFER_ENV_PATH"] == "1"
-    assert pages == [notebook.name for notebook in NOTEBOOKS] and not Path(command[3]).exists()
+    assert pages == [path.name for path in PATHS] and not Path(command[3]).exists()

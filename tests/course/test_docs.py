@@ -36,8 +36,8 @@ def test_every_script_that_is_named_exists(name) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for script in re.findall(r"python (\S+\.py)", text):
         assert (ROOT / script).exists(), script
-    for module in re.findall(r"-m labkit\.(\w+)", text):
-        assert (ROOT / f"labkit/{module}.py").exists(), module
+    for module in re.findall(r"-m (labkit\.[\w.]*\w)", text):
+        assert (ROOT / f"{module.replace('.', '/')}.py").exists(), module
 
 
 def test_the_benchmarks_can_be_collected() -> None:

@@ -1,4 +1,4 @@
-"""What every notebook must be, beyond running (which nbval does): clean, paired, readable."""
+"""What a notebook must be, beyond running (which nbval does): clean, tagged, paired, readable."""
 
 from __future__ import annotations
 
@@ -7,44 +7,66 @@ from pathlib import Path
 import nbformat
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "notebooks"
-NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-SOLUTIONS = sorted((FOLDER / "solutions").glob("*.ipynb"))
+from labkit import checks
+from labkit.course.notebooks import NOTEBOOKS as FOLDER
+from labkit.course.notebooks import chosen, read, tags
+
+NOTEBOOKS = chosen(FOLDER, ())
+SOLUTIONS = chosen(FOLDER / "solutions", ())
+TAGS = {"setup", "panel", "claim", "exercise", "hide-input"}
 
 
-def read(path: Path):
-    return nbformat.read(path, as_version=4)
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def exercises(path: Path) -> dict[str, nbformat.NotebookNode]:
+    return {c.metadata.exercise: c for c in code_cells(path) if "exercise" in tags(c)}
 
 
 def test_every_notebook_has_its_solutions() -> None:
     assert [p.name for p in NOTEBOOKS] == [p.name for p in SOLUTIONS] != []
+    assert NOTEBOOKS + SOLUTIONS == sorted(FOLDER.glob("*.ipynb")) + sorted(
+        FOLDER.glob("solutions/*.ipynb")
+    ), "numbered, all of them"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS + SOLUTIONS, ids=lambda p: f"{p.parent.name}-{p.stem}")
-def test_notebooks_are_committed_without_outputs(path: Path) -> None:
+def test_notebooks_are_committed_without_outputs_and_with_tags_that_are_known(path: Path) -> None:
     notebook = read(path)
-    nbformat.validate(notebook)
     assert set(notebook.metadata) <= {"kernelspec", "language_info"}
     assert notebook.metadata.kernelspec.name == "python3"
     for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags", "exercise", "jupyter"} and tags(cell) <= TAGS
+        assert cell.metadata.get("jupyter", {"source_hidden": True}) == {"source_hidden": True}
+        assert ("exercise" in cell.metadata) == ("exercise" in tags(cell))
         if cell.cell_type == "code":
-            assert not cell.outputs and cell.execution_count is None and not cell.metadata
+            assert not cell.outputs and cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_exercise_calls_its_check_and_is_solved(path: Path) -> None:
+    solved = exercises(path.parent / "solutions" / path.name)
+    assert exercises(path).keys() == solved.keys() != set()
+    for name, cell in exercises(path).items():
+        assert callable(getattr(checks, name)) and f"checks.{name}(" in cell.source
+        assert f"outcome = checks.{name}(" in solved[name].source
+        assert "assert outcome" in solved[name].source
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebooks_stay_short(path: Path) -> None:
-    code = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
-    assert 10 <= len(code) <= 20
-    lengths = sorted(len(source.splitlines()) for source in code)
+    lengths = sorted(len(cell.source.splitlines()) for cell in code_cells(path))
+    assert 10 <= len(lengths) <= 20
     assert lengths[len(lengths) // 2] <= 15 and lengths[-1] <= 25
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_figures_have_alternative_text_and_exercises_are_solved(path: Path) -> None:
-    """Every figure leaves its cell as a Picture; every check is asserted in the solutions."""
-    sources = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "code")
-    assert sources.count("plots.figure(") == sources.count("plots.Picture(fig,")
-    solved = "\n".join(c.source for c in read(path.parent / "solutions" / path.name).cells)
-    used = {line.split("(")[0] for line in sources.splitlines() if line.startswith("checks.")}
-    assert used and all(f"outcome = {check}(" in solved for check in used)
-    assert solved.count("assert outcome") >= len(used)
+def test_panels_follow_their_setup_and_figures_have_alternative_text(path: Path) -> None:
+    """test_classroom.py and tests/browser run the cells tagged setup and panel alone."""
+    found = code_cells(path)
+    assert "setup" in tags(found[0]) and any("panel" in tags(cell) for cell in found)
+    for cell in found:
+        assert cell.source.count("plots.figure(") == cell.source.count("plots.Picture(fig,")
+        if "panel" in tags(cell):
+            assert not cell.source.splitlines()[-1].endswith(";"), "its last line shows it"

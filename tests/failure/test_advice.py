@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from labkit import results
+from labkit import data, encoders, tasks
+from labkit.evaluate import paired_difference
 from labkit.failure import advice
 from labkit.failure import double_descent as descent
-from labkit.failure import label_free_estimates as proxies
-from labkit.tasks import Examples, Task
+from labkit.failure.label_free_estimates import accuracy_line
 
 SEEDS = 8
 
@@ -43,7 +43,9 @@ def test_advice_does_not_depend_on_the_order_and_is_never_clearly_beaten(seed, o
     first = advice.first_try(found)
     assert first == advice.first_try({m: found[m] for m in order})
     best = max(found, key=lambda m: found[m].mean())
-    clearly_beaten = any(advice.lead(found, m, first).low > 0 for m in found if m != first)
+    clearly_beaten = any(
+        paired_difference(found[m], found[first]).low > 0 for m in found if m != first
+    )
     assert first == best or not clearly_beaten
 
 
@@ -54,6 +56,16 @@ def test_methods_without_a_cost_are_named() -> None:
         advice.first_try({})
 
 
+def test_points_behind_the_best_in_each_situation() -> None:
+    found = advice.points_behind([
+        advice.Situation("few labels", {"scratch": [0.1, 0.3], "probe": [0.5, 0.5]}),
+        advice.Situation("far", {"lp-ft": [0.4, 0.4], "probe": [0.3, 0.3]}),
+    ])  # fmt: skip
+    assert list(found) == ["probe", "lp-ft", "scratch"], "from near the pretrained to far from it"
+    assert found.loc["few labels", ["probe", "scratch"]].tolist() == pytest.approx([0, -30])
+    assert np.isnan(found.loc["few labels", "lp-ft"]) and found.loc["far", "lp-ft"] == 0
+
+
 # ---------------------------------------------------------------- the line
 
 
@@ -61,7 +73,7 @@ def test_methods_without_a_cost_are_named() -> None:
 @cases(30)
 def test_a_line_on_the_probit_scale_is_recovered(slope: float, intercept: float, seed: int) -> None:
     x = np.random.default_rng(seed).uniform(-1, 1, 20)
-    line = proxies.accuracy_line(norm.cdf(x), norm.cdf(np.clip(intercept + slope * x, -3, 3)))
+    line = accuracy_line(norm.cdf(x), norm.cdf(np.clip(intercept + slope * x, -3, 3)))
     assert (line.slope, line.intercept) == pytest.approx((slope, intercept), abs=1e-6)
     assert line(norm.cdf(x)) == pytest.approx(norm.cdf(intercept + slope * x))
     if abs(slope) > 0.01:
@@ -71,23 +83,23 @@ def test_a_line_on_the_probit_scale_is_recovered(slope: float, intercept: float,
 def test_a_line_needs_three_networks_that_differ() -> None:
     for known in ([0.5, 0.6], [0.5, 0.5, 0.5], [[0.5, 0.6, 0.7]]):
         with pytest.raises(ValueError, match="known, elsewhere"):
-            proxies.accuracy_line(np.array(known), np.array(known))
+            accuracy_line(np.array(known), np.array(known))
 
 
 # ---------------------------------------------------------------- double descent
 
 
-def random_task(n: int = 120, side: int = 3, classes: int = 3) -> Task:
+def random_task(n: int = 120, side: int = 3, classes: int = 3) -> tasks.Task:
     """Noisy pictures of three colours."""
 
-    def examples(seed: int) -> Examples:
+    def examples(seed: int) -> tasks.Examples:
         generator = torch.Generator().manual_seed(seed)
         labels = torch.arange(n) % classes
         images = torch.randint(0, 200, (n, 3, side, side), generator=generator)
         images[torch.arange(n), labels] += 50
-        return Examples(images.byte(), labels)
+        return tasks.Examples(images.byte(), labels)
 
-    return Task("colours", ("r", "g", "b"), *map(examples, range(3)), ood={})
+    return tasks.Task("colours", ("r", "g", "b"), *map(examples, range(3)), ood={})
 
 
 class Flat(torch.nn.Module):
@@ -105,6 +117,19 @@ def test_the_live_fit_is_least_squares() -> None:
     guess = (embedded.test.numpy() @ weights).argmax(axis=1)
     assert found == pytest.approx([(guess == embedded.test_labels.numpy()).mean()] * 2)
     assert embedded.threshold == 28, "27 pixels and a constant"
+
+
+@pytest.mark.parametrize(("weights", "rank"), [("clip-conv", 129), ("clip-vit", 128)])
+def test_the_threshold_is_the_rank_of_the_features(weights: str, rank: int) -> None:
+    """128 features and a constant; the transformer's last norm makes the constant redundant."""
+    task = tasks.style_shift(data.COLOUR_STYLES[:2], ())
+    embedded = descent.embed(encoders.load(weights).image, task)
+    assert embedded.train.shape[1] == 129 and embedded.threshold == rank
+    generator = torch.Generator().manual_seed(0)
+    for n, fits in ((rank, True), (rank + 3, False)):  # labels by chance, which nothing explains
+        x, y = embedded.train[:n], torch.randn(n, 1, generator=generator, dtype=torch.float64)
+        left = x @ descent.ridge(x, y, descent.NO_RIDGE) - y
+        assert (left.abs().max() < 1e-3) == fits, n
 
 
 def test_error_peaks_where_labels_can_just_be_fitted() -> None:
@@ -129,27 +154,3 @@ def test_draws_are_seeded_and_checked() -> None:
     for n, draws in ((0, 1), (121, 1), (5, 0)):
         with pytest.raises(ValueError, match="n, draws: got"):
             descent.draw_accuracies(embedded, n, 1.0, draws, torch.Generator())
-
-
-# ---------------------------------------------------------------- readers
-
-
-def test_a_column_is_selected_and_ordered_by_seed() -> None:
-    rows = [
-        {"seed": str(seed), "model": model, "id": f"{seed / 10}"}
-        for seed in (2, 0, 1)
-        for model in ("a", "b")
-    ]
-    assert results.column(rows, "id", model="a").tolist() == [0, 0.1, 0.2]
-    assert results.column(rows, "id", model="b", seed=1).tolist() == [0.1]
-    assert results.values_of(rows, "seed") == ["2", "0", "1"]
-    for where in ({"model": "c"}, {}):  # none; two of each seed
-        with pytest.raises(ValueError, match="where: "):
-            results.column(rows, "id", **where)
-
-
-def test_networks_count_whether_picked_or_not() -> None:
-    rows = [{"shift": "far", "method": "probe", "id": "0.5", "ood": f"0.{i}"} for i in range(3)]
-    assert results.networks(rows, "far", "probe").tolist() == [[0.5, 0], [0.5, 0.1], [0.5, 0.2]]
-    with pytest.raises(ValueError, match="'near', 'probe' has no rows"):
-        results.networks(rows, "near", "probe")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from labkit import checks
+from labkit.evaluate import paired_difference
 from labkit.failure import advice
-from labkit.failure import label_free_estimates as proxies
 from labkit.failure.calibration import Answers, calibration_error
+from labkit.failure.label_free_estimates import average_thresholded_confidence
 
 
 def error(confidence, right, bins):
@@ -45,20 +46,23 @@ def from_the_end(confidence, right, elsewhere):
     return (elsewhere > np.sort(confidence)[(~right).sum() - 1]).mean()
 
 
+def ahead(scores, one, two):
+    return paired_difference(scores[one], scores[two]).low > 0
+
+
 def in_their_order(scores):
     """The first of the dictionary, not of BY_CHANGE."""
-    beaten = [m for m in scores if any(advice.lead(scores, o, m).low > 0 for o in scores if o != m)]
-    return next(m for m in scores if m not in beaten)
+    return next(m for m in scores if not any(ahead(scores, o, m) for o in scores if o != m))
 
 
 def against_the_best_mean(scores):
     best = max(scores, key=lambda m: scores[m].mean())
     order = [m for m in advice.BY_CHANGE if m in scores]
-    return next(m for m in order if m == best or advice.lead(scores, best, m).low <= 0)
+    return next(m for m in order if m == best or not ahead(scores, best, m))
 
 
 def guess(confidence, right, elsewhere):
-    return proxies.average_thresholded_confidence(Answers(confidence, right), elsewhere)
+    return average_thresholded_confidence(Answers(confidence, right), elsewhere)
 
 
 def test_right_answers_pass() -> None:

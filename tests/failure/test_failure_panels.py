@@ -7,32 +7,32 @@ import pytest
 import torch
 from panels import check_every_control
 
-from labkit import data, evaluate, explorers, plots, results, tasks
-from labkit.failure import corruptions, invariance
+from labkit import data, explorers, plots, sweeps, tasks
+from labkit.failure import corruptions, invariance, under_shift
 from labkit.failure.advice import Situation
 from labkit.failure.calibration import Answers, answers, reliability
-from labkit.failure.invariance_figures import ENCODERS
 from labkit.failure.label_free_estimates import accuracy_line
 from labkit.ui.panel import Panel
 
 
 @pytest.fixture(scope="module")
-def damage() -> Panel:
-    return explorers.damage()
+def panels() -> dict[str, Panel]:
+    return {name: getattr(explorers, name)() for name in ("damage", "labels", "invariances")}
 
 
-@pytest.fixture(scope="module")
-def labels() -> Panel:
-    return explorers.labels()
+@pytest.fixture
+def damage(panels) -> Panel:
+    return panels["damage"]
 
 
-@pytest.fixture(scope="module")
-def invariances() -> Panel:
-    return explorers.invariances()
+@pytest.fixture
+def labels(panels) -> Panel:
+    return panels["labels"]
 
 
-def test_damage_follows_every_control(damage: Panel) -> None:
-    check_every_control(damage)
+@pytest.mark.parametrize("name", ["damage", "labels", "invariances"])
+def test_panels_follow_every_control(panels, name: str) -> None:
+    check_every_control(panels[name])
 
 
 def test_frames_of_a_severity_reuse_the_background(damage: Panel) -> None:
@@ -67,10 +67,6 @@ def test_damage_is_the_corruption_and_its_answers() -> None:
     assert f"{found.accuracy[2]:.0%}" in explorers.describe_damage(found)
 
 
-def test_labels_follow_every_control(labels: Panel) -> None:
-    check_every_control(labels)
-
-
 def test_labels_show_double_descent_and_ridge_removes_it(labels: Panel) -> None:
     labels.reset()
     curve = dict(zip(labels.result.counts, labels.result.curve[1], strict=True))
@@ -83,23 +79,11 @@ def test_labels_show_double_descent_and_ridge_removes_it(labels: Panel) -> None:
     labels.reset()
 
 
-def test_draws_follow_the_seed(labels: Panel) -> None:
-    first = labels.result.draws
-    labels.controls["seed"].value = 5
-    assert not np.array_equal(labels.result.draws, first)
-    labels.reset()
-    assert np.array_equal(labels.result.draws, first)
-
-
-def test_invariances_follow_every_control(invariances: Panel) -> None:
-    check_every_control(invariances)
-
-
-def test_neighbours_are_the_nearest_traps_of_their_style(invariances: Panel) -> None:
+def test_neighbours_are_the_nearest_traps_of_their_style(panels) -> None:
     """Against a plain loop."""
     gallery = explorers.make_trap_gallery()
     place = next(c.position for c in data.concepts() if c.emoji == "💙")
-    found = explorers.compute_seen(gallery, {}, {}, (False, False), place, "noto")
+    found = explorers.compute_seen(gallery, None, None, (False, False), place, "noto")
     noto, positions = data.STYLES.index("noto"), gallery.emoji.concept.tolist()
     features = torch.nn.functional.normalize(gallery.features[False, False], dim=1)
     rows = [
@@ -113,11 +97,11 @@ def test_neighbours_are_the_nearest_traps_of_their_style(invariances: Panel) -> 
     assert found.names == names and found.trait == "colour"
     blue = [data.traps()[positions[i]].colour == "blue" for i in near[: len(found.names)]]
     assert found.same == blue
-    with_scores = found._replace(scores=invariances.result.scores)
+    with_scores = found._replace(scores=panels["invariances"].result.scores)
     assert "blue heart" in explorers.describe_seen(with_scores)
 
 
-def test_an_emoji_that_a_style_lacks_is_shown_in_another(invariances: Panel) -> None:
+def test_an_emoji_that_a_style_lacks_is_shown_in_another() -> None:
     gallery = explorers.make_trap_gallery()
     lacking = [
         (place, style)
@@ -126,89 +110,125 @@ def test_an_emoji_that_a_style_lacks_is_shown_in_another(invariances: Panel) -> 
         if style not in data.concepts()[place].styles
     ]
     assert lacking
-    found = explorers.compute_seen(gallery, {}, {}, (True, True), *lacking[0])
+    found = explorers.compute_seen(gallery, None, None, (True, True), *lacking[0])
     assert found.name == data.concepts()[lacking[0][0]].name
 
 
-# ---------------------------------------------------------------- tables and figures
+# ---------------------------------------------------------------- tables
 
 
-def test_the_tables_hold_every_seed() -> None:
-    for name, keys in {
-        "shifts": ("model", "test"),
-        "traps": ("weights", "question", "method"),
-        "mismatch": ("kind", "trained", "tested"),
-    }.items():
-        rows = data.read_table(f"sweeps/{name}.csv")
-        seeds = {row["seed"] for row in rows}
-        for cell in {tuple(row[key] for key in keys) for row in rows}:
-            found = {row["seed"] for row in rows if tuple(row[key] for key in keys) == cell}
-            assert found == seeds and len(seeds) >= 5, (name, cell)
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("shifts", ["model", "test"]),
+        ("traps", ["weights", "question", "method"]),
+        ("mismatch", ["kind", "trained", "tested"]),
+    ],
+)
+def test_the_tables_hold_every_seed_once(name: str, keys: list[str]) -> None:
+    table = sweeps.read(name)
+    seeds = sorted(table["seed"].unique())
+    assert len(seeds) >= 5
+    assert table.groupby(keys)["seed"].apply(lambda found: sorted(found) == seeds).all()
 
 
-def test_trap_scores_are_columns_of_the_table() -> None:
-    rows = data.read_table("sweeps/traps.csv")
-    found = explorers.trap_scores(rows)
-    assert set(found) == set(invariance.QUESTIONS)
-    expected = results.column(rows, "id", weights="simclr-color", question="shape", method="probe")
-    assert found["shape"][True, False] == pytest.approx(expected)
-    assert 0 < explorers.trap_chance(rows)["colour"] < 0.3
+def test_trap_scores_are_those_of_the_table() -> None:
+    table = sweeps.read("traps")
+    found, chance = explorers.trap_scores(table), explorers.trap_chance(table)
+    where = {"weights": "simclr-color", "question": "shape", "method": "probe"}
+    expected = sweeps.scores(table, "id", **where).mean()
+    assert found.loc[("shape", "simclr-color"), "mean"] == pytest.approx(expected)
+    assert found.index.tolist() == [
+        (question, name) for question in invariance.QUESTIONS for name in plots.ENCODERS
+    ]
+    assert list(chance.index) == list(invariance.QUESTIONS) and 0 < chance["colour"] < 0.3
 
 
 def test_a_gain_is_paired_by_seed_and_averages_the_other_switch() -> None:
-    luck = np.array([0.0, 0.1, 0.2])
-    found = {
-        (color, flip): luck - 0.4 * color - 0.1 * flip
-        for color in (False, True)
-        for flip in (False, True)
-    }
-    assert explorers.gain_without(found, 0) == pytest.approx((0.4, 0.4, 0.4))
-    assert explorers.gain_without(found, 1) == pytest.approx((0.1, 0.1, 0.1))
+    rows = [
+        {"weights": name, "seed": seed, "question": "shape", "method": "probe",
+         "id": 0.8 + 0.1 * seed - 0.4 * color - 0.1 * flip}
+        for (color, flip), name in invariance.WEIGHTS.items()
+        for seed in range(3)
+    ]  # fmt: skip
+    table = sweeps.add_rows(None, rows)
+    assert explorers.gain_without(table, "shape", 0) == pytest.approx((0.4, 0.4, 0.4))
+    flips = explorers.gain_without(table, "shape", 1, [(True, False), (True, True)])
+    assert flips == pytest.approx((0.1, 0.1, 0.1))
 
 
-def drawn(function, *arguments, rows: int = 1, columns: int = 1, **options) -> bytes:
-    fig, axes = plots.figure(rows, columns)
-    function(axes, *arguments, **options)
-    return plots.Picture(fig, "a figure").png
+# ---------------------------------------------------------------- figures
 
 
-SHARE = evaluate.Interval(0.5, 0.4, 0.6)
+@pytest.fixture(scope="module")
+def shifted():
+    tests = under_shift.by_test(sweeps.read("shifts"), "probe")
+    return tests.loc[["fluent", "noise 5", "blur 1", "inversion 3", "rotation 1"]]
 
 
-def test_reliability_says_what_it_draws() -> None:
+def test_colours_of_kinds_and_encoders_are_no_methods() -> None:
+    own = {look.color for looks in (plots.KINDS, plots.ENCODERS) for look in looks.values()}
+    assert len(own) == len(plots.KINDS) + 2, "flipped or not is told by the marker"
+    assert len({look[1:] for look in plots.ENCODERS.values()}) == len(plots.ENCODERS)
+    assert not own & {look.color for look in plots.METHODS.values()}
+    assert len({look.marker for look in plots.KINDS.values()}) == len(plots.KINDS)
+
+
+def test_reliability_draws_full_bins_and_says_their_means() -> None:
     rng = np.random.default_rng(0)
-    found = {"clean": reliability(Answers(rng.uniform(0.5, 1, 50), rng.random(50) < 0.7), 5)}
-    fig, axes = plots.figure(1, 1)
-    plots.draw_reliability([axes], found)
-    dots = np.asarray(axes.collections[-1].get_offsets())
+    given = Answers(rng.uniform(0.5, 1, 50), rng.random(50) < 0.7)
+    found = {"clean": reliability(given, 5)}
+    fig, ax = plots.figure()
+    plots.draw_reliability([ax], found)
+    dots = np.asarray(ax.collections[-1].get_offsets())
     full = found["clean"].count > 0
-    assert dots[:, 1] == pytest.approx(found["clean"].accuracy[full])
-    assert "clean: " in plots.describe_reliability(found)
+    assert dots[full, 1] == pytest.approx(found["clean"].accuracy[full])
+    said = f"{given.confidence.mean():.0%} sure, {given.right.mean():.0%} right"
+    assert ax.get_title("left") == f"clean\n{said}" and said in plots.describe_reliability(found)
 
 
-def test_drift_line_and_estimates_say_what_they_draw() -> None:
-    tests = {"noto": (0.2, SHARE, 0.7), "noise 3": (0.9, SHARE, 0.8), "blur 1": (0.1, SHARE, 0.6)}
-    assert drawn(plots.draw_drift, tests, "Drift")
-    assert "noise 3 moves features by 90%: 50% right, 80% sure" in plots.describe_drift(tests)
-    assert [plots.kind_of(t) for t in tests] == ["style", "noise", "blur"]
-    pairs = {"probe": np.array([[0.4, 0.3], [0.5, 0.45], [0.6, 0.5]])}
-    line = accuracy_line(*pairs["probe"].T)
-    assert drawn(plots.draw_line, pairs, line, "Line")
-    guesses = {name: {"noto": (0.6, 0.61), "noise 3": (0.1, 0.9)} for name in ("one", "two")}
-    assert drawn(plots.draw_estimates, guesses, columns=2)
-    assert "for noise 3 it guesses 90% where 10% is true" in plots.describe_estimates(guesses)
+def test_drift_says_what_the_furthest_test_does(shifted) -> None:
+    fig, ax = plots.figure()
+    plots.draw_drift(ax, shifted)
+    noise = shifted.loc["noise 5"]
+    assert ax.get_title("left") == "Furthest, noise 5: {:.0%} right, {:.0%} sure".format(
+        noise["accuracy"], noise["confidence"]
+    )
+    assert f"noise 5 moves features by {noise['drift']:.0%}" in plots.describe_drift(shifted)
+    assert [plots.kind_of(t) for t in shifted.index[:3]] == ["style", "noise", "blur"]
 
 
-def test_traps_grid_contest_and_chart_say_what_they_draw() -> None:
-    scores = {question: dict.fromkeys(ENCODERS, SHARE) for question in ("shape", "colour")}
-    assert drawn(plots.draw_traps, scores, {"shape": 0.3, "colour": 0.1}, "Traps")
-    assert "colour and flips 50%" in plots.describe_traps(scores)
-    grid = np.array([[0.5, 0.2], [0.4, 0.6]])
-    assert drawn(plots.draw_grid, (16, 32), grid, "Size", "pixels")
-    assert "20% for 16 then 32 (trained on 32: 60%)" in plots.describe_grid((16, 32), grid, "px")
-    contest = {"here": {"probe": SHARE, "scratch": SHARE}}
-    assert drawn(plots.draw_contest, contest, "Contest")
-    assert "from scratch 50%" in plots.describe_contest(contest)
-    chart = [Situation("few labels", {"probe": np.array([0.5, 0.51]), "scratch": np.array([0, 0])})]
-    assert drawn(plots.draw_chart, chart)
-    assert "few labels: try linear probe" in plots.describe_chart(chart)
+def test_estimates_are_drawn_and_the_worst_is_named(shifted) -> None:
+    fig, axes = plots.figure(1, 2)
+    plots.draw_estimates(axes, shifted)
+    (x,), (y,) = next(line for line in axes[1].lines if line.get_marker() == "^").get_data()
+    assert (x, y) == pytest.approx((shifted["accuracy"]["noise 5"], shifted["atc"]["noise 5"]))
+    assert f"for noise 5 it guesses {y:.0%} where {x:.0%} is true" in plots.describe_estimates(
+        shifted
+    )
+
+
+def test_the_line_counts_its_networks() -> None:
+    networks = sweeps.add_rows(None, [
+        {"method": "probe", "id": x, "ood": x - 0.1} for x in (0.4, 0.5, 0.6)
+    ])  # fmt: skip
+    fig, ax = plots.figure()
+    plots.draw_line(ax, networks, accuracy_line(networks["id"], networks["ood"]))
+    assert ax.get_title("left").startswith("3 networks: correlation 1.00")
+
+
+def test_the_current_encoder_stands_out() -> None:
+    table = sweeps.read("traps")
+    scores, chance = explorers.trap_scores(table), explorers.trap_chance(table)
+    fig, ax = plots.figure()
+    plots.draw_traps(ax, scores, chance, "Traps", "simclr-flip")
+    shown = {line.get_label(): line for line in ax.lines}
+    assert [name for name, line in shown.items() if line.get_alpha() == 1] == ["flips"]
+    assert shown["flips"].get_xdata() == pytest.approx(scores.xs("simclr-flip", level=1)["mean"])
+
+
+def test_the_advice_is_filled() -> None:
+    chart = [Situation("few labels", {"probe": [0.5, 0.51, 0.5], "scratch": [0, 0, 0.01]})]
+    shown = plots.show_advice(chart).to_html()
+    assert shown.count("background-color") == 1 and plots.METHODS["probe"].color in shown
+    assert ">best<" in shown and ">-50.0<" in shown and "from scratch" in shown

@@ -159,7 +159,7 @@ def test_the_bound_holds_for_heads_along_the_truth_too(arguments: dict, along: f
     problem = simulate(**arguments | {"feature_error": 0.0}).problem
     problem = problem._replace(v0=along * problem.v_star)
     (run,) = theory.fine_tune(problem, [problem.B0], [problem.v0], theory.recorded(300))
-    assert run.ood_loss.min() >= theory.bound_of(problem, run, theory.span_of(problem.X))
+    assert run.ood_loss.min() >= theory.bound_of(problem, run)
 
 
 @given(instances())
@@ -232,8 +232,7 @@ def test_a_larger_random_head_distorts_more() -> None:
 
 def test_early_stopping_does_not_help_fine_tuning() -> None:
     """The best moment of the whole run is still far worse than the probe."""
-    for seed in range(5):
-        result = simulate(seed=seed)
+    for result in (simulate(seed=seed) for seed in range(5)):
         assert result.ft.ood_loss.min() > 0.05 > result.lp.ood_loss[-1]
 
 
@@ -292,11 +291,9 @@ def test_with_one_feature_the_theorems_constant_is_too_large() -> None:
     v, B = flow(X, B0[0], np.zeros(1), B0, 0.01, 3000)
     assert v[0] ** 2 == pytest.approx((5**0.5 - 1) / 2, rel=0.01)  # exact in the limit sine = 1
     reached = np.linalg.norm(v @ B - B0[0])
-    stated = theory_bound.stated(
-        1, cosine, theory_bound.misalignment(np.zeros(1), np.ones(1)), 1, 0
-    )
-    assert reached < 0.9 * stated
-    assert reached > theory_bound.provable(cosine, 1, 1, 0)
+    assert theory_bound.misalignment(np.zeros(1), np.ones(1)) == 1
+    assert theory_bound.provable(cosine, 1, 1, 0) < reached
+    assert reached < 0.9 * theory_bound.stated(1, cosine, 1, 1, 0)
 
 
 def test_beyond_length_one_the_feature_error_counts_w_star_times() -> None:
@@ -323,34 +320,26 @@ def test_beyond_length_one_the_feature_error_counts_w_star_times() -> None:
     ("arguments", "message"),
     [
         ({"dim": 0}, "dim: got 0, accepted: 1 or more"),
-        ({"rank": 0}, "rank: got 0, accepted: 1 to dim = 100"),
         ({"rank": 101}, "rank: got 101, accepted: 1 to dim = 100"),
+        ({"rank": True}, "rank: got True"),
         ({"samples": 0}, "samples: got 0"),
-        ({"subspace_dim": 0}, "subspace_dim: got 0"),
         ({"subspace_dim": 101}, "subspace_dim: got 101, accepted: 1 to dim = 100"),
-        ({"feature_error": -0.1}, "feature_error: got -0.1, accepted: a number from 0 to 1.41"),
-        ({"feature_error": 1.5}, "feature_error: got 1.5"),
+        ({"feature_error": 1.5}, "feature_error: got 1.5, accepted: a number from 0 to 1.41"),
         ({"feature_error": float("nan")}, "feature_error: got nan"),
         ({"dim": 5, "subspace_dim": 5, "feature_error": 0.1}, "feature_error: got 0.1, .* to 0$"),
-        ({"head_scale": -1}, "head_scale: got -1"),
         ({"head_scale": float("inf")}, "head_scale: got inf"),
+        ({"head_scale": None}, "head_scale: got None"),
         ({"seed": -1}, "seed: got -1"),
+        ({"seed": "1"}, "seed: got '1'"),
         ({"steps": 0}, "steps: got 0"),
-        ({"rank": True}, "rank: got True"),
     ],
 )
 def test_an_impossible_argument_is_named(arguments: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         simulate(**arguments)
 
 
-@pytest.mark.parametrize(("name", "value"), [("dim", 10.0), ("seed", "1"), ("head_scale", None)])
-def test_an_argument_of_the_wrong_kind_is_named(name: str, value: object) -> None:
-    with pytest.raises(TypeError, match=f"{name}: got {value!r}"):
-        simulate(**{name: value})
-
-
 def test_the_theory_needs_no_torch() -> None:
-    code = "import sys, labkit.lp_ft.theory; print('torch' in sys.modules)"
+    code = "import sys, labkit.theory; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

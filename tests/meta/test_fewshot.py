@@ -1,4 +1,4 @@
-"""Few-shot emoji: episodes as batches, the shipped weights, the episode viewer, meta-training."""
+"""Few-shot emoji: episodes as batches, shipped weights, meta-training, the sweep, its figures."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import torch.nn.functional as F
 from panels import check_every_control
 from torch import nn
 
-from labkit import data, encoders, evaluate, explorers, meta, plots
-from labkit.meta import fewshot, meta_train
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from labkit import data, encoders, explorers, meta, plots, sweeps
+from labkit.meta import fewshot, meta_train, sweep
 
 
 @pytest.fixture(scope="module")
 def episodes() -> meta.TaskBatch:
-    emoji = data.load(parts="validation")
-    return fewshot.sample(emoji, 30, 5, 1, 2, generator(3), fewshot.SETTINGS["within"])
+    emoji, generator = data.load(parts="validation"), torch.Generator().manual_seed(3)
+    return fewshot.sample(emoji, 30, 5, 1, 2, generator, fewshot.SETTINGS["within"])
+
+
+@pytest.fixture
+def few(episodes) -> meta.TaskBatch:
+    return meta.TaskBatch(*(part[:6] for part in episodes))
 
 
 def test_a_batch_of_episodes_has_images_and_labels(episodes) -> None:
@@ -32,33 +33,16 @@ def test_a_batch_of_episodes_has_images_and_labels(episodes) -> None:
     assert 0.9 < episodes.support_x.max() <= 1
 
 
-def test_features_in_place_of_images_give_the_same_episodes(episodes) -> None:
-    emoji = data.load(parts="validation")
-    means = emoji.images.float().mean(dim=(2, 3)) / 255  # (n, 3)
-    features = data.Emoji(means, emoji.concept, emoji.style)
-    drawn = fewshot.sample(features, 30, 5, 1, 2, generator(3), fewshot.SETTINGS["within"])
-    assert torch.allclose(drawn.query_x, episodes.query_x.mean(dim=(3, 4)), atol=1e-5)
-    assert torch.equal(drawn.query_y, episodes.query_y)
-
-
-def test_the_network_is_small_and_can_be_batched() -> None:
-    network = fewshot.network(width=8)
-    x = torch.rand(2, 5, 3, 32, 32, generator=generator())
-    stacked = meta.batched.forward(network, meta.batched.stack_weights(network, 2), x)
-    assert torch.allclose(stacked, network(x.flatten(0, 1)).unflatten(0, (2, 5)), atol=1e-5)
-    assert network.body(x[0]).shape == (5, 32)
-
-
 @pytest.mark.parametrize("name", fewshot.WEIGHTS)
 def test_meta_trained_weights_know_concepts_they_never_saw(name: str, episodes) -> None:
-    model = fewshot.load(name)
-    use = fewshot.maml(model) if name == "maml" else meta.Prototypes(model.body)
+    def accuracy(model: nn.Sequential) -> float:
+        use = fewshot.maml(model) if name == "maml" else meta.Prototypes(model.body)
+        return fewshot.accuracies(use, episodes).mean().item()
+
     with torch.random.fork_rng():
         torch.manual_seed(0)
         random = fewshot.network(24)
-    control = fewshot.maml(random) if name == "maml" else meta.Prototypes(random.body)
-    trained, untrained = (fewshot.accuracies(a, episodes).mean() for a in (use, control))
-    assert trained > max(0.4, untrained + 0.05)
+    assert accuracy(fewshot.load(name)) > max(0.4, accuracy(random) + 0.05)
 
 
 def test_few_shot_weights_are_no_encoders() -> None:
@@ -67,26 +51,15 @@ def test_few_shot_weights_are_no_encoders() -> None:
         fewshot.load("clip")
 
 
-def test_accuracies_by_step_are_those_of_the_algorithm(episodes) -> None:
+def test_accuracies_by_step_are_those_of_the_algorithm_and_head_only_is_on_features(few) -> None:
+    """Head only by the body's features is how the sweep computes it."""
     model = fewshot.load("maml")
-    few = meta.TaskBatch(*(part[:6] for part in episodes))
-    for only in ("", "head"):
-        along = fewshot.accuracies_by_step(model, few, 2, only)
-        for steps, accuracy in enumerate(along):
-            right = fewshot.accuracies(fewshot.maml(model, steps, only), few).mean().item()
-            assert accuracy == pytest.approx(right)
-
-
-def test_head_only_is_descent_on_the_body_s_features(episodes) -> None:
-    """Which is how the sweep computes it."""
-    model = fewshot.load("maml")
-    few = meta.TaskBatch(*(part[:6] for part in episodes))
-    features = few._replace(
-        support_x=meta.embed(model.body, few.support_x), query_x=meta.embed(model.body, few.query_x)
-    )
-    logits = fewshot.maml(model, 3, only="head")(*few[:2])(few.query_x)
-    on_features = fewshot.maml(model.head, 3)(*features[:2])(features.query_x)
-    assert torch.allclose(logits, on_features, atol=1e-4)
+    x, y = (meta.embed(model.body, part) for part in few[::2])
+    features = few._replace(support_x=x, query_x=y)
+    for only, start, tasks in ("", model, few), ("head", model.head, features):
+        for steps, found in enumerate(fewshot.accuracies_by_step(model, few, 2, only)):
+            right = fewshot.accuracies(fewshot.maml(start, steps), tasks).mean().item()
+            assert found == pytest.approx(right)
 
 
 # Meta-training
@@ -105,23 +78,16 @@ def test_meta_training_repeats_and_writes_weights_with_their_config(tmp_path, mo
     assert contents[0] == contents[1] and b'\\"tasks\\": 2' in contents[0]
 
 
-def test_meta_training_lowers_the_loss_of_both_methods() -> None:
-    for method in meta_train.METHODS:
-        losses: list[float] = []
-        config = meta_train.Config(method, steps=12, tasks=4, width=8, lr=0.01)
-        meta_train.run(config, lambda model, step, loss, losses=losses: losses.append(loss))
-        assert len(losses) == 12 and sum(losses[-4:]) < sum(losses[:4])
-    with pytest.raises(ValueError, match="method: got"):
-        meta_train.run(meta_train.Config("reptile"), lambda *told: None)
-
-
-def test_meta_training_never_sees_a_downstream_concept(monkeypatch) -> None:
-    asked = []
-    monkeypatch.setattr(
-        meta_train.data, "load", lambda *a, load=data.load, **k: asked.append(k) or load(*a, **k)
-    )
-    next(meta_train.batches(meta_train.Config("maml", tasks=1)))
+@pytest.mark.parametrize("method", meta_train.METHODS)
+def test_meta_training_lowers_the_loss_and_sees_no_downstream_concept(method, monkeypatch) -> None:
+    asked, losses, load = [], [], data.load
+    monkeypatch.setattr(data, "load", lambda *a, **k: asked.append(k) or load(*a, **k))
+    config = meta_train.MetaTraining(method, steps=12, tasks=4, width=8, lr=0.01)
+    meta_train.run(config, lambda model, step, loss: losses.append(loss))
+    assert len(losses) == 12 and sum(losses[-4:]) < sum(losses[:4])
     assert asked == [{"parts": "upstream"}]
+    with pytest.raises(ValueError, match="method: got"):
+        meta_train.MetaTraining("reptile")
 
 
 # The episode viewer
@@ -137,8 +103,7 @@ def test_the_episode_viewer_follows_every_control_and_waits_with_its_answers() -
 
 def test_the_viewer_s_pictures_are_what_the_model_saw() -> None:
     """Drawn at two sizes from one seed; averaged down, one is the other."""
-    emoji = data.load(parts="test"), data.load(parts="test", size=64)
-    seen = []
+    emoji, seen = (data.load(parts="test"), data.load(parts="test", size=64)), []
 
     def answer(batch: meta.TaskBatch, steps: int) -> torch.Tensor:
         seen.append(batch)
@@ -153,48 +118,74 @@ def test_the_viewer_s_pictures_are_what_the_model_saw() -> None:
 # The table
 
 
-def test_cells_gather_episodes_into_intervals() -> None:
-    rows = [
-        {"setting": "within", "shots": "1", "episode": str(i), "maml": value, "scratch": "0.2"}
-        for i, value in enumerate(("0.4", "0.6", "0.8"))
-    ]
-    maml, scratch = evaluate.few_shot_cells(rows, ["maml", "scratch"])
-    assert maml.interval == evaluate.mean_interval([0.4, 0.6, 0.8])
-    assert (maml.method, maml.setting, maml.shots) == ("maml", "within", 1)
-    assert scratch.interval.mean == pytest.approx(0.2)
+@pytest.mark.parametrize(("method", "choice"), [("prototypes", None), ("maml_head", 1)])
+def test_the_shipped_table_begins_as_the_sweep_computes_it(method, choice, monkeypatch) -> None:
+    monkeypatch.setitem(sweep.EPISODES, "test", 50)
+    found = sweep.measure(method, choice, "test", "across", 5)
+    shipped = sweeps.read("fewshot").query("setting == 'across' and shots == 5")[method][:50]
+    assert found.tolist() == pytest.approx(shipped.tolist(), abs=1e-3)
 
 
-def test_the_shipped_table_is_shown_within_styles_first() -> None:
-    """A sweep's table is sorted, and guesses about *within* are drawn into the first panel."""
-    cells = evaluate.few_shot_cells(data.read_table("sweeps/fewshot.csv"), list(plots.FEW_SHOT))
+def test_a_sweep_s_rows_are_numbers(monkeypatch) -> None:
+    monkeypatch.setattr(sweep, "EPISODES", {"validation": 2, "test": 2})
+    monkeypatch.setattr(sweep, "CHUNK", 2)
+    threads = torch.get_num_threads()
+    rows = sweep.test("within", 1)
+    torch.set_num_threads(threads)
+    assert [list(row) for row in rows] == 2 * [["episode", *sweep.METHODS]]
+    right = [row[method] for row in rows for method in sweep.METHODS]
+    assert all(isinstance(share, float) and 0 <= share <= 1 for share in right)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    wide, by = sweeps.read("fewshot"), ["setting", "shots", "method"]
+    assert (wide.groupby(by[:2])["episode"].nunique() == 600).all()
+    long = wide.melt(["setting", "shots", "episode"], list(plots.FEW_SHOT), *by[2:], "accuracy")
+    return sweeps.intervals(long, "accuracy", by).loc[["within", "across"]]
+
+
+def test_every_cell_is_drawn_and_told_beside_the_guesses(cells) -> None:
+    assert len(cells) == 2 * 2 * len(plots.FEW_SHOT)
     fig, axes = plots.figure(columns=2)
-    plots.draw_table(axes, cells, chance=0.2)
-    assert [ax.get_title("left").split(",")[0] for ax in axes] == ["Within", "Across styles"]
-
-
-def test_the_table_shows_every_cell_once() -> None:
-    cells = [
-        evaluate.FewShotCell(method, setting, shots, evaluate.Interval(0.5, 0.4, 0.6))
-        for method in plots.FEW_SHOT
-        for setting in fewshot.SETTINGS
-        for shots in (1, 5)
+    plots.draw_few_shot(axes, cells, 0.2, {"prototypes": 0.7})
+    for ax, setting in zip(axes, ("within", "across"), strict=True):
+        here = cells.loc[setting]["mean"]
+        name = plots.FEW_SHOT[here.loc[1].idxmax()].name
+        assert ax.get_title("left") == f"{setting.capitalize()} styles, best at 1 shot:\n{name}"
+        dots = {line.get_label(): line.get_xdata() for line in ax.lines}
+        for method, look in plots.FEW_SHOT.items():
+            means = [here[shots, method] for shots in (1, 5)]
+            assert dots[look.name].tolist() == means
+    guess = axes[0].lines[-1]
+    (row,) = [
+        x.get_ydata()[0] for x in axes[0].lines if x.get_label() == "prototypes, meta-trained"
     ]
+    assert guess.get_xydata().tolist() == [[0.7, row]] and guess.get_markerfacecolor() == "none"
+    told = plots.describe_few_shot(cells)
+    assert told.count("%") == len(cells) and "across styles, 1 shot: logistic head" in told
+
+
+def test_titles_follow_the_numbers(cells) -> None:
     fig, axes = plots.figure(columns=2)
-    plots.draw_table(axes, cells, chance=0.2)
-    for ax in axes:
-        centres = [line for line in ax.lines if len(line.get_xdata()) == 1]
-        assert len(centres) == 2 * len(plots.FEW_SHOT)
-    assert plots.describe_table(cells).count("50%") == len(cells)
+    plots.draw_few_shot(axes, cells.assign(mean=1 - cells["mean"]), 0.2, {})
+    assert all(ax.get_title("left").endswith("from scratch") for ax in axes)
 
 
-def test_the_sweep_has_600_episodes_in_every_cell() -> None:
-    rows = data.read_table("sweeps/fewshot.csv")
-    for setting in fewshot.SETTINGS:
-        for shots in (1, 5):
-            for method in plots.FEW_SHOT:
-                assert len(evaluate.episodes(rows, method, setting, shots)) == 600
+def test_looks_are_distinct() -> None:
+    for looks in (plots.FEW_SHOT, plots.SINUSOIDS):
+        assert len({look.name for look in looks.values()}) == len(looks)
+        assert len({(look.color, look.marker) for look in looks.values()}) == len(looks)
 
 
-def test_identity_is_an_encoder_for_features() -> None:
-    x = torch.randn(2, 3, 4, generator=generator())
-    assert torch.equal(meta.embed(nn.Identity(), x), x)
+def test_steps_have_a_curve_a_name_and_words_for_each_method() -> None:
+    accuracies = {"maml": [0.2, 0.5, 0.6], "maml_head": [0.2, 0.3, 0.3]}
+    fig, ax = plots.figure()
+    plots.draw_steps(ax, accuracies, chance=0.2)
+    whole, head, chance = ax.lines
+    assert list(whole.get_ydata()) == [0.2, 0.5, 0.6] and list(head.get_xdata()) == [0, 1, 2]
+    assert set(chance.get_ydata()) == {0.2} and ax.get_xlim() == (0, 2)
+    assert [text.get_text() for text in ax.texts] == ["MAML", "MAML, head only", "guessing"]
+    assert ax.get_title("left") == "One step takes MAML from 20% to 50%"
+    told = "Query accuracy after 0 to 2 inner steps: MAML 20% to 60%; MAML, head only 20% to 30%."
+    assert plots.describe_steps(accuracies) == told

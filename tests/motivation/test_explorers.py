@@ -7,6 +7,7 @@ import torch
 from panels import settings
 
 from labkit import data, encoders, explorers
+from labkit.motivation import panels as panels_01
 from labkit.ui.panel import Panel
 
 
@@ -82,7 +83,7 @@ def encoder():
 
 
 def test_own_task_trains_every_method_and_repeats(encoder, monkeypatch) -> None:
-    monkeypatch.setattr(explorers.motivation, "LIVE_STEPS", 4)
+    monkeypatch.setattr(panels_01, "LIVE_STEPS", 4)
     done = []
     one = learn(encoder, progress=lambda fraction, text: done.append(fraction))
     assert set(one.histories) == {"probe", "fine-tuning", "scratch"}
@@ -105,7 +106,7 @@ def test_impossible_choices_are_explained(encoder, changes: dict, message: str) 
 
 
 def test_the_panel_waits_for_its_button_then_shows_the_result(monkeypatch) -> None:
-    monkeypatch.setattr(explorers.motivation, "LIVE_STEPS", 2)
+    monkeypatch.setattr(panels_01, "LIVE_STEPS", 2)
     panel = explorers.own_task()
     assert panel.result is None
     panel.controls["classes"].value = ("plant", "clothing")

@@ -78,22 +78,31 @@ def test_good_features_favour_lp_ft_and_poor_ones_fine_tuning() -> None:
 
 
 def test_the_crossover_is_interpolated() -> None:
-    errors = explorers.FEATURE_ERRORS
-    losing, winning = np.ones(len(errors)), np.ones(len(errors))
+    errors, ones = explorers.FEATURE_ERRORS, np.ones(len(explorers.FEATURE_ERRORS))
     lp_ft = np.where(errors < 0.5, 0.5, 1.5)  # from -.5 to +.5 of fine-tuning: half way between
-    assert explorers.crossover(np.stack([losing, losing, lp_ft])) == pytest.approx(0.5)
-    assert explorers.crossover(np.stack([winning + 1, winning, winning])) is None
-    rough = explorers.compute_theory(0.8, head_scale=1, subspace_dim=10, samples=10, seed=2)
-    assert explorers.crossover(rough.finals) is None, "LP-FT wins at the largest error"
-    assert "at some, not at the largest" in explorers.describe_theory(rough)
-    assert explorers.crossover(np.stack([winning - 1, winning, winning])) == 0
+    assert explorers.crossover(np.stack([ones, ones, lp_ft])) == pytest.approx(0.5)
+    assert explorers.crossover(np.stack([ones + 1, ones, ones])) is None
+    assert explorers.crossover(np.stack([ones - 1, ones, ones])) == 0
 
 
-def test_the_left_plot_draws_losses_and_the_bound() -> None:
-    result = explorers.compute_theory(**START)
+@pytest.mark.parametrize(
+    ("changes", "titles", "said"),
+    [
+        ({}, ("Only fine-tuning errs OOD: 0.43", "FT beats LP-FT from ε = 0.58"), "beyond a"),
+        ({"feature_error": 1.0}, ("Best OOD: fine-tuning", "FT beats LP-FT"), "beyond a"),
+        ({"feature_error": 0.8, "head_scale": 1, "subspace_dim": 10, "samples": 10, "seed": 2},
+         ("Best OOD: ", "Neither wins at every ε"), "at some, not at the largest"),
+    ],
+    ids=("good features", "poor features", "rough"),
+)  # fmt: skip
+def test_the_picture_says_what_the_losses_are(changes: dict, titles, said: str) -> None:
+    result = explorers.compute_theory(**START | changes)
     fig, axes = plots.figure(1, 2)
     explorers.draw_theory(axes, result)
     plots.Picture(fig, "a test")  # a warning is an error
+    for ax, title in zip(axes, titles, strict=True):
+        assert ax.get_title("left").startswith(title)
+    assert f"beats LP-FT {said}" in explorers.describe_theory(result)
     (left,), (right,) = (ax.collections for ax in axes)
     heights = [path.vertices[-1, 1] for path in left.get_paths()]
     expected = [
@@ -101,15 +110,11 @@ def test_the_left_plot_draws_losses_and_the_bound() -> None:
         for method in ("ft", "lp", "lp_ft")
         for loss in ("id_loss", "ood_loss")
     ]
-    np.testing.assert_allclose(heights, [*expected, result.run.bound**0.5], atol=1e-9)
-    assert result.run.bound > 0
+    bound = (
+        [result.run.bound**0.5] if result.run.bound else []
+    )  # where there is none, none is drawn
+    np.testing.assert_allclose(heights, [*expected, *bound], atol=1e-9)
+    assert bool(bound) == (changes == {})
     names = {text.get_text() for text in axes[0].texts}
     assert {"fine-tuning", "linear probe", "LP-FT"} <= names
     assert len(right.get_paths()) == 5 and axes[1].get_xlabel() == "feature error ε"
-
-
-def test_without_a_bound_none_is_drawn() -> None:
-    result = explorers.compute_theory(**START | {"feature_error": 1.0})
-    fig, axes = plots.figure(1, 2)
-    explorers.draw_theory(axes, result)
-    assert result.run.bound == 0 and len(axes[0].collections[0].get_paths()) == 6

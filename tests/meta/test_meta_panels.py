@@ -1,4 +1,4 @@
-"""Notebook 02's sinusoids, landscape and panels against closed forms and plain loops."""
+"""Notebook 02's sinusoids, landscape and their panels against closed forms and plain loops."""
 
 from __future__ import annotations
 
@@ -12,21 +12,31 @@ from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from panels import check_every_control
+from torch import Tensor, nn
 
 from labkit import explorers, meta, plots
 from labkit.meta import landscape, sinusoids
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def sample(*size: int, seed: int = 0, sines=sinusoids.TRAINED) -> meta.TaskBatch:
+    return sinusoids.sample(*size, torch.Generator().manual_seed(seed), sines)
+
+
+def descend(model: nn.Module, x: Tensor, y: Tensor, steps: int) -> nn.Module:
+    """Torch's own gradient descent on one task, in place."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=sinusoids.INNER_LR)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.mse_loss(model(x), y).backward()
+        optimizer.step()
+    return model
 
 
 # Sinusoids
 
 
 def test_a_task_is_one_sinusoid_with_noise_on_the_support_only() -> None:
-    sines = sinusoids.Sines((2.0, 2.0), (0.5, 0.5), noise=0.3)
-    tasks = sinusoids.sample(3, 200, 50, generator(), sines)
+    tasks = sample(3, 200, 50, sines=sinusoids.Sines((2.0, 2.0), (0.5, 0.5), noise=0.3))
     assert torch.allclose(tasks.query_y, 2 * (tasks.query_x - 0.5).sin())
     rest = tasks.support_y - 2 * (tasks.support_x - 0.5).sin()
     assert rest.std() == pytest.approx(0.3, abs=0.03)
@@ -36,13 +46,11 @@ def test_a_task_is_one_sinusoid_with_noise_on_the_support_only() -> None:
 @pytest.mark.parametrize("method", sinusoids.METHODS)
 def test_every_method_trains_from_the_same_start_and_repeats(method: str) -> None:
     one, two = (sinusoids.meta_train(method, steps=3, seed=1) for _ in range(2))
-    start = sinusoids.network(seed=1)
-    same = [torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True)]
-    moved = [
-        not torch.equal(a, b) for a, b in zip(one.parameters(), start.parameters(), strict=True)
-    ]
-    assert all(same)
-    assert all(moved) if method != "random" else not any(moved)
+    triples = zip(
+        *(model.parameters() for model in (one, two, sinusoids.network(seed=1))), strict=True
+    )
+    for a, b, start in triples:
+        assert torch.equal(a, b) and torch.equal(a, start) == (method == "random")
 
 
 def test_an_unknown_method_is_named() -> None:
@@ -52,62 +60,51 @@ def test_an_unknown_method_is_named() -> None:
 
 def test_maml_learns_to_adapt() -> None:
     """In a few seconds: one step helps MAML's theta more than a random one."""
-    tasks = sinusoids.sample(50, 10, 30, generator(7))
-    trained = sinusoids.meta_train("maml", steps=150)
+    tasks, trained = sample(50, 10, 30, seed=7), sinusoids.meta_train("maml", steps=150)
     errors = sinusoids.errors_after(trained, tasks, 1).mean(dim=1)
     random = sinusoids.errors_after(sinusoids.network(0), tasks, 1).mean(dim=1)
     assert errors[1] < 0.8 * errors[0] and errors[1] < 0.8 * random[1]
 
 
 def test_errors_after_are_those_of_plain_gradient_descent_and_infinite_when_it_diverges() -> None:
-    model, tasks = sinusoids.network(0), sinusoids.sample(2, 10, 10, generator())
+    model, tasks = sinusoids.network(0), sample(2, 10, 10)
     errors = sinusoids.errors_after(model, tasks, 2)
-    for task in range(2):
-        copy = sinusoids.network(0)
-        optimizer = torch.optim.SGD(copy.parameters(), lr=sinusoids.INNER_LR)
-        for step in range(3):
-            query = F.mse_loss(copy(tasks.query_x[task]), tasks.query_y[task])
-            assert errors[step, task] == pytest.approx(query.item(), rel=1e-4)
-            optimizer.zero_grad()
-            F.mse_loss(copy(tasks.support_x[task]), tasks.support_y[task]).backward()
-            optimizer.step()
+    for task, (sx, sy, qx, qy) in enumerate(zip(*tasks, strict=True)):
+        for steps in range(3):
+            query = F.mse_loss(descend(sinusoids.network(0), sx, sy, steps)(qx), qy)
+            assert errors[steps, task] == pytest.approx(query.item(), rel=1e-4)
     assert sinusoids.errors_after(model, tasks, 30, lr=1e9)[-1].isinf().all()
 
 
 # The landscape
 
 
-def as_torch(theta: Sequence[float], steps: int, lr: float) -> tuple[torch.Tensor, torch.Tensor]:
+def as_torch(theta: Sequence[float], steps: int, lr: float) -> tuple[Tensor, Tensor]:
     """The objective by maml_loss on a linear network: half the summed squared errors."""
-    x = torch.from_numpy(landscape.INPUTS)[:, :, None]
-    y = torch.from_numpy(landscape.OPTIMA[:, :1] + landscape.OPTIMA[:, 1:] * landscape.INPUTS)
-    model = torch.nn.Linear(1, 1).double()
+    x, y = (torch.from_numpy(landscape.POINTS[:, axis, :, None]) for axis in (0, 1))
+    model = nn.Linear(1, 1).double()
     with torch.no_grad():
         model.bias.fill_(theta[0])
         model.weight.fill_(theta[1])
 
-    def half_error(prediction, target):
+    def half_error(prediction: Tensor, target: Tensor) -> Tensor:
         return 0.5 * F.mse_loss(prediction, target)
 
-    loss = 3 * meta.maml_loss(model, x, y[:, :, None], x, y[:, :, None], lr, steps, half_error)
+    loss = 3 * meta.maml_loss(model, x, y, x, y, lr, steps, half_error)
     gradients = torch.autograd.grad(loss, (model.bias, model.weight))
     return loss, torch.cat([g.flatten() for g in gradients])
 
 
 @cases(20)
-@given(
-    st.floats(-3, 3), st.floats(-3, 3), st.integers(0, 8), st.floats(0.05, 0.5)
-)  # fmt: skip
+@given(st.floats(-3, 3), st.floats(-3, 3), st.integers(0, 8), st.floats(0.05, 0.5))
 def test_the_landscape_is_maml_on_a_linear_network(a, b, steps, lr) -> None:
     value = landscape.values(np.array([a, b]), steps, lr).sum()
-    loss, _ = as_torch((a, b), steps, lr)
-    assert loss.item() == pytest.approx(value, rel=1e-9, abs=1e-12)
+    assert as_torch((a, b), steps, lr)[0].item() == pytest.approx(value, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 5])
 def test_theta_hat_is_where_the_gradient_vanishes_and_nothing_is_lower(steps: int) -> None:
-    best = landscape.minimiser(steps, 0.3)
-    loss, gradient = as_torch(best, steps, 0.3)
+    loss, gradient = as_torch(landscape.minimiser(steps, 0.3), steps, 0.3)
     assert gradient.abs().max() < 1e-10
     shown = landscape.landscape(np.array([-2.0, 1.0]), steps, 0.3)
     assert shown.best_value == pytest.approx(loss.item())
@@ -117,7 +114,7 @@ def test_theta_hat_is_where_the_gradient_vanishes_and_nothing_is_lower(steps: in
 
 def test_more_steps_move_theta_hat_towards_the_slow_tasks() -> None:
     """The story of the panel: the steep (blue) task is left to A."""
-    slow, steep = landscape.hessians()[:, 1, 1].argsort()[[0, -1]]
+    slow, steep = landscape.HESSIANS[:, 1, 1].argsort()[[0, -1]]
     assert (slow, steep) == (0, 1)
     hats = [landscape.minimiser(k, 0.3) for k in (0, 1, 3, 10, 20)]
     to_steep, to_slow = (
@@ -136,7 +133,7 @@ def test_a_rate_that_overshoots_is_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def networks() -> dict[str, torch.nn.Module]:
+def networks() -> dict[str, nn.Module]:
     return {method: sinusoids.meta_train(method, steps=5) for method in sinusoids.METHODS}
 
 
@@ -148,16 +145,10 @@ def test_the_sinusoid_panel_follows_every_control(networks) -> None:
 
 
 def test_the_sinusoid_panel_shows_gradient_descent_on_what_it_draws(networks) -> None:
-    result = explorers.compute_sinusoids(networks, 3.0, 1.0, 10, 2, 0.02)
-    copy = sinusoids.meta_train("joint", steps=5)
-    optimizer = torch.optim.SGD(copy.parameters(), lr=0.02)
-    x, y = (torch.from_numpy(part)[:, None] for part in result.support)
-    for _ in range(2):
-        optimizer.zero_grad()
-        F.mse_loss(copy(x), y).backward()
-        optimizer.step()
-    with torch.no_grad():
-        expected = copy(torch.from_numpy(result.x)[:, None])[:, 0].numpy()
+    result = explorers.compute_sinusoids(networks, 3.0, 1.0, 10, 2, sinusoids.INNER_LR)
+    support = (torch.from_numpy(part)[:, None] for part in result.support)
+    adapted = descend(sinusoids.meta_train("joint", steps=5), *support, steps=2)
+    expected = adapted(torch.from_numpy(result.x)[:, None])[:, 0].detach().numpy()
     assert np.allclose(result.functions["joint"], expected, atol=1e-4)
 
 
@@ -166,11 +157,23 @@ def test_the_order_chooses_whose_theta_is_shown(networks) -> None:
         explorers.compute_sinusoids(networks, 3.0, 1.0, 10, 0, 0.02, order)
         for order in ("second", "first")
     )
-    x = torch.from_numpy(first.x)[:, None]
-    with torch.no_grad():
-        shown = networks["fomaml"](x)[:, 0].numpy()
+    shown = networks["fomaml"](torch.from_numpy(first.x)[:, None])[:, 0].detach().numpy()
     assert np.allclose(first.functions["maml"], shown, atol=1e-5)
     assert not np.allclose(second.functions["maml"], shown, atol=1e-5)
+
+
+def test_functions_are_named_apart_in_their_order_and_the_winner_is_in_the_title(networks) -> None:
+    result = explorers.compute_sinusoids(networks, 3.0, 1.0, 10, 0, 0.02)
+    ends = {"random": np.full(101, 9.0), "maml": np.full(101, 7.9)}
+    errors = {"maml": np.array([1.0, 0.5]), "random": np.array([1.0, 0.1])}
+    result = result._replace(functions=ends, errors=errors)
+    fig, (ax, *axes) = plots.figure(1, 3)
+    plots.draw_functions(ax, result, named=True)
+    assert [text.get_text() for text in ax.texts] == ["random", "MAML"]
+    above, below = (text.xy[1] for text in ax.texts)
+    assert above - below >= 1.6 - 1e-9
+    plots.draw_sinusoids(axes, result)
+    assert axes[1].get_title("left") == "In the trained range: random wins"
 
 
 def test_the_landscape_panel_follows_every_control() -> None:
@@ -178,10 +181,6 @@ def test_the_landscape_panel_follows_every_control() -> None:
     check_every_control(panel)
     panel.controls["steps"].value = 20
     assert "20 steps" in panel.alt
-
-
-def test_few_shot_names_and_looks_fit_the_methods() -> None:
-    assert len({look.name for look in plots.FEW_SHOT.values()}) == len(plots.FEW_SHOT)
 
 
 def test_a_click_on_the_plane_moves_theta(pixel_of) -> None:

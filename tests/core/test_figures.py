@@ -1,0 +1,55 @@
+"""What several notebooks draw: dots and curves where the table says, named, and told in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labkit import plots
+from labkit.evaluate import Interval
+from labkit.looks import METHODS
+from labkit.transfer import Moment
+
+INDEX = pd.MultiIndex.from_product([["near", "far"], ["probe", "lp-ft"]])
+TABLE = pd.DataFrame(
+    {"mean": [0.5, 0.6, 0.3, 0.4], "low": [0.4, 0.5, 0.2, 0.3], "high": [0.6, 0.7, 0.4, 0.5]}, INDEX
+)
+
+
+def test_dots_stand_at_their_means_a_row_below_the_other() -> None:
+    fig, ax = plots.figure()
+    plots.draw_dots(ax, TABLE, chance=0.1)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["near", "far"]
+    for line, method in zip(ax.lines, ("probe", "lp-ft"), strict=False):
+        assert line.get_xdata().tolist() == TABLE.xs(method, level=1)["mean"].tolist()
+        assert np.round(line.get_ydata()).tolist() == [0, 1]
+        assert line.get_color() == METHODS[method].color
+    plots.name_methods(ax)
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["linear probe", "LP-FT"]
+    told = plots.describe_dots(TABLE)
+    assert told == "near: linear probe 50%, LP-FT 60%; far: linear probe 30%, LP-FT 40%."
+
+
+def test_curves_are_named_at_their_ends_without_overlap() -> None:
+    curve = pd.DataFrame({"mean": [0.1, 0.5]}, index=[1, 10])
+    fig, ax = plots.figure()
+    plots.draw_curves(ax, {"probe": curve, "lp-ft": curve}, gap=0.1, chance=0.2)
+    names = {text.get_text(): text.xy for text in ax.texts}
+    assert set(names) == {"linear probe", "LP-FT", "guessing"}
+    assert abs(names["linear probe"][1] - names["LP-FT"][1]) >= 0.1 - 1e-9
+    assert plots.describe_curves({"probe": curve}) == "linear probe from 10% at 1 to 50% at 10."
+
+
+def test_learning_curves_are_told_by_their_ends() -> None:
+    history = [Moment(0, 0.25, {}), Moment(5, 0.75, {})]
+    assert plots.describe_history({"lp-ft": history}).endswith("LP-FT ends at 75%.")
+
+
+def test_tables_are_shown_with_names_and_in_points() -> None:
+    shown = plots.styled(TABLE).to_html()
+    assert "linear probe" in shown and METHODS["probe"].color in shown and "50.0%" in shown
+    lead = plots.in_points({"far": Interval(0.1, -0.02, 0.22)}).to_html()
+    assert all(text in lead for text in ("+10.0", "-2.0", "+22.0"))
+    with pytest.raises(ValueError):
+        plots.in_points({"far": (0.1,)})

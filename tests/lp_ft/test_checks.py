@@ -1,0 +1,225 @@
+"""Notebook 06's checks: right answers pass, the usual mistakes are recognised."""
+
+from __future__ import annotations
+
+import copy
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from labkit import checks, sweeps, tasks, transfer
+from labkit.lp_ft.checks import two_that_err_oppositely
+
+SCHEDULE = transfer.Schedule(steps=10, record_every=0)
+
+
+def right_lp_ft(encoder, task, lr, generator):
+    probe = transfer.linear_probe(encoder, task)
+    return transfer.fit(copy.deepcopy(probe.model), task, lr, generator, SCHEDULE)
+
+
+def in_place(encoder, task, lr, generator):
+    probe = transfer.linear_probe(encoder, task)
+    return transfer.fit(transfer.Classifier(encoder, probe.model.head), task, lr, generator)
+
+
+def keeps_head(encoder, task, lr, generator):
+    fit = right_lp_ft(encoder, task, lr, generator)
+    fit.model.head.load_state_dict(transfer.linear_probe(encoder, task).model.head.state_dict())
+    return fit
+
+
+def test_lp_ft_passes_when_it_is_probe_then_fit() -> None:
+    assert checks.lp_ft(right_lp_ft)
+    assert checks.lp_ft(lambda e, t, lr, g: transfer.lp_ft(e, t, lr, g, SCHEDULE))
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda *_: None, "returns nothing"),
+        (lambda e, t, *_: transfer.linear_probe(e, t).model, "a Classifier, expected the Fit"),
+        (lambda e, t, lr, g: transfer.fine_tune(e, t, lr, g, SCHEDULE), "A random head"),
+        (lambda e, t, *_: transfer.linear_probe(e, t), "that is the probe"),
+        (in_place, "changed the encoder"),
+        (keeps_head, "encoder but not the head"),
+        (lambda *_: {}["x"], "raised KeyError"),
+    ],
+)
+def test_lp_ft_recognises(answer, hint) -> None:
+    outcome = checks.lp_ft(answer)
+    assert not outcome and hint in outcome.message
+
+
+# The rate that moves features as far as fine-tuning
+
+TABLE = pd.DataFrame(
+    [
+        {"shift": shift, "seed": seed, "method": method, "rate": rate, "picked": picked,
+         "moved_id": moved}
+        for shift, most in (("far", 9), ("near", 3.4))
+        for seed in (0, 1)
+        for method, rate, picked, moved in (
+            ("fine-tuning", 0.01, True, 3.0), ("fine-tuning", 0.1, False, 9.0),
+            ("lp-ft", 0.001, True, 1.0), ("lp-ft", 0.003, False, 3.5), ("lp-ft", 0.01, False, 7.0),
+        )
+        if moved < most or method == "fine-tuning"
+    ]
+)  # fmt: skip
+FAR = TABLE[TABLE["shift"] == "far"]
+
+
+def right_rate(rows, shift):
+    where = {"shift": shift, "method": "fine-tuning", "picked": True}
+    target = sweeps.scores(rows, "moved_id", **where).mean()
+    moved = sweeps.intervals(rows, "moved_id", ["rate"], shift=shift, method="lp-ft")["mean"]
+    return min(moved.index[moved >= target], default=float("inf"))
+
+
+@pytest.mark.parametrize("name", ["lp_ft", "lp_ft_steps"])
+def test_the_shipped_tables_have_numbers_for_rates(name) -> None:
+    """They were text, "C 0.01" and "blocks.0 0.003" among them."""
+    table = sweeps.read(name)
+    assert table["rate"].dtype == table["strength"].dtype == float
+    tuned = table["method"] != "probe"
+    assert (table["rate"].notna() == tuned).all() and (table["strength"].notna() == ~tuned).all()
+    assert (table["block"].notna() == (table["method"] == "surgical")).all()
+    assert list(sweeps.picked_again(table, {}, ["shift", "seed"])["picked"]) == list(
+        table["picked"]
+    )
+
+
+def test_the_rate_that_moves_as_far_as_ft() -> None:
+    assert checks.rate_that_moves(right_rate, TABLE, "far")
+    assert checks.rate_that_moves(right_rate, sweeps.read("lp_ft"), "twemoji to nine others")
+    never = TABLE[TABLE["shift"] == "near"]
+    assert checks.rate_that_moves(lambda *_: float("inf"), never, "near")
+
+
+@pytest.mark.parametrize(
+    ("answer", "table", "hint"),
+    [
+        (None, FAR, "returns nothing"),
+        (0.01, FAR, "a smaller one"),
+        (0.001, FAR, "0.003: 3.50"),
+        (0.003, TABLE, "near: yours is 0.003, expected is inf"),  # right for one shift only
+        (0.001, TABLE, "or float('inf')"),
+    ],
+)
+def test_another_rate_is_told(answer, table, hint) -> None:
+    outcome = checks.rate_that_moves(lambda *_: answer, table, "far")
+    assert not outcome and hint in outcome.message
+
+
+# WiSE-FT
+
+
+def averages(probe, tuned, task):
+    return [transfer.wise_ft(probe, tuned, task, alpha) for alpha in np.linspace(0, 1, 11)]
+
+
+def right_wise_ft(*given):
+    return max(averages(*given), key=lambda fit: fit.validation)
+
+
+def test_wise_ft_passes_when_chosen_on_validation() -> None:
+    assert checks.wise_ft(right_wise_ft)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda probe, tuned, task: max(task.ood.items()), "OOD test was looked at"),
+        (lambda probe, tuned, task: task.ood["shift"], "OOD test was looked at"),
+        (lambda *g: min(averages(*g), key=lambda fit: fit.validation), "Try eleven alphas"),
+        (lambda probe, *_: probe, "Did you return the probe?"),
+        (lambda probe, tuned, _: tuned, "Did you return the fine-tuned"),
+        (lambda *_: 0.5, "expected a Fit"),
+        (lambda *given: transfer.wise_ft(*given, 0.3), "right on validation"),
+        (lambda *given: transfer.wise_ft(*given, 0.5), "right on validation"),
+    ],
+    ids=map(str, range(8)),
+)
+def test_wise_ft_recognises(answer, hint) -> None:
+    outcome = checks.wise_ft(answer)
+    assert not outcome and hint in outcome.message
+
+
+@pytest.mark.parametrize("alpha", [0.3, 0.7])
+def test_averaging_is_needed_by_a_margin_that_no_rounding_closes(alpha: float) -> None:
+    """On one kind of processor the stub, which returns `tuned`, had passed."""
+    task = tasks.toy()
+    given = two_that_err_oppositely(task, alpha)
+    ends = [fit.validation for fit in given]
+    best = right_wise_ft(*given, task).validation
+    assert best >= max(*ends, transfer.wise_ft(*given, task, 0.5).validation) + 0.06
+    assert ends == [transfer.wise_ft(*given, task, end).validation for end in (0, 1)]
+
+
+# The span argument
+
+
+def residual(v, B, X, y):
+    return X @ B.T @ v - y
+
+
+def right(v, B, X, y):
+    return 2 / len(y) * np.outer(v, X.T @ residual(v, B, X, y))
+
+
+def by_autograd(v, B, X, y):
+    features = torch.tensor(B, requires_grad=True)
+    loss = ((torch.tensor(X) @ features.T @ torch.tensor(v) - torch.tensor(y)) ** 2).mean()
+    return torch.autograd.grad(loss, features)[0]
+
+
+def by_examples(v, B, X, y):
+    return sum(2 * (v @ B @ x - t) * np.outer(v, x) for x, t in zip(X, y, strict=True)) / len(y)
+
+
+def greedy(*arrays):
+    """It spoils what it was given, but not the problem."""
+    answer = right(*arrays)
+    for array in arrays:
+        array[:] = 0
+    return answer
+
+
+@pytest.mark.parametrize("answer", [right, by_autograd, by_examples, greedy])
+def test_any_way_to_the_gradient_passes(answer) -> None:
+    assert checks.span_movement(answer)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (lambda *a: None, "returns nothing"),
+        (lambda v, B, X, y: B, "not combinations of the training inputs"),
+        (lambda v, B, X, y: np.zeros_like(B), "its residual"),
+        (lambda v, B, X, y: np.full_like(B, np.nan), "starts nan"),
+        (lambda v, B, X, y: X.fill(0), "returns nothing"),
+        (lambda *a: 1 / 0, "ZeroDivisionError"),
+        (lambda *a: right(*a) / 2, "0.5 times .* factor 2"),
+        (lambda *a: -right(*a), "-1 times .* prediction minus target"),
+        (lambda *a: len(a[3]) * right(*a), "4 times .* divide by the number"),
+        (lambda *a: len(a[3]) / 2 * right(*a), "2 times .* and the mean divides"),
+        (lambda *a: -right(*a) / 2, "-0.5 times .* sign .* factor 2"),
+        (lambda *a: 3 * right(*a), "3 times .* 2 / n"),
+        (lambda *a: right(*a).T, r"\(7, 3\), expected .*\(3, 7\).* transposed"),
+        (lambda v, B, X, y: X.T @ residual(v, B, X, y), r"\(7,\).*np.outer"),
+        (lambda v, B, X, y: B @ X.T @ residual(v, B, X, y), r"\(3,\).* not v"),
+        (lambda *a: np.ones((4, 3, 7)), "Average"),
+        (lambda *a: 0.0, r"shape \(\), expected"),
+        (lambda v, B, X, y: right(v, B, X, y) + 0.1 * B, "not combinations of the training inputs"),
+        (lambda v, B, X, y: -2 / len(y) * np.outer(v, X.T @ y), "ignores what the network"),
+        (lambda v, B, X, y: np.outer(np.ones_like(v), X.T @ residual(v, B, X, y)), "row k with v"),
+        (lambda v, B, X, y: np.outer(v, X.sum(axis=0)), "its residual"),
+    ],
+    ids=map(str, range(21)),
+)  # fmt: skip
+def test_a_hint_names_the_mistake(wrong, hint: str) -> None:
+    outcome = checks.span_movement(wrong)
+    assert not outcome and re.search(hint, outcome.message), outcome.message

@@ -1,0 +1,95 @@
+"""The sweep's rows, and the figures of notebook 06 that show them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from labkit import encoders, plots, sweeps, tasks
+from labkit.lp_ft import sweep
+
+METHODS = ["scratch", "probe", "fine-tuning", "lp-ft", "wise-ft", "surgical"]
+
+
+@pytest.fixture
+def toy(monkeypatch) -> None:
+    """The sweep on a task that trains at once, by an encoder of one block."""
+    task = tasks.toy(ood={"other": tasks.toy(seed=1).test})
+    tiny = SimpleNamespace(image=encoders.TinyEncoder())
+    monkeypatch.setattr(sweep, "make_task", lambda shift, seed: task)
+    monkeypatch.setattr(sweep.encoders, "load", lambda name: tiny)
+    monkeypatch.setattr(sweep, "BLOCKS", ("stem",))
+    monkeypatch.setattr(sweep, "STEPS", 2)
+
+
+def test_a_row_is_a_network_with_numbers_and_one_is_picked(toy) -> None:
+    table = pd.DataFrame(sweep.run("sub-population", 3))
+    shipped = sweeps.read("lp_ft")
+    assert ["shift", "seed", *table.columns] == list(shipped.columns)
+    tried = table.groupby("method").size()
+    assert tried.to_dict() == {**{m: len(rates) for m, rates in sweep.RATES.items()},
+                               "probe": 1, "wise-ft": 4}  # fmt: skip
+    assert (table.groupby("method")["picked"].sum() == 1).all()
+    assert table["rate"].dtype == table["strength"].dtype == float
+    again = sweeps.picked_again(table.assign(seed=3), {}, ["seed"])
+    assert (again["picked"] == table["picked"]).all()
+    longer = pd.DataFrame(sweep.run_longer("sub-population", 3))
+    assert list(longer["method"]) == ["fine-tuning", "lp-ft"] and longer["picked"].all()
+    assert longer["rate"].lt([0.1, 0.003]).all(), "longer training asks for smaller rates"
+
+
+def test_the_committed_sweep_is_complete() -> None:
+    """Ten seeds of six methods under five shifts, each with the best on validation picked."""
+    table = sweeps.read("lp_ft")
+    cells = table.groupby(["shift", "method", "seed"])
+    assert len(cells) == 5 * 6 * 10
+    assert set(table["shift"]) == set(sweep.SHIFTS) and set(table["method"]) == set(METHODS)
+    picked = table[table["picked"]].set_index(["shift", "method", "seed"])["validation"]
+    assert picked.sort_index().equals(cells["validation"].max().sort_index())
+
+
+def test_the_figures_show_every_method_and_shift() -> None:
+    table = sweeps.read("lp_ft")
+    found = {
+        score: sweeps.intervals(table, score, ["shift", "method"], picked=True)
+        for score in ("id", "ood")
+    }
+    fig, axes = plots.figure(1, 2, (13, 6), sharey=True)
+    plots.draw_shifts(axes, found)
+    shifts = list(dict.fromkeys(table["shift"]))
+    assert [t.get_text() for t in axes[0].get_yticklabels()] == shifts
+    methods = list(dict.fromkeys(table["method"]))
+    for ax, score in zip(axes, found, strict=True):
+        for line, method in zip(ax.lines, methods, strict=True):
+            expected = sweeps.scores(table, score, shift=shifts[0], method=method, picked=True)
+            assert line.get_xdata()[0] == pytest.approx(expected.mean())
+            assert line.get_color() == plots.METHODS[method].color
+    first = found["ood"].loc[(shifts[0], "fine-tuning"), "mean"]
+    assert f"fine-tuning {first:.0%}" in plots.describe_shifts(found).split("Out of")[1]
+
+
+def curve(*means: float, index=(0.001, 0.01)) -> pd.DataFrame:
+    return pd.DataFrame({"mean": means, "low": means, "high": means}, index=index)
+
+
+def test_a_title_says_which_rate_is_best_whatever_the_data() -> None:
+    curves = {
+        "id": {"fine-tuning": curve(0.3, 0.5), "lp-ft": curve(0.6, 0.5)},
+        "ood": {"fine-tuning": curve(0.2, 0.4), "lp-ft": curve(0.3, 0.1)},
+    }
+    fig, ax = plots.figure()
+    plots.draw_rates(ax, curves)
+    assert ax.get_title("left") == "Best OOD: fine-tuning 40% at 0.01, LP-FT 30% at 0.001"
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "-", "--", "--"]
+    assert "Best ID: fine-tuning 50% at 0.01" in plots.describe_rates(curves)
+
+
+def test_layers_are_drawn_for_both_sides() -> None:
+    moved = {"lp-ft": pd.DataFrame({"id": [0.1, 0.4], "ood": [0.1, 0.2]}, index=["stem", "top"])}
+    fig, ax = plots.figure()
+    plots.draw_layers(ax, moved)
+    assert [list(line.get_ydata()) for line in ax.lines] == [[0.1, 0.4], [0.1, 0.2]]
+    assert ax.get_title("left") == "The last layer moves: LP-FT 40%"
+    assert "in distribution by LP-FT 40%; out of it by LP-FT 20%" in plots.describe_layers(moved)

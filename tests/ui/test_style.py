@@ -1,0 +1,199 @@
+"""Figures: readable on light, on dark and without colour vision, and told in words."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import itertools
+import math
+import re
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from looks import BACKGROUNDS, EYES, check_looks, contrast, lab, linear
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from PIL import Image
+
+from labkit.looks import METHODS
+from labkit.ui import images, style
+from labkit.ui.style import INK, Picture, spread
+
+
+def test_the_measures_know_their_fixed_points() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)  # WebAIM's checker
+    assert lab(linear("#ffffff")) == pytest.approx([100, 0, 0], abs=0.02)
+    assert lab(linear("#ff0000")) == pytest.approx([53.2, 80.1, 67.2], abs=0.1)
+    for eyes in EYES.values():
+        assert eyes.sum(axis=1) == pytest.approx(1, abs=1e-5), "grey stays grey"
+
+
+def test_methods_read_on_light_and_on_dark_and_can_be_told_apart() -> None:
+    check_looks(METHODS)
+    for own in (INK, images.OWN):
+        assert min(contrast(own, background) for background in BACKGROUNDS) >= 3
+
+
+def test_the_style_ends_with_its_block() -> None:
+    before = dict(matplotlib.rcParams)
+    with style.style():
+        assert matplotlib.rcParams["text.color"] == INK
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_pyplot_is_never_imported() -> None:
+    code = "import sys, labkit.plots; print('matplotlib.pyplot' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+# Pictures
+
+
+ALT = """Accuracy "rises" <b>fast</b> & 'far' > 50 %"""
+
+
+def test_a_picture_is_a_png_with_escaped_alternative_text() -> None:
+    fig, ax = style.figure(size=(3, 2))
+    ax.plot([0, 1], [0, 1])
+    bundle = Picture(fig, ALT)._repr_mimebundle_()
+    image = dict(re.findall(r'(\w+)="([^"]*)"', bundle["text/html"]))
+    assert image["alt"] == html.escape(ALT, quote=True)
+    assert bundle["text/plain"] == ALT
+    assert image["src"] == f"data:image/png;base64,{bundle['image/png']}"
+    with Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))) as png:
+        png.load()
+        assert (png.format, png.size) == ("PNG", (450, 300))
+        assert png.convert("RGBA").getpixel((0, 0))[3] == 0, "transparent on any page"
+    assert image["width"] == "300"
+
+
+@pytest.mark.parametrize("alt", ["", " \n"])
+def test_a_picture_without_words_is_refused(alt) -> None:
+    with pytest.raises(ValueError, match="alt: got an empty text"):
+        Picture(style.figure(size=(1, 1))[0], alt)
+
+
+# Labels that do not overlap, ticks
+
+VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=6)
+
+
+@given(VALUES, st.floats(0.001, 0.2))
+def test_spread_keeps_order_and_gaps_and_the_mean(values, gap) -> None:
+    places = spread(values, gap)
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(places[order]) >= gap - 1e-6).all()
+    assert places.mean() == pytest.approx(np.mean(values), abs=1e-6)
+
+
+@given(VALUES, st.floats(0, 0.2))
+def test_spread_moves_nothing_that_is_far_enough_apart(values, gap) -> None:
+    apart = np.cumsum(np.asarray(values) + gap + 1e-9)
+    for order in (slice(None), slice(None, None, -1)):
+        assert (spread(apart[order], gap) == apart[order]).all()
+
+
+def test_two_equal_values_part_evenly() -> None:
+    assert spread([0.5, 0.5], 0.1) == pytest.approx([0.45, 0.55])
+    assert spread([0.52, 0.5], 0.1) == pytest.approx([0.56, 0.46])
+
+
+def test_placed_ticks_are_those_of_matplotlib() -> None:
+    drawn = []
+    for place in (
+        lambda ax: ax.set_xticks([1, 3, 10], ["a", "b", "c"]),
+        lambda ax: style.place_ticks(ax.xaxis, [1, 3, 10], ["a", "b", "c"]),
+    ):
+        fig, ax = style.figure()
+        ax.set(xscale="log", xlim=(0.5, 20))
+        place(ax)
+        drawn.append(Picture(fig, "ticks").png)
+    assert drawn[0] == drawn[1]
+
+
+# Emoji
+
+
+@pytest.mark.parametrize("columns", [0, 1, 2, 5])
+def test_images_are_drawn_in_a_grid_each_with_its_title(columns) -> None:
+    pictures = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((5, 3, 8, 8), np.uint8)
+    fig, ax = style.figure()
+    images.draw_images(ax, pictures, [f"title {i}" for i in range(5)], columns)
+    Picture(fig, "drawn for real: a warning is an error")
+    assert [int(shown.get_array().max()) for shown in ax.images] == list(range(5))
+    rows = {shown.get_extent()[3] for shown in ax.images}
+    assert len(rows) == math.ceil(5 / (columns or 5))
+    boxes = [shown.get_window_extent() for shown in ax.images]
+    for one, two in itertools.combinations(boxes, 2):
+        overlap = one.intersection(one, two)
+        assert overlap is None or overlap.width * overlap.height < 1e-6
+    for i, shown in enumerate(ax.images):
+        title = next(text for text in ax.texts if text.get_text() == f"title {i}")
+        left, right, bottom, top = shown.get_extent()
+        assert left < title.get_position()[0] < right and title.get_position()[1] >= bottom
+
+
+def test_torch_images_are_accepted_and_the_frame_has_the_colour_asked_for() -> None:
+    import torch
+
+    fig, (grid, framed, other) = style.figure(1, 3)
+    images.draw_images(grid, torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
+    images.draw_framed(framed, np.zeros((2, 3, 8, 8), np.uint8), 2, [True, False])
+    images.draw_framed(other, np.zeros((2, 3, 8, 8), np.uint8), 2, [False, True], INK)
+    Picture(fig, "drawn for real")
+    assert len(grid.images) == 2
+    for ax, color in ((framed, images.OWN), (other, INK)):
+        (frames,) = ax.collections
+        assert len(frames.get_paths()) == 1
+        assert tuple(frames.get_edgecolor()[0]) == to_rgba(color)
+
+
+@given(n=st.integers(1, 4), size=st.integers(1, 5), gap=st.integers(0, 3))
+def test_pictures_side_by_side_keep_their_pixels_and_see_through_gaps(n, size, gap) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (n, 3, size, size), dtype=np.uint8)
+    row = images.tiles(pictures, n, (0, gap))[:, : n * (size + gap) - gap]
+    assert row.shape == (size, n * (size + gap) - gap, 4)
+    for i, picture in enumerate(pictures):
+        tile = row[:, i * (size + gap) : i * (size + gap) + size]
+        assert (tile[..., :3] == picture.transpose(1, 2, 0)).all()
+        assert (tile[..., 3] == 255).all()
+    assert (row[..., 3] == 0).sum() == size * gap * (n - 1)
+
+
+@pytest.mark.parametrize("ylim", [(4, 0), (0, 4)], ids=["rows down", "rows up"])
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_a_sheet_lies_where_imshow_would_put_it(ylim, interpolation) -> None:
+    """Each quarter of the picture has its colour, and a clear gap stays clear."""
+    picture = np.zeros((4, 6, 4), np.uint8)
+    picture[:2, :2], picture[:2, 4:], picture[2:, :2] = (
+        (255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255)
+    )  # fmt: skip
+    drawn = []
+    for use in ("sheet", "imshow"):
+        fig = Figure(figsize=(3, 2), dpi=100)
+        ax = fig.add_axes([0, 0, 1, 1])
+        extent = (1, 4, 3, 1)
+        if use == "sheet":
+            images.draw_sheet(ax, picture, extent, interpolation)
+        else:
+            ax.imshow(picture, extent=extent, interpolation="nearest", aspect="auto")
+        ax.set(xlim=(0, 5), ylim=ylim)
+        ax.axis("off")
+        fig.patch.set_alpha(0)
+        canvas = FigureCanvasAgg(fig)
+        canvas.draw()
+        drawn.append(np.asarray(canvas.buffer_rgba()))
+    middles = [(75, 70), (225, 70), (75, 130), (225, 130), (150, 100), (20, 20), (290, 190)]
+    if ylim == (0, 4):  # the extent says which row is where
+        middles = [(x, 200 - y) for x, y in middles]
+    for x, y in middles:
+        assert drawn[0][y, x].tolist() == drawn[1][y, x].tolist(), (x, y)
