@@ -23,8 +23,8 @@ GREEN = METHODS["adapters"].color
 TUNED = {name: METHODS[name] for name in ("probe", "norms", "bitfit", "lora", "adapters")} | {
     "ffn-adapters": Look("adapters after FFN only", GREEN, "$\\mathbf{F}$"),
     "parallel-adapters": Look("parallel adapters", GREEN, "$\\mathbf{P}$"),
-    "vpt-shallow": Look("prompts, first block", "#c9527f", "$\\mathbf{S}$"),
-    "vpt-deep": Look("prompts, every block", "#c9527f", "$\\mathbf{D}$"),
+    "vpt-shallow": Look("prompts, first block", "#ec2898", "$\\mathbf{S}$"),
+    "vpt-deep": Look("prompts, every block", "#ec2898", "$\\mathbf{D}$"),
     "fine-tuning": METHODS["fine-tuning"],
 }
 

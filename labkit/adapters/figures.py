@@ -70,13 +70,14 @@ def draw_movement(axes: Sequence[Axes], result: Mapping[str, pd.DataFrame]) -> N
         for name, row in table.iterrows():
             look = look_of(name)
             ax.vlines(row["moved"], row["low"], row["high"], color=look.color, lw=1, alpha=0.6)
-            marks = {"marker": look.marker, "color": look.color, "label": look.name}
+            method = look.name.rstrip("0123456789 ")
+            marks = {"marker": look.marker, "color": look.color, "label": method}
             ax.plot(row["moved"], row["mean"], ls="none", ms=11, **marks)
         percent_axis(ax, *ax.get_ylim())
         ax.set_title(task, fontsize=15)
         ax.set_xlabel("OOD features moved by", fontsize=13)
     axes[0].set_ylabel("accuracy out of distribution", fontsize=13)
-    name_methods(axes[0], columns=5)
+    name_methods(axes[0])
 
 
 @style()
