@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from labkit import adapters, data, files, sweep
+from labkit import adapters, data, files, sweeps
 from labkit.adapters import task_weights
 from labkit.contrastive import pretrain
 from labkit.course import check as grade
@@ -97,7 +97,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {  # the file that does not fit, and wh
     ),
     "table": (
         "table.csv",
-        lambda folder: sweep.sweep(
+        lambda folder: sweeps.sweep(
             lambda seed: [{"text": LONG}], [{"seed": 0}], folder / "table.csv", jobs=1
         ),
     ),
@@ -169,7 +169,12 @@ def test_a_read_only_place_is_named_before_any_work(tmp_path, monkeypatch, name)
         pytest.fail("worked first")
 
     monkeypatch.setattr(files.os, "access", lambda path, mode: False)
-    for module, work in ((data, "load"), (sweep, "attempt"), (site, "executed"), (grade, "report")):
+    for module, work in (
+        (data, "load"),
+        (sweeps, "attempt"),
+        (site, "executed"),
+        (grade, "report"),
+    ):
         monkeypatch.setattr(module, work, works)
     with pytest.raises(PermissionError) as error:
         STARTERS[name](tmp_path / "new")

@@ -13,7 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from labkit import data, encoders, transfer
+from labkit import encoders, photos, transfer
 from labkit.data import DataError
 from labkit.photos import CLASSES, cifar10_to_stl10, stratified
 from labkit.torchvision_compat import import_torchvision
@@ -264,7 +264,7 @@ def test_notebook_06_s_experiment_runs_on_photographs(archives: Path) -> None:
     path = Path(__file__).parents[2] / "notebooks/06_lp_ft.ipynb"
     cells = nbformat.read(path, as_version=4).cells
     source = next(cell.source for cell in cells if "def on_photographs(" in cell.source)
-    names = {"torch": torch, "data": data, "encoders": encoders, "transfer": transfer}
+    names = {"torch": torch, "photos": photos, "encoders": encoders, "transfer": transfer}
     cifar10_to_stl10(archives)
     names["seeded"] = lambda: torch.Generator().manual_seed(0)
     exec(source, names)
