@@ -167,7 +167,8 @@ def in_points(leads: Mapping[str, Interval]) -> Styler:
     """What was compared -> its lead in percentage points with its interval, as a table to show."""
     import pandas as pd
 
-    table = pd.DataFrame(leads, index=Interval._fields).T
+    names = {method: look.name for method, look in METHODS.items()}
+    table = pd.DataFrame(leads, index=Interval._fields).T.rename(index=names)
     return (100 * table).style.format("{:+.1f}").set_caption("percentage points, 95 % interval")
 
 
