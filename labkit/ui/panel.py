@@ -60,10 +60,10 @@ def panel(
     for those who use a mouse, beside controls that everyone can reach.
     """
     if run not in ("live", "button"):
-        raise ValueError(f'run must be "live" or "button", not {run!r}')
+        raise ValueError(f"run: got {run!r}, accepted: 'live' or 'button'")
     for name, function in {"compute": compute, "draw": draw, "describe": describe}.items():
         if not callable(function):
-            raise TypeError(f"{name} must be a function, not {function!r}")
+            raise TypeError(f"{name}: got {function!r}, accepted: a function")
     widgets = _widgets(compute, controls, labels or {})
     canvas = Canvas(draw, rows, columns, size)
     action = label if run == "button" else ""

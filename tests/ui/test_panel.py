@@ -93,11 +93,11 @@ def test_a_bad_control_is_refused_by_name(bad):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"run": "always"}, 'run must be "live" or "button"'),
+        ({"run": "always"}, "run: got 'always', accepted"),
         ({"c": (0, 1)}, r"controls: .* 'c', accepted: those of add\(a, b=0\)"),
         ({"labels": {"z": "Z"}}, r"labels: got \['z'\], accepted: a, b"),
         ({"compute": lambda a, b, c: 0}, r"controls: .* 'c', accepted: those of <lambda>"),
-        ({"describe": None}, "describe must be a function"),
+        ({"describe": None}, "describe: got None, accepted: a function"),
     ],
 )
 def test_a_bad_argument_is_refused_by_name(options, message):
