@@ -1,7 +1,7 @@
 """Figures that several notebooks draw: dots with intervals, curves with bands, and learning curves.
 
 Tables are those of `labkit.sweeps`: a row for each cell, columns mean, low and high. A method is a
-key of `looks`, by default of `labkit.looks.METHODS`.
+key of `looks`, by default of `labkit.looks.LOOKS`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from labkit.evaluate import Interval
-from labkit.looks import METHODS, Look
+from labkit.looks import LOOKS, Look
 from labkit.ui.style import INK, label_end, percent_axis, spread, style
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Looks = Mapping[str, Look]
 def draw_dots(
     ax: Axes,
     table: pd.DataFrame,
-    looks: Looks = METHODS,
+    looks: Looks = LOOKS,
     *,
     title: str = "",
     xlabel: str = "accuracy",
@@ -71,7 +71,7 @@ def name_methods(ax: Axes, columns: int = 4) -> None:
     )  # fmt: skip
 
 
-def describe_dots(table: pd.DataFrame, looks: Looks = METHODS, percent: bool = True) -> str:
+def describe_dots(table: pd.DataFrame, looks: Looks = LOOKS, percent: bool = True) -> str:
     """Every row in words: the alternative text of `draw_dots`."""
     parts = []
     for row, found in table.groupby(level=0, sort=False):
@@ -88,7 +88,7 @@ def describe_dots(table: pd.DataFrame, looks: Looks = METHODS, percent: bool = T
 def draw_curves(
     ax: Axes,
     curves: Mapping[str, pd.DataFrame],
-    looks: Looks = METHODS,
+    looks: Looks = LOOKS,
     *,
     dashes: str = "-",
     named: bool = True,
@@ -115,7 +115,7 @@ def draw_curves(
         label_end(ax, float(x), height, name, color)
 
 
-def describe_curves(curves: Mapping[str, pd.DataFrame], looks: Looks = METHODS) -> str:
+def describe_curves(curves: Mapping[str, pd.DataFrame], looks: Looks = LOOKS) -> str:
     """Where every curve begins and ends: the alternative text of `draw_curves`."""
     parts = [
         f"{looks[method].name} from {c['mean'].iloc[0]:.0%} at {c.index[0]:g} to "
@@ -127,7 +127,7 @@ def describe_curves(curves: Mapping[str, pd.DataFrame], looks: Looks = METHODS) 
 
 @style()
 def draw_history(
-    ax: Axes, histories: Mapping[str, Sequence], chance: float, title: str, looks: Looks = METHODS
+    ax: Axes, histories: Mapping[str, Sequence], chance: float, title: str, looks: Looks = LOOKS
 ) -> None:
     """Accuracy against training steps: ID solid, the mean over OOD tests dashed.
 
@@ -153,7 +153,7 @@ def draw_history(
     ax.set(xlabel="training steps", ylabel=ylabel, title=title, xlim=(0, last))
 
 
-def describe_history(histories: Mapping[str, Sequence], looks: Looks = METHODS) -> str:
+def describe_history(histories: Mapping[str, Sequence], looks: Looks = LOOKS) -> str:
     """The alternative text of `draw_history`."""
     parts = []
     for method, history in histories.items():
@@ -167,13 +167,13 @@ def in_points(leads: Mapping[str, Interval]) -> Styler:
     """What was compared -> its lead in percentage points with its interval, as a table to show."""
     import pandas as pd
 
-    names = {method: look.name for method, look in METHODS.items()}
+    names = {method: look.name for method, look in LOOKS.items()}
     table = pd.DataFrame(leads, index=Interval._fields).T.rename(index=names)
     return (100 * table).style.format("{:+.1f}").set_caption("percentage points, 95 % interval")
 
 
 def styled(
-    table: pd.DataFrame, form: str | Mapping[str, str] = "{:.1%}", looks: Looks = METHODS
+    table: pd.DataFrame, form: str | Mapping[str, str] = "{:.1%}", looks: Looks = LOOKS
 ) -> Styler:
     """A table as a notebook shows it: numbers short, methods in their colour and by their name."""
     colors = {look.name: look.color for look in looks.values()}

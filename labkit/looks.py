@@ -14,7 +14,7 @@ class Look(NamedTuple):
 
 
 # Okabe & Ito's colour-blind-safe colours, those that read on white and on black.
-METHODS = {
+LOOKS = {
     "scratch": Look("from scratch", "#707070", "s"),
     "probe": Look("linear probe", "#0078bb", "o"),
     "fine-tuning": Look("fine-tuning", "#d55e00", "^"),

@@ -52,7 +52,7 @@ from labkit.figures import (
     name_methods,
     styled,
 )
-from labkit.looks import METHODS, Look
+from labkit.looks import LOOKS, Look
 from labkit.lp_ft.figures import (
     describe_layers,
     describe_rates,

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 
 from labkit import sweeps
 from labkit.evaluate import Interval, mean_interval
-from labkit.looks import METHODS, Look
+from labkit.looks import LOOKS, Look
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Setting = tuple[str, int]
 PROBE, FULL, HOULSBY = ("probe", 0), ("fine-tuning", 0), ("adapters", 8)
-GREEN = METHODS["adapters"].color
-TUNED = {name: METHODS[name] for name in ("probe", "norms", "bitfit", "lora", "adapters")} | {
+GREEN = LOOKS["adapters"].color
+TUNED = {name: LOOKS[name] for name in ("probe", "norms", "bitfit", "lora", "adapters")} | {
     "ffn-adapters": Look("adapters after FFN only", GREEN, "$\\mathbf{F}$"),
     "parallel-adapters": Look("parallel adapters", GREEN, "$\\mathbf{P}$"),
     "vpt-shallow": Look("prompts, first block", "#ec2898", "$\\mathbf{S}$"),
     "vpt-deep": Look("prompts, every block", "#ec2898", "$\\mathbf{D}$"),
-    "fine-tuning": METHODS["fine-tuning"],
+    "fine-tuning": LOOKS["fine-tuning"],
 }
 
 

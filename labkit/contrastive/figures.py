@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from labkit import data, figures
-from labkit.looks import METHODS, Look
+from labkit.looks import LOOKS, Look
 from labkit.ui.images import draw_sheet, tiles
 from labkit.ui.style import INK, label_end, place_ticks, shorten, style
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEAT = "viridis"  # even steps of lightness, readable without colour vision
-CLIP = METHODS["clip"].color
+CLIP = LOOKS["clip"].color
 
 # ------------------------------------------------ panels: fixed limits and ticks, texts that clip
 
@@ -32,7 +32,7 @@ def draw_training(axes: np.ndarray, snapshot) -> None:
     right.axhline(chance, color=INK, linewidth=1, linestyle=":")
     right.annotate(f"guessing among all: log {round(math.exp(chance))} = {chance:.2f}",
                    (0, chance), xytext=(4, 4), textcoords="offset points", fontsize=12)  # fmt: skip
-    right.plot(np.arange(1, len(losses) + 1), losses, color=METHODS["simclr"].color)
+    right.plot(np.arange(1, len(losses) + 1), losses, color=LOOKS["simclr"].color)
     right.set(xlim=(0, snapshot.steps), ylim=(0, 1.15 * chance))
     right.set(xlabel="training steps", title=f"Loss {losses[-1]:.2f} after {len(losses)} steps")
 
@@ -154,7 +154,7 @@ def draw_zero_shot(axes: np.ndarray, result) -> None:
     places = np.arange(len(data.STYLES))
     mean, low, high = np.array(result.intervals).T
     left.hlines(places, low, high, color=CLIP, lw=5, alpha=0.35)
-    left.plot(mean, places, METHODS["clip"].marker, color=CLIP, markersize=10, ls="none")
+    left.plot(mean, places, LOOKS["clip"].marker, color=CLIP, markersize=10, ls="none")
     left.plot(result.default, places, "|", color=INK, markersize=16, mew=2.5, ls="none")
     left.axvline(result.chance, color=INK, lw=1, ls=":")
     left.annotate("largest class", (result.chance, -0.75), xytext=(4, 0), fontsize=11,
@@ -196,7 +196,7 @@ def draw_styles(ax: Axes, table: pd.DataFrame, chance: float, outside: tuple[str
     """
     one, two = table.index.unique(level=1)[:2]
     ahead = table.xs(one, level=1)["mean"] - table.xs(two, level=1)["mean"]
-    one, two, points = METHODS[one].name, METHODS[two].name, 100 * ahead[list(outside)].mean()
+    one, two, points = LOOKS[one].name, LOOKS[two].name, 100 * ahead[list(outside)].mean()
     title = f"{one} leads {two} in {sum(ahead > 0)} of {len(ahead)} styles"
     title += f", by {points:+.0f} points without labels"
     marked = table.rename(index={name: f"{name}\n(no labels)" for name in outside}, level=0)

@@ -35,7 +35,7 @@ from labkit.inputs import above_0, at_least_0, check_choice, real, whole
 from labkit.text import make_vocabulary
 from labkit.weights import parse_tensors, write_tensors
 
-METHODS = ("clip", "simclr", "supervised")
+PRETRAININGS = ("clip", "simclr", "supervised")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Config:
     augmentation: dict = field(default_factory=dict)  # changes to the preset, e.g. {"flip": 0}
 
     def __post_init__(self) -> None:
-        check_choice("method", (self.method,), METHODS)
+        check_choice("method", (self.method,), PRETRAININGS)
         check_choice("architecture", (self.architecture,), tuple(ARCHITECTURES))
         whole("steps", self.steps, 1)
         whole("batch", self.batch, 2)
@@ -274,7 +274,7 @@ def parse_arguments() -> tuple[Config, Path]:
     """The run and its file: an option for each field of `Config`, dicts as JSON."""
     shown = argparse.ArgumentDefaultsHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], formatter_class=shown)
-    parser.add_argument("method", help=", ".join(METHODS))
+    parser.add_argument("method", help=", ".join(PRETRAININGS))
     for name, default in list(asdict(Config()).items())[1:]:
         kind = json.loads if isinstance(default, dict) else type(default)
         text = "JSON" if kind is json.loads else kind.__name__

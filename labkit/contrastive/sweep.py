@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SHOTS = (5, 50)  # few labels, and as many as the smallest class has
 WEIGHTS = {"clip": "clip-conv", "simclr": "simclr-conv", "supervised": "supervised-conv"}
-METHODS = (*WEIGHTS, "random")
+ENCODERS = (*WEIGHTS, "random")
 
 
 def embedded_task(encoder: torch.nn.Module) -> tasks.Task:
@@ -74,10 +74,10 @@ def by_style(table: pd.DataFrame, shots: int) -> pd.DataFrame:
     )
     found = intervals(long, "accuracy", ["style", "method"], shots=shots)
     best = found.xs("clip", level="method")["mean"].sort_values(ascending=False).index
-    return found.reindex([(style, method) for style in best for method in METHODS])
+    return found.reindex([(style, method) for style in best for method in ENCODERS])
 
 
-CELLS = [{"method": method, "seed": seed} for method, seed in product(METHODS, range(5))]
+CELLS = [{"method": method, "seed": seed} for method, seed in product(ENCODERS, range(5))]
 
 if __name__ == "__main__":
     command_line(__doc__, Experiment("contrastive", run, CELLS))

@@ -13,7 +13,7 @@ from labkit.failure.advice import Situation, first_try, points_behind
 from labkit.failure.calibration import Reliability
 from labkit.failure.invariance import WEIGHTS
 from labkit.failure.label_free_estimates import Line
-from labkit.looks import METHODS, Look
+from labkit.looks import LOOKS, Look
 from labkit.ui.images import draw_framed, frame_first
 from labkit.ui.style import INK, percent_axis, place_ticks, style
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandas.io.formats.style import Styler
 
-RIGHT, SURE = METHODS["probe"].color, "#84603c"  # the notebook's classifier; its confidence
+RIGHT, SURE = LOOKS["probe"].color, "#84603c"  # the notebook's classifier; its confidence
 KINDS = {  # of shifts
     "style": Look("style", "#a89000", "o"),
     "blur": Look("blur", "#840cfc", "s"),
@@ -116,7 +116,7 @@ def draw_line(ax: Axes, networks: pd.DataFrame, line: Line) -> None:
     both = networks[["id", "ood"]]
     square(ax, both.min(axis=None) - 0.02, both.max(axis=None) + 0.02)
     for method, found in networks.groupby("method"):
-        look = METHODS[method]
+        look = LOOKS[method]
         ax.plot(found["id"], found["ood"], look.marker, color=look.color, ms=6, alpha=0.7, mew=0,
                 label=look.name)  # fmt: skip
     ends = np.linspace(both["id"].min(), both["id"].max(), 50)
@@ -229,8 +229,8 @@ def show_advice(situations: Sequence[Situation]) -> Styler:
 
     def fill(row: pd.Series) -> list[str]:
         filled = "background-color: {}; color: white; font-weight: bold"
-        return [filled.format(METHODS[m].color) * (m == first[row.name]) for m in row.index]
+        return [filled.format(LOOKS[m].color) * (m == first[row.name]) for m in row.index]
 
     shown = points_behind(situations).style.apply(fill, axis=1)
     shown = shown.format(lambda x: "best" if x == 0 else f"{round(x, 1) + 0.0:.1f}", na_rep="")
-    return shown.format_index(lambda method: METHODS[method].name, axis=1)
+    return shown.format_index(lambda method: LOOKS[method].name, axis=1)

@@ -22,7 +22,7 @@ from PIL import Image
 
 from labkit import encoders
 from labkit.data import STYLES
-from labkit.looks import METHODS
+from labkit.looks import LOOKS
 from labkit.lp_ft import distortion
 from labkit.lp_ft.distortion import SIDES, ExplorerSetting, Scene
 from labkit.lp_ft.figures import CLASS_LOOKS, describe_frame, draw_frame
@@ -206,7 +206,7 @@ def pack(scene: Scene) -> dict[str, Any]:
     }
     return {
         "classes": [look._asdict() for look in CLASS_LOOKS],
-        "methods": {method: METHODS[method]._asdict() for method in scene.frames},
+        "methods": {method: LOOKS[method]._asdict() for method in scene.frames},
         "sides": sides,
         "frames": {method: pack_frames(frames) for method, frames in scene.frames.items()},
         "texts": texts,

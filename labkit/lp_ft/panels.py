@@ -7,7 +7,7 @@ from functools import lru_cache
 import ipywidgets
 import numpy as np
 
-from labkit.looks import METHODS
+from labkit.looks import LOOKS
 from labkit.lp_ft import theory as model
 from labkit.lp_ft.figures import draw_crossover, draw_losses
 from labkit.lp_ft.theory import FEATURE_ERRORS, Distortion, final_errors
@@ -42,7 +42,7 @@ def draw_theory(axes: np.ndarray, result: Distortion) -> None:
 def describe_theory(result: Distortion) -> str:
     run, where = result.run, result.crossover
     ood, id_ = (
-        ", ".join(f"{METHODS[m].name} {error:.2f}" for m, error in final_errors(run, loss).items())
+        ", ".join(f"{LOOKS[m].name} {error:.2f}" for m, error in final_errors(run, loss).items())
         for loss in ("ood_loss", "id_loss")
     )
     beyond = "at no feature error" if result.never_behind else "at some, not at the largest"

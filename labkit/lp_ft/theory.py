@@ -296,7 +296,7 @@ def crossover(finals: np.ndarray, errors: np.ndarray = FEATURE_ERRORS) -> float 
 
 
 def final_errors(run: Simulation, loss: str = "ood_loss") -> dict[str, float]:
-    """Root-mean-square errors at the end, by the method's key in `labkit.looks.METHODS`."""
+    """Root-mean-square errors at the end, by the method's key in `labkit.looks.LOOKS`."""
     runs = {"fine-tuning": run.ft, "probe": run.lp, "lp-ft": run.lp_ft}
     return {method: float(getattr(run, loss)[-1] ** 0.5) for method, run in runs.items()}
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
 from labkit.figures import describe_dots, draw_curves, draw_dots, name_methods
-from labkit.looks import METHODS
+from labkit.looks import LOOKS
 from labkit.ui.images import draw_sheet
 from labkit.ui.style import INK, label_end, percent_axis, spread, style
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 TASKS = (("#d55e00", "o"), ("#0078bb", "s"), ("#009e73", "D"))  # of the landscape: not methods
 # The sweep's columns: what was learned upstream, and what is done with a support set.
 FEW_SHOT = {
-    "clip_logistic": METHODS["probe"]._replace(name="logistic head, CLIP features"),
-    "clip_prototypes": METHODS["prototypes"]._replace(name="prototypes, CLIP features"),
-    "prototypes": METHODS["prototypes"]._replace(
+    "clip_logistic": LOOKS["probe"]._replace(name="logistic head, CLIP features"),
+    "clip_prototypes": LOOKS["prototypes"]._replace(name="prototypes, CLIP features"),
+    "prototypes": LOOKS["prototypes"]._replace(
         name="prototypes, meta-trained", marker="$\\mathbf{P}$"
     ),
-    "maml": METHODS["maml"],
-    "maml_head": METHODS["maml"]._replace(name="MAML, head only", marker="$\\mathbf{H}$"),
-    "scratch": METHODS["scratch"],
+    "maml": LOOKS["maml"],
+    "maml_head": LOOKS["maml"]._replace(name="MAML, head only", marker="$\\mathbf{H}$"),
+    "scratch": LOOKS["scratch"],
 }
 # Of the sinusoids; "random" weights are where scratch starts.
 SINUSOIDS = {
-    "maml": METHODS["maml"],
-    "fomaml": METHODS["maml"]._replace(name="first-order MAML", marker="4"),
-    "reptile": METHODS["reptile"],
-    "joint": METHODS["joint"],
-    "random": METHODS["scratch"]._replace(name="random"),
+    "maml": LOOKS["maml"],
+    "fomaml": LOOKS["maml"]._replace(name="first-order MAML", marker="4"),
+    "reptile": LOOKS["reptile"],
+    "joint": LOOKS["joint"],
+    "random": LOOKS["scratch"]._replace(name="random"),
 }
 
 
@@ -89,11 +89,11 @@ def draw_landscape(axes: Sequence[Axes], result) -> None:
         plane.plot(*optimum, marker, color=color, markersize=11, mfc="none", mew=2.5)
     plane.plot(*result.theta, "o", color=INK, markersize=12, zorder=6, clip_on=False,
                in_layout=False)  # fmt: skip
-    plane.plot(*result.best, "*", color=METHODS["maml"].color, markersize=20, zorder=5)
+    plane.plot(*result.best, "*", color=LOOKS["maml"].color, markersize=20, zorder=5)
     limit = result.grid[-1]
     away = 0.15 if result.theta[1] > 0 else -0.6  # from the middle, where the paths go
     best, theta = result.best + [0.18, 0.1], result.theta + [-0.1, away]
-    for place, name, color in ((best, "θ\u0302", METHODS["maml"].color), (theta, "θ", INK)):
+    for place, name, color in ((best, "θ\u0302", LOOKS["maml"].color), (theta, "θ", INK)):
         # Where it stands, or at the nearest edge: then no layout has to make room for it.
         x, y = place.clip(-limit, limit - 0.4)
         plane.text(x, y, name, color=color, fontsize=20, in_layout=False, zorder=7)

@@ -23,7 +23,7 @@ from labkit.files import make_folder, told, write_csv
 from labkit.inputs import check_choice, whole
 from labkit.meta import fewshot
 
-METHODS = ("maml", "prototypes")
+META_TRAINED = ("maml", "prototypes")
 COLUMNS = ("step", "loss", "validation")
 
 
@@ -44,7 +44,7 @@ class MetaTraining:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_choice("method", (self.method,), METHODS)
+        check_choice("method", (self.method,), META_TRAINED)
         for name in ("steps", "tasks", "ways", "shots", "queries", "width"):
             whole(name, getattr(self, name), 1)
         whole("seed", self.seed, 0)
@@ -106,7 +106,7 @@ def meta_train(config: MetaTraining, every: int, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("method", choices=METHODS)
+    parser.add_argument("method", choices=META_TRAINED)
     parser.add_argument("--steps", type=int, default=MetaTraining.steps)
     parser.add_argument("--tasks", type=int, default=MetaTraining.tasks, help="in a batch")
     parser.add_argument("--out", type=Path, default=data.DATA / "fewshot")

@@ -48,7 +48,7 @@ def compute_sinusoids(
 ) -> Adapted:
     """Adapt every network to `shots` points of a sin(x - b), with a and b near what is asked for.
 
-    `networks`: the thetas of `sinusoids.METHODS`; `order` picks "maml" or "fomaml".
+    `networks`: the thetas of `sinusoids.THETAS`; `order` picks "maml" or "fomaml".
     """
     near = sinusoids.Sines((amplitude - 0.1, amplitude + 0.1), (phase - 0.1, phase + 0.1), noise)
     exact = sinusoids.Sines((amplitude,) * 2, (phase,) * 2, noise)
@@ -89,7 +89,7 @@ def describe_sinusoids(result: Adapted) -> str:
 
 
 def sinusoid_panel(networks: Mapping[str, nn.Module]) -> Panel:
-    """Adapt `networks` (the thetas of `sinusoids.METHODS`) to any sinusoid, live."""
+    """Adapt `networks` (the thetas of `sinusoids.THETAS`) to any sinusoid, live."""
 
     def compute(**values) -> Adapted:
         return compute_sinusoids(networks, **values)

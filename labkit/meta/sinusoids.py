@@ -21,7 +21,7 @@ from labkit.meta import batched
 RANGE = (-5.0, 5.0)  # of x
 AMPLITUDES, PHASES = (0.1, 5.0), (0.0, math.pi)  # what theta is trained on
 INNER_LR, INNER_STEPS = 0.02, 1  # of the tasks' own training
-METHODS = ("maml", "fomaml", "reptile", "joint", "random")
+THETAS = ("maml", "fomaml", "reptile", "joint", "random")
 
 
 class Sines(NamedTuple):
@@ -69,7 +69,7 @@ def batches(steps: int, tasks: int, shots: int, seed: int) -> Iterator[meta.Task
 
 def loss_of(method: str, model: nn.Module) -> Callable[[meta.TaskBatch], Tensor]:
     """What `method` minimises over theta, as a function of a batch of tasks."""
-    check_choice("method", (method,), METHODS[:-1])
+    check_choice("method", (method,), THETAS[:-1])
     # Joint training: all D_i are one data set and A takes no step, which is pretraining.
     steps = 0 if method == "joint" else INNER_STEPS
 
@@ -89,8 +89,8 @@ def meta_train(
     seed: int = 0,
     on_step: Callable[[int, float], None] | None = None,
 ) -> nn.Sequential:
-    """theta^ by `method` (of METHODS), from the seed's theta_0, which is "random" itself."""
-    check_choice("method", (method,), METHODS)
+    """theta^ by `method` (of THETAS), from the seed's theta_0, which is "random" itself."""
+    check_choice("method", (method,), THETAS)
     model = network(seed)
     if method != "random":
         tasks = batches(steps, 25, 10, seed)

@@ -44,7 +44,7 @@ def from_scratch(choice: tuple[float, int]) -> meta.Algorithm:
     return meta.GradientDescent(model, *choice, F.cross_entropy, True)
 
 
-METHODS = {
+CONTENDERS = {
     "maml": Contestant(lambda steps: fewshot.maml(fewshot.load("maml"), steps), "", (1, 3)),
     "maml_head": Contestant(
         lambda steps: fewshot.maml(fewshot.load("maml").head, steps), "maml", (1, 3)
@@ -74,7 +74,7 @@ def prepared(part: str, encoder: str) -> data.Emoji:
 
 def measure(method: str, choice: Any, part: str, setting: str, shots: int) -> Tensor:
     """(episodes,): accuracies; the same episodes for every method, as the same seed draws them."""
-    use = METHODS[method]
+    use = CONTENDERS[method]
     algorithm, emoji = use.algorithm(choice), prepared(part, use.encoder)
     queries = 1 if shots == 5 else 2  # six colour styles: five to learn from, one to ask about
     size = (CHUNK, WAYS, shots, queries, torch.Generator().manual_seed(SEED[part]))
@@ -89,7 +89,7 @@ def choose(setting: str, shots: int) -> list[Row]:
     """What each method uses in one setting: the best choice on validation episodes."""
     torch.set_num_threads(1)
     rows = []
-    for method, use in METHODS.items():
+    for method, use in CONTENDERS.items():
         found = [measure(method, c, "validation", setting, shots).mean() for c in use.choices]
         best = int(torch.stack(found).argmax())
         chosen = {"options": len(found), "chosen": str(use.choices[best])}
@@ -102,7 +102,7 @@ def test(setting: str, shots: int) -> list[Row]:
     columns = {}
     for row in choose(setting, shots):
         method = row["method"]
-        choice = next(c for c in METHODS[method].choices if str(c) == row["chosen"])
+        choice = next(c for c in CONTENDERS[method].choices if str(c) == row["chosen"])
         right = measure(method, choice, "test", setting, shots).tolist()
         columns[method] = [float(f"{x:.4g}") for x in right]
     rows = zip(*columns.values(), strict=True)
@@ -126,7 +126,7 @@ def adapt(seed: int, method: str) -> list[Row]:
 
 
 FEW_SHOT = [{"setting": s, "shots": n} for s, n in product(fewshot.SETTINGS, SHOTS)]
-SEEDS = [{"seed": seed, "method": m} for seed, m in product(range(5), sinusoids.METHODS)]
+SEEDS = [{"seed": seed, "method": m} for seed, m in product(range(5), sinusoids.THETAS)]
 EXPERIMENTS = (
     Experiment("fewshot_chosen", choose, FEW_SHOT),
     Experiment("fewshot", test, FEW_SHOT),

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from labkit import sweeps
 from labkit.evaluate import labels_needed
 from labkit.figures import describe_curves, draw_curves
-from labkit.looks import METHODS
+from labkit.looks import LOOKS
 from labkit.ui.images import draw_frames, draw_sheet, frame_first, tiles
 from labkit.ui.style import INK, percent_axis, style
 
@@ -72,7 +72,7 @@ def draw_worth(ax: Axes, known: pd.DataFrame, unknown: pd.DataFrame, shots: floa
 def draw_guesses(ax: Axes, guesses: Mapping[str, float], shots: float) -> None:
     """The reader's guesses, as large open markers."""
     for method, accuracy in guesses.items():
-        look = METHODS[method]
+        look = LOOKS[method]
         ax.plot(shots, accuracy, look.marker, color=look.color, mfc="none", mew=2.5, markersize=16)
     ax.annotate("your guesses", (shots, max(guesses.values())), xytext=(0, 14), fontsize=13,
                 textcoords="offset points", ha="center")  # fmt: skip

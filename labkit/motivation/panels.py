@@ -11,7 +11,7 @@ import torch
 
 from labkit import augment, data, encoders, evaluate, tasks, transfer
 from labkit.figures import draw_history
-from labkit.looks import METHODS
+from labkit.looks import LOOKS
 from labkit.motivation.figures import draw_neighbours
 from labkit.ui.panel import Panel, panel
 
@@ -163,7 +163,7 @@ def compute_learned(
 
         def report(fraction: float, text: str, place: int = place, method: str = method) -> None:
             if progress is not None:
-                name = METHODS[method].name
+                name = LOOKS[method].name
                 progress((place + fraction) / len(methods), f"{name}: {text}")
 
         histories[method] = learn(encoder, task, method, seed, report)
@@ -183,13 +183,13 @@ def learn(encoder, task: tasks.Task, method: str, seed: int, progress) -> tuple:
 def draw_learned(ax, result: Learned) -> None:
     final = {method: history[-1].id for method, history in result.histories.items()}
     best = max(final, key=final.get)
-    title = f"{result.shots} labels per class: {METHODS[best].name} reaches {final[best]:.0%}"
+    title = f"{result.shots} labels per class: {LOOKS[best].name} reaches {final[best]:.0%}"
     draw_history(ax, result.histories, result.chance, title)
 
 
 def describe_learned(result: Learned) -> str:
     parts = [
-        f"{METHODS[method].name} {history[-1].id:.0%} in {result.style}, "
+        f"{LOOKS[method].name} {history[-1].id:.0%} in {result.style}, "
         f"{history[-1].ood[result.ood_style]:.0%} in {result.ood_style}"
         for method, history in result.histories.items()
     ]
@@ -202,7 +202,7 @@ def describe_learned(result: Learned) -> str:
 def own_task() -> Panel:
     """Choose classes, labels, styles and methods; train them live."""
     encoder = encoders.load("clip-conv").image
-    names = {METHODS[key].name: key for key in ("scratch", "probe", "fine-tuning")}
+    names = {LOOKS[key].name: key for key in ("scratch", "probe", "fine-tuning")}
 
     def compute(classes, shots, style, ood_style, methods, seed, progress) -> Learned:
         # Every setting of the controls is a task: one class is told from all others, and a second

@@ -19,7 +19,7 @@ from labkit.sweeps import Experiment, Row, command_line
 
 SEEDS = range(5)
 SHOTS = (1, 2, 5, 10, 20, 50, None)  # None: all, up to 6 styles of 9 to 37 concepts per class
-METHODS = ("probe", "fine-tuning", "scratch")
+WAYS = ("probe", "fine-tuning", "scratch")
 # From scratch, 0.1 was 5 to 7 points behind 0.03 on validation, at 300 and at 600 steps.
 RATES = {"fine-tuning": (0.01, 0.03), "scratch": (0.03,)}
 
@@ -68,7 +68,7 @@ def run(seed: int, shots: int | str, method: str) -> list[Row]:
 
 CELLS = [
     {"seed": seed, "shots": shots or "all", "method": method}
-    for seed, shots, method in product(SEEDS, SHOTS, METHODS)
+    for seed, shots, method in product(SEEDS, SHOTS, WAYS)
 ]
 
 if __name__ == "__main__":

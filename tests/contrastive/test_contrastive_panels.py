@@ -259,7 +259,7 @@ def test_styles_are_sorted_by_clip_and_the_title_counts(tmp_path) -> None:
     """Of a table as the sweep writes it; CLIP is ahead everywhere but in one style."""
     rows = [
         {"method": m, "seed": s, "shots": shots} | {n: 0.3 + 0.01 * i for i, n in enumerate(STYLES)}
-        for m, s, shots in product(sweep.METHODS, range(3), sweep.SHOTS)
+        for m, s, shots in product(sweep.ENCODERS, range(3), sweep.SHOTS)
     ]
     for row in rows:
         row["noto"] = {"clip": 0.9, "simclr": 0.8}.get(row["method"], 0.1) + 0.01 * row["seed"]

@@ -24,7 +24,7 @@ CONV = Config(options={"width": 8}, steps=6, batch=8)
 # BatchNorm normalises by the statistics of a process's own share, so that two processes cannot
 # equal one. LayerNorm looks at one image at a time: here they must.
 VIT = Config(architecture="vit", options={"dim": 16, "depth": 1, "heads": 2, "patch": 16}, batch=8)
-each_method = pytest.mark.parametrize("method", pretrain.METHODS)
+each_method = pytest.mark.parametrize("method", pretrain.PRETRAININGS)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -317,7 +317,7 @@ def work(rank: int, folder: str, methods: tuple[str, ...]) -> None:
 def two(tmp_path_factory) -> list[dict]:
     """What each of two processes found, talking through gloo on this machine."""
     folder = tmp_path_factory.mktemp("gloo")
-    torch.multiprocessing.spawn(work, (str(folder), pretrain.METHODS), nprocs=2)
+    torch.multiprocessing.spawn(work, (str(folder), pretrain.PRETRAININGS), nprocs=2)
     return [torch.load(folder / f"found-{rank}.pt", weights_only=True) for rank in range(2)]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from labkit import plots
 from labkit.evaluate import Interval
-from labkit.looks import METHODS
+from labkit.looks import LOOKS
 from labkit.transfer import Moment
 
 INDEX = pd.MultiIndex.from_product([["near", "far"], ["probe", "lp-ft"]])
@@ -23,7 +23,7 @@ def test_dots_stand_at_their_means_a_row_below_the_other() -> None:
     for line, method in zip(ax.lines, ("probe", "lp-ft"), strict=False):
         assert line.get_xdata().tolist() == TABLE.xs(method, level=1)["mean"].tolist()
         assert np.round(line.get_ydata()).tolist() == [0, 1]
-        assert line.get_color() == METHODS[method].color
+        assert line.get_color() == LOOKS[method].color
     plots.name_methods(ax)
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["linear probe", "LP-FT"]
     told = plots.describe_dots(TABLE)
@@ -47,6 +47,6 @@ def test_learning_curves_are_told_by_their_ends() -> None:
 
 def test_tables_are_shown_with_names_and_in_points() -> None:
     shown = plots.styled(TABLE).to_html()
-    assert "linear probe" in shown and METHODS["probe"].color in shown and "50.0%" in shown
+    assert "linear probe" in shown and LOOKS["probe"].color in shown and "50.0%" in shown
     lead = plots.in_points({"far": Interval(0.1, -0.02, 0.22)}).to_html()
     assert all(text in lead for text in ("+10.0", "-2.0", "+22.0"))

@@ -170,7 +170,7 @@ def test_colours_of_kinds_and_encoders_are_no_methods() -> None:
     own = {look.color for looks in (plots.KINDS, plots.ENCODERS) for look in looks.values()}
     assert len(own) == len(plots.KINDS) + 2, "flipped or not is told by the marker"
     assert len({look[1:] for look in plots.ENCODERS.values()}) == len(plots.ENCODERS)
-    assert not own & {look.color for look in plots.METHODS.values()}
+    assert not own & {look.color for look in plots.LOOKS.values()}
     assert len({look.marker for look in plots.KINDS.values()}) == len(plots.KINDS)
 
 
@@ -230,5 +230,5 @@ def test_the_current_encoder_stands_out() -> None:
 def test_the_advice_is_filled() -> None:
     chart = [Situation("few labels", {"probe": [0.5, 0.51, 0.5], "scratch": [0, 0, 0.01]})]
     shown = plots.show_advice(chart).to_html()
-    assert shown.count("background-color") == 1 and plots.METHODS["probe"].color in shown
+    assert shown.count("background-color") == 1 and plots.LOOKS["probe"].color in shown
     assert ">best<" in shown and ">-50.0<" in shown and "from scratch" in shown

@@ -148,7 +148,7 @@ def test_every_method_can_be_drawn_and_told(scene, method) -> None:
     right = f"{scene.frames[method].accuracy['ood'][-1]:.0%}"
     assert axes[1].get_title("left") == f"OOD: fluent-mono, {right} right"
     text = describe_frame(scene, method, -1)
-    assert plots.METHODS[method].name in text and f"{right} in fluent-mono" in text
+    assert plots.LOOKS[method].name in text and f"{right} in fluent-mono" in text
 
 
 @pytest.fixture

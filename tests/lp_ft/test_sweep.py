@@ -65,7 +65,7 @@ def test_the_figures_show_every_method_and_shift() -> None:
         for line, method in zip(ax.lines, methods, strict=True):
             expected = sweeps.scores(table, score, shift=shifts[0], method=method, picked=True)
             assert line.get_xdata()[0] == pytest.approx(expected.mean())
-            assert line.get_color() == plots.METHODS[method].color
+            assert line.get_color() == plots.LOOKS[method].color
     first = found["ood"].loc[(shifts[0], "fine-tuning"), "mean"]
     assert f"fine-tuning {first:.0%}" in plots.describe_shifts(found).split("Out of")[1]
 

@@ -78,7 +78,7 @@ def test_meta_training_repeats_and_writes_weights_with_their_config(tmp_path, mo
     assert contents[0] == contents[1] and b'\\"tasks\\": 2' in contents[0]
 
 
-@pytest.mark.parametrize("method", meta_train.METHODS)
+@pytest.mark.parametrize("method", meta_train.META_TRAINED)
 def test_meta_training_lowers_the_loss_and_sees_no_downstream_concept(method, monkeypatch) -> None:
     asked, losses, load = [], [], data.load
     monkeypatch.setattr(data, "load", lambda *a, **k: asked.append(k) or load(*a, **k))
@@ -132,8 +132,8 @@ def test_a_sweep_s_rows_are_numbers(monkeypatch) -> None:
     threads = torch.get_num_threads()
     rows = sweep.test("within", 1)
     torch.set_num_threads(threads)
-    assert [list(row) for row in rows] == 2 * [["episode", *sweep.METHODS]]
-    right = [row[method] for row in rows for method in sweep.METHODS]
+    assert [list(row) for row in rows] == 2 * [["episode", *sweep.CONTENDERS]]
+    right = [row[method] for row in rows for method in sweep.CONTENDERS]
     assert all(isinstance(share, float) and 0 <= share <= 1 for share in right)
 
 

@@ -43,7 +43,7 @@ def test_a_task_is_one_sinusoid_with_noise_on_the_support_only() -> None:
     assert tasks.support_x.min() >= -5 and tasks.support_x.max() <= 5
 
 
-@pytest.mark.parametrize("method", sinusoids.METHODS)
+@pytest.mark.parametrize("method", sinusoids.THETAS)
 def test_every_method_trains_from_the_same_start_and_repeats(method: str) -> None:
     one, two = (sinusoids.meta_train(method, steps=3, seed=1) for _ in range(2))
     triples = zip(
@@ -134,7 +134,7 @@ def test_a_rate_that_overshoots_is_refused() -> None:
 
 @pytest.fixture(scope="module")
 def networks() -> dict[str, nn.Module]:
-    return {method: sinusoids.meta_train(method, steps=5) for method in sinusoids.METHODS}
+    return {method: sinusoids.meta_train(method, steps=5) for method in sinusoids.THETAS}
 
 
 def test_the_sinusoid_panel_follows_every_control(networks) -> None:

@@ -24,7 +24,7 @@ def test_a_curve_of_shots_is_the_mean_and_interval_over_seeds() -> None:
         for _, found in curves[method].iterrows():
             assert tuple(found) == pytest.approx(expected)
     told = plots.describe_shots(curves)
-    assert f"{plots.METHODS['probe'].name} from 40% at 1 to 40% at 52.5" in told
+    assert f"{plots.LOOKS['probe'].name} from 40% at 1 to 40% at 52.5" in told
 
 
 def test_the_arrow_reads_the_curves_horizontally() -> None:

@@ -22,7 +22,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
-from labkit.looks import METHODS
+from labkit.looks import LOOKS
 from labkit.ui import images, style
 from labkit.ui.style import INK, Picture, spread
 
@@ -37,7 +37,7 @@ def test_the_measures_know_their_fixed_points() -> None:
 
 
 def test_methods_read_on_light_and_on_dark_and_can_be_told_apart() -> None:
-    check_looks(METHODS)
+    check_looks(LOOKS)
     for own in (INK, images.OWN):
         assert min(contrast(own, background) for background in BACKGROUNDS) >= 3
 
