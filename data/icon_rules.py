@@ -1,0 +1,122 @@
+"""What keeps icons upstream: no word and no picture of a downstream or trap concept.
+
+`build_icons.py` leaves out by these rules, and a test holds them to what is shipped.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from labkit import data
+
+HELD_BACK = tuple(part for part in data.PARTS if part != "upstream")
+SIMILAR = 0.9  # correlation from which two framed pictures are near-duplicates
+FRAME, MARGIN = 32, 2  # pixels: a framed picture, and the white around it
+
+# Words of names that name nothing that could be drawn.
+EMPTY = set("a and at behind by for from in into it its no of on one the to with without".split())
+# Other words for what those names say, as icon sets use them (by hand).
+SYNONYMS = set("""
+    aeroplane air aircraft angry anxiety bee bike blossom boat burger camper caravan cafe cafeteria
+    cap cathedral chapel chili chips citrus cloth cocoa coffee cooked cyclist diner disc dish dot
+    dress dressing ebike eclipse ellipse emoji emoticon equestrian eyeglass fedora fern forest frog
+    frown garment glasse grain grin hamburger happy haze helm hog holi horse instrument insect jet
+    juice kitten laugh leave lightning locomotive loaf lorry lunar lunch mammal meal mice mist
+    moped motor motorbike motorcycle motorhome omelet oval pasta pastry piano pistol pizza plane
+    poker pub puppy reptile rhino rodent rain sad salmon sandwich saucer sauce sausage scarf
+    sheep shiny skate skateboard skirt sleet smile smiley snowboard snack solar spectacle steak
+    stallion submarine suv syrup tank tempest temple thunder thunderstorm tomato tornado trawler
+    tricycle trolley trouser uniform van vespa vine violin wagon wear wheat windy wine yacht
+    zucchini bun bough tuna squid ant spider butterfly caterpillar worm turtle tortoise snake
+    piggy yoga surf golf bowling baseball softball racket racquet dice domino puzzle joystick
+    lip cheek chin wink blush palmtree conifer pine oak fir foliage herb sprout
+""".split())  # fmt: skip
+
+
+def words(text: str) -> list[str]:
+    """The words of a name, in small plain letters and in the singular."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return [singular(word) for word in re.findall("[a-z]+", plain)]
+
+
+def singular(word: str) -> str:
+    """Take a plural's ending off; what is none loses it too, on both sides of a comparison."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes")):
+        return word[:-2]
+    return word[:-1] if len(word) > 3 and word.endswith("s") and word[-2] != "s" else word
+
+
+@cache
+def held_back_words() -> frozenset[str]:
+    """The words of the names and classes of downstream and trap concepts, and their synonyms."""
+    names = [concept.name for concept in data.concepts() if concept.part in HELD_BACK]
+    found = {word for name in (*names, *data.class_names()) for word in words(name)}
+    return frozenset({word for word in found - EMPTY if len(word) > 1} | SYNONYMS)
+
+
+@cache
+def held_back_word(word: str) -> bool:
+    """Whether a word is one of them, or made of one and three letters more ("snowfall")."""
+    parts = {word} | {word[:end] for end in range(4, len(word) - 2)}
+    parts |= {word[start:] for start in range(3, len(word) - 3)}
+    return not parts.isdisjoint(held_back_words())
+
+
+def tells(name: str) -> bool:
+    """Whether a name tells of a downstream or trap concept."""
+    return any(map(held_back_word, words(name)))
+
+
+def framed(images: Tensor) -> Tensor:
+    """Grey pictures (n, 1024), cropped to what is drawn, of one size, mean 0 and norm 1.
+
+    images: (n, 3, 32, 32) uint8 on white. So neither place, size, colour nor contrast tell two
+    copies of a drawing apart; the white margin keeps a full square from being nothing at all.
+    """
+    ink = 255 - images.float().mean(1)
+    out = torch.zeros(len(ink), FRAME, FRAME)
+    inner = FRAME - 2 * MARGIN
+    for row, drawn in enumerate(ink):
+        mask = drawn > 16
+        if not mask.any():
+            continue
+        ys, xs = (mask.any(axis).nonzero()[:, 0] for axis in (1, 0))
+        (top, bottom), (left, right) = ((int(at[0]), int(at[-1]) + 1) for at in (ys, xs))
+        side = max(bottom - top, right - left)
+        square = torch.zeros(side, side)
+        y, x = (side - bottom + top) // 2, (side - right + left) // 2
+        square[y : y + bottom - top, x : x + right - left] = drawn[top:bottom, left:right]
+        out[row, MARGIN:-MARGIN, MARGIN:-MARGIN] = torch.nn.functional.interpolate(
+            square[None, None], (inner, inner), mode="bilinear", align_corners=False
+        )[0, 0]
+    flat = out.flatten(1)
+    flat = flat - flat.mean(1, keepdim=True)
+    return flat / flat.norm(dim=1, keepdim=True).clamp_min(1e-6)
+
+
+def held_back_pictures() -> tuple[data.Emoji, Tensor]:
+    """Every downstream and trap emoji in every style, and its framed picture."""
+    emoji = data.load(parts=HELD_BACK)
+    return emoji, framed(emoji.images)
+
+
+def nearest(images: Tensor, others: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """How similar the nearest of `others` (framed) is to each image or its mirror image, and which.
+
+    The best correlation (n,) and the row in `others` (n,).
+    """
+    best, rows = [], []
+    for some in images.split(1024):
+        pair = [framed(some) @ others.T, framed(some.flip(3)) @ others.T]
+        value, row = torch.maximum(*pair).max(1)
+        best.append(value)
+        rows.append(row)
+    return torch.cat(best).numpy(), torch.cat(rows).numpy()
