@@ -1,7 +1,7 @@
 """Rebuild data/icons/*.webp and icons.csv from the npm packages, pixel for pixel.
 
     pip install -r data/requirements.txt      # the SVG renderer; npm must be on the PATH
-    python data/build_icons.py                # about three minutes
+    python data/build_icons.py                # about two minutes
     cd data && sha256sum --check checksums.txt
 
 `--packages DIR` reuses packages fetched earlier with `npm pack`.
@@ -43,8 +43,8 @@ class Package:
 SETS = {
     "mdi": Package(
         "1.2.3", "O3cLwbDOK7NNDf2ihaQOH5F9JglnulNDFV7WprU2dSoZu3h3cWH//h74uQAB87brHmvFVxIOkuBX2sZSzYhScg==",
-        categories="Alpha / Numeric|Arrange|Arrow|Brand / Logo|Edit / Modify|Form|Math|Shape"
-        "|Text / Content / Format|Tooltip|Vector|View|Developer / Languages",
+        categories="Alpha / Numeric|Arrange|Arrow|Brand / Logo|Form|Math|Shape|Text / Content / Format"
+        "|Tooltip|Vector",
     ),
     "game-icons": Package("1.2.4", "/HDDZxowXgDJcOEwPspUCq5RuDdl25OyZKdtxqqiPJQNTrWIym7r4StLzIVs77DyNzOWWhH5wDqwYR3WHeDfkg=="),
     "healthicons": Package(
@@ -66,22 +66,33 @@ SETS = {
     ),
     "temaki": Package("1.2.6", "WqLjY9XW3y3OO4OemOhDldloN6MCHPwM0psmlsSrLMDzsVgODr7LsktBwLfYlOwNoMaUNPOrqp66jaMBAQDaDg=="),
     "flat-color-icons": Package("1.2.3", "KcmJ7CY0TKFv5GuBjiS4/v++jEcNXna1jfY+yq014tnw/MN/jMI2oYpoMHGuIpYtUqDu7eove+WySnOYO8nS3w=="),
-    "meteocons": Package("1.2.4", "E7YV02ql5WmJgAOpXU/hoF9Mdshq73KjwR6fBxZ5SrqMJghMa3CIcRG6NQGwP4I1uBOhIjOFlAikYoPAKuT56A==", only="fill"),
     "maki": Package("1.2.5", "ZSeyytU+a720d/mX+XXQicmKGgFTFK4yDvhlK9NUnWjc8jChujwb8bJLfhhp65BYDyq/1lIbeAimQPuVwMyxAg=="),
     "fa6-solid": Package(
         "1.2.4", "LmDNNdJVyvF5mPm1yxWvL8KjCc/E8LzoqnF1LNTVpyY2ZJRUlGOWuPIThdbuFBF2IovgttkIyumhyqfmlHdwKg==",
         categories="Arrows|Editors|Mathematics|Spinners|Toggle",
     ),
+    "ph": Package("1.2.2", "PgkEZNtqa8hBGjHXQa4pMwZa93hmfu8FUSjs/nv4oUU6yLsgv+gh9nu28Kqi8Fz9CCVu4hj1MZs9/60J57IzFw==", only="fill"),
+    "solar": Package(
+        "1.2.13", "/ZWb6xRib6pzxD/qTkKWYhuzSU2yu0bY+EN0spgtz1NM3d5f4eYueQZpL3PfCdsg5uVfm4Ldtt3cAyQL+YI8/Q==", only="bold",
+        categories="Arrows|Arrows Action|Faces|List|Text Formatting",
+    ),
+    "streamline-color": Package("1.2.2", "+ypc4kzeKTFbHVM2uNWFqt1iR7E4XeMTI3Wa3LcmeHLPjyk6u6e9NJqqOHUU02rpA8GaN80XHySXzX+4DuZbzA==", only="flat"),
+    "streamline-flex-color": Package("1.2.2", "EphxHZHzxcR2B8AU7skOnq27cuOoZDzn69EzLysRkN+Nla7tyqF0eacsFCk70t2T9BhT3LBy9GgGeY3+Db2KPQ==", only="flat"),
+    "streamline-cyber-color": Package("1.2.2", "Q7Lx72uUlMGY0+nKqxAal6N3aVRRKipH/R3BEGNLuxG3A2t0N6Mh8sYX+6puJaDPcj37pEFgjM+G3n+FwM7QYw=="),
 }  # fmt: skip
 
-# Words of a name that make it a variant of another icon, a glyph of an interface, or a mark.
+# Words that make an icon a variant of another, or a firm's mark; and those of which the whole name of
+# a glyph of an interface is made.
 VARIANT = set("duo duotone negative disabled disable off outline slash twotone".split())
 GLYPH = set("""
-    abstract align alignment alpha angle anticlockwise caret cheveron chevron clockwise code collapse
-    column cursor drag ellipsis expand filter font format fullscreen grid indent italic kerning layout
-    list maximize menu minimize minus move numeric page paginate pagination paragraph plus quote
-    redo resize rotate row scroll select selection sort swap swipe text toggle transform undo
-    unfold viewport zoom abc
+    add align alignment angle anticlockwise arrow back bar bold border bottom box cancel caret center check
+    cheveron chevron circle clockwise close code collapse column cursor dash delete dot double down drag
+    edge edit ellipsis end expand fat filter font form format forward fullscreen grid group height
+    horizontal indent italic justify kerning large layout left line list long maximize medium menu minimize
+    minus more move narrow next numeric one page pagination paragraph pause play plus previous quote rectangle redo
+    refresh reload remove resize right rotate round rounded row scroll search select selection setting short
+    simple size small sort split square start stop swap swipe text three tick to toggle top transform two
+    underline undo unfold up user vertical view wide width xmark zoom
 """.split())  # fmt: skip
 BRAND = set("""
     adobe adsense airbnb alipay amazon android angular behance bitcoin bluetooth chrome cloudflare css discord
@@ -129,7 +140,7 @@ def pictures_of(name: str, package: Package, folder: Path, left_out: Counter) ->
         reason = (
             "variant" if icons["icons"][icon].get("hidden") or parts & VARIANT
             else "variant" if package.only and package.only not in parts
-            else "glyph or brand" if icon in excluded or parts & (GLYPH | BRAND)
+            else "glyph or brand" if icon in excluded or parts & BRAND or parts <= GLYPH
             else "glyph or brand" if not re.search("[a-z]{3}", caption)
             else "name" if icon_rules.tells(caption)
             else "variant" if caption in taken
@@ -173,7 +184,7 @@ def write_sheet(name: str, pictures: dict) -> None:
         row, column = divmod(position, ICON_COLUMNS)
         sheet.paste(image, (column * SIDE, row * SIDE))
     with replacing(OUT / f"{name}.webp") as temporary:
-        sheet.save(temporary, "WEBP", lossless=True, quality=100, method=6)
+        sheet.save(temporary, "WEBP", lossless=True, quality=80, method=4)
 
 
 def main() -> None:

@@ -19,23 +19,27 @@ HELD_BACK = tuple(part for part in data.PARTS if part != "upstream")
 SIMILAR = 0.9  # correlation from which two framed pictures are near-duplicates
 FRAME, MARGIN = 32, 2  # pixels: a framed picture, and the white around it
 
-# Words of names that name nothing that could be drawn.
-EMPTY = set("a and at behind by for from in into it its no of on one the to with without".split())
-# Other words for what those names say, as icon sets use them (by hand).
+# Words of these names that alone name none of the concepts (by hand): "one" of "one-piece
+# swimsuit", "box" of "takeout box", "baby" of "baby bottle". In the singular, as everything here.
+EMPTY = set("""
+    a and art as at auto baby back bag bandage behind big black blue box brown bullet by call canned
+    card classical cold construction curling cut delivery department derelict diagonal dotted down
+    ear eye fast field first folding for forward french from front full garden green head high hole
+    hot ice in index into it its large last light line machine mask me medical medium middle
+    military mirror mountain new next no note of office on one open out over passenger piece play
+    polar police purple raised red rolling running safety service sign slot small soft speed spiral
+    star station steam stone straw studio symbol the thermometer to top track up video
+    water white with without wood worker yellow
+""".split())  # fmt: skip
+# Other words for what these names say, as icon sets use them (by hand).
 SYNONYMS = set("""
-    aeroplane air aircraft angry anxiety bee bike blossom boat burger camper caravan cafe cafeteria
-    cap cathedral chapel chili chips citrus cloth cocoa coffee cooked cyclist diner disc dish dot
-    dress dressing ebike eclipse ellipse emoji emoticon equestrian eyeglass fedora fern forest frog
-    frown garment glasse grain grin hamburger happy haze helm hog holi horse instrument insect jet
-    juice kitten laugh leave lightning locomotive loaf lorry lunar lunch mammal meal mice mist
-    moped motor motorbike motorcycle motorhome omelet oval pasta pastry piano pistol pizza plane
-    poker pub puppy reptile rhino rodent rain sad salmon sandwich saucer sauce sausage scarf
-    sheep shiny skate skateboard skirt sleet smile smiley snowboard snack solar spectacle steak
-    stallion submarine suv syrup tank tempest temple thunder thunderstorm tomato tornado trawler
-    tricycle trolley trouser uniform van vespa vine violin wagon wear wheat windy wine yacht
-    zucchini bun bough tuna squid ant spider butterfly caterpillar worm turtle tortoise snake
-    piggy yoga surf golf bowling baseball softball racket racquet dice domino puzzle joystick
-    lip cheek chin wink blush palmtree conifer pine oak fir foliage herb sprout
+    aeroplane aircraft airport angry bee bike billiard boat bolt bull cafe cattle clap cloudy coffee
+    dislike donut dress drizzle earphone emoji emoticon eyeglass flight frown grin hail hare haze
+    headset hippo home jacket jet karate kitten laugh lightning lorry lunar martini mic motorbike
+    motorcar noodle notification overcast pant piano piggy plane prawn pray prayer puppy racquet
+    ramen reminder rewind rhino sad sailing sausage sheep shuttlecock skiing sleet sleigh smile
+    smiley sneaker solar spectacle sprout storm sunny swimming thunder tie trouser van wheat wine
+    wink yacht
 """.split())  # fmt: skip
 
 
@@ -63,6 +67,16 @@ def held_back_words() -> frozenset[str]:
 
 
 @cache
+def held_back_keywords() -> frozenset[str]:
+    """Keywords of downstream and trap concepts that no upstream concept shares ("aubergine")."""
+    by_side: dict[bool, set[str]] = {True: set(), False: set()}
+    for concept in data.concepts():
+        texts = (concept.name, *concept.keywords)
+        by_side[concept.part in HELD_BACK] |= {" ".join(words(text)) for text in texts}
+    return frozenset(by_side[True] - by_side[False])
+
+
+@cache
 def held_back_word(word: str) -> bool:
     """Whether a word is one of them, or made of one and three letters more ("snowfall")."""
     parts = {word} | {word[:end] for end in range(4, len(word) - 2)}
@@ -71,8 +85,9 @@ def held_back_word(word: str) -> bool:
 
 
 def tells(name: str) -> bool:
-    """Whether a name tells of a downstream or trap concept."""
-    return any(map(held_back_word, words(name)))
+    """Whether a name holds a word of a downstream or trap concept, or is as a whole its keyword."""
+    found = words(name)
+    return " ".join(found) in held_back_keywords() or any(map(held_back_word, found))
 
 
 def framed(images: Tensor) -> Tensor:
