@@ -85,23 +85,29 @@ SETS = {
 # a glyph of an interface is made.
 VARIANT = set("duo duotone negative disabled disable off outline slash twotone".split())
 GLYPH = set("""
-    add align alignment angle anticlockwise arrow back bar bold border bottom box cancel caret center check
-    cheveron chevron circle clockwise close code collapse column cursor dash delete dot double down drag
-    edge edit ellipsis end expand fat filter font form format forward fullscreen grid group height
-    horizontal indent italic justify kerning large layout left line list long maximize medium menu minimize
-    minus more move narrow next numeric one page pagination paragraph pause play plus previous quote rectangle redo
-    refresh reload remove resize right rotate round rounded row scroll search select selection setting short
-    simple size small sort split square start stop swap swipe text three tick to toggle top transform two
-    underline undo unfold up user vertical view wide width xmark zoom
+    add align alignment ampersand angle anticlockwise arrow asterisk back bar bold border bottom
+    box braces bracket brackets cancel caret center check cheveron chevron circle clockwise
+    close code collapse column columns cursor dash delete divide dot double down drag edge edit
+    eject ellipsis end equals exclamation exclude expand fat filter font form format forward
+    fullscreen function grid group hash hashtag height horizontal indent infinity intersect
+    intersection italic justify kerning large layout left line link list long maximize medium
+    menu minimize minus more move narrow next notdef number numeric one page pagination
+    paragraph parentheses pause percent play plus previous question quote rectangle redo refresh
+    reload remove repeat resize right rotate round rounded row rows scroll search select
+    selection setting short shuffle simple size small sort split square start stop subtract swap
+    swipe text three tick to toggle top trademark transform tty two underline undo unfold up
+    user vertical view wide width xmark zoom
 """.split())  # fmt: skip
 BRAND = set("""
-    adobe adsense airbnb alipay amazon android angular behance bitcoin bluetooth chrome cloudflare css discord
-    dribbble dropbox ethereum evernote facebook figma firebase firefox git github gitlab gmail google html
-    imdb instagram ios iphone ipad java javascript kickstarter kindle lastfm linkedin linux litecoin logo
-    mastercard messenger microsoft monero namecoin netflix nodejs nokia npm opera pacman paypal php pinterest
-    playstation python qq quora reddit ripple safari shopify skype slack snapchat spotify steam
-    stripe telegram tesla tiktok tumblr twitch twitter uber ubuntu viber vimeo visa vk vlc wechat
-    weibo whatsapp wifi windows wordpress xbox xing yahoo yelp youtube
+    adobe adsense airbnb airplay alipay amazon android angular bbc behance bitcoin bluetooth
+    chatgpt chrome cloudflare css debian democrat discord dribbble dropbox ethereum evernote
+    facebook figma firebase firefox git github gitlab gmail google gopro html imdb instagram ios
+    ipad iphone java javascript jobs kickstarter kindle kirby lastfm lego linkedin linux
+    litecoin logo mario mastercard megaman messenger meta microsoft monero namecoin netflix
+    nodejs nokia nook npm opera pacman paypal php pinterest playstation python qq quora reddit
+    republican ripple safari shopify skype slack snapchat spotify steam steve stripe stumbleupon
+    telegram tesla tetris tiktok tumblr twitch twitter uber ubuntu vesus viber vimeo visa vk vlc
+    wechat weibo whatsapp wifi wikipedia windows wordpress xbox xing yahoo yelp youtube
 """.split())  # fmt: skip
 NUMBER = re.compile(r"\d+(px)?|one|two|three|four|five|x\d+")
 

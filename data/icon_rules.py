@@ -33,13 +33,14 @@ EMPTY = set("""
 """.split())  # fmt: skip
 # Other words for what these names say, as icon sets use them (by hand).
 SYNONYMS = set("""
-    aeroplane aircraft airport angry bee bike billiard boat bolt bull cafe cattle clap cloudy coffee
-    dislike donut dress drizzle earphone emoji emoticon eyeglass flight frown grin hail hare haze
-    headset hippo home jacket jet karate kitten laugh lightning lorry lunar martini mic motorbike
-    motorcar noodle notification overcast pant piano piggy plane prawn pray prayer puppy racquet
-    ramen reminder rewind rhino sad sailing sausage sheep shuttlecock skiing sleet sleigh smile
-    smiley sneaker solar spectacle sprout storm sunny swimming thunder tie trouser van wheat wine
-    wink yacht
+    aeroplane airbud aircraft airpod airport angry bee bicycling bike billiard boat bolt bull
+    cafe capitol cattle clap cloudy coffee dislike donut dress drizzle earphone earpod emoji
+    emoticon eyeglass flash flight frown futbol grin hail hare haze headset hippo home jacket
+    jeep jet karate kitten landmark laugh lightning lorry lunar martini mic motorbike motorcar
+    museum noodle notification overcast pant parliament piano piggy plane prawn pray prayer
+    puppy racquet ramen reminder rewind rhino sad sailing sausage sheep shop shuttlecock skiing
+    sleet sleigh smile smiley sneaker solar spectacle sprout storm sunny swimming thunder tie
+    tote trouser van wheat wine wink yacht
 """.split())  # fmt: skip
 
 
