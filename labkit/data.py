@@ -167,7 +167,7 @@ def read_icons(name: str) -> np.ndarray:
     with Image.open(io.BytesIO(read_bytes(f"icons/{name}.webp"))) as image:
         sheet = np.asarray(image.convert("RGB"))
     tiles = sheet.reshape(-1, 32, ICON_COLUMNS, 32, 3).transpose(0, 2, 4, 1, 3)
-    return tiles.reshape(-1, 3, 32, 32)[:count]
+    return tiles.reshape(-1, 3, 32, 32)[:count].copy()
 
 
 @cache
