@@ -131,8 +131,9 @@ def nearest(images: Tensor, others: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """
     best, rows = [], []
     for some in images.split(1024):
-        pair = [framed(some) @ others.T, framed(some.flip(3)) @ others.T]
-        value, row = torch.maximum(*pair).max(1)
+        frames = framed(some)
+        mirrored = frames.unflatten(1, (FRAME, FRAME)).flip(2).flatten(1)
+        value, row = torch.maximum(frames @ others.T, mirrored @ others.T).max(1)
         best.append(value)
         rows.append(row)
     return torch.cat(best).numpy(), torch.cat(rows).numpy()
