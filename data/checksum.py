@@ -17,9 +17,8 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
-    files = [
-        f for name in ("emoji", "weights", "fewshot", "sweeps") for f in (FOLDER / name).iterdir()
-    ]
+    folders = ("emoji", "icons", "weights", "fewshot", "sweeps")
+    files = [f for name in folders for f in (FOLDER / name).iterdir()]
     files = [f for f in files if not f.name.startswith(".")]  # macOS leaves a .DS_Store
     unfinished = (".tmp", ".checkpoint.safetensors")
     names = sorted(

@@ -26,6 +26,7 @@ from labkit.inputs import check_choice
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 TILE, COLUMNS = 64, 41  # pixels of a tile, tiles in a row of a sheet
+ICON_COLUMNS = 64  # icons in a row of theirs, 32 pixels each
 
 COLOUR_STYLES = ("twemoji", "noto", "openmoji", "fluent-flat", "emojione", "emojione-v1")
 SHADED_STYLES = ("fluent", "blob")
@@ -140,6 +141,33 @@ def read_sheet(style: str, size: int) -> np.ndarray:
         sheet = np.asarray(image.convert("RGB").reduce(TILE // size))  # (41 * size, 41 * size, 3)
     tiles = sheet.reshape(COLUMNS, size, COLUMNS, size, 3).transpose(0, 2, 4, 1, 3)
     return np.ascontiguousarray(tiles).reshape(COLUMNS**2, 3, size, size)
+
+
+class Icons(NamedTuple):
+    """Upstream pictures from icon sets: of no downstream or trap concept, see data/README.md."""
+
+    images: Tensor  # (n, 3, 32, 32) uint8
+    captions: tuple[str, ...]
+
+
+def load_icons() -> Icons:
+    """Load all icons, in the order of icons.csv; DataError for a bad file."""
+    table = read_table("icons/icons.csv")
+    names = tuple(dict.fromkeys(row["set"] for row in table))
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        images = torch.cat([torch.from_numpy(tiles) for tiles in pool.map(read_icons, names)])
+    return Icons(images, tuple(row["caption"] for row in table))
+
+
+def read_icons(name: str) -> np.ndarray:
+    """Decode the sheet of one icon set into (n, 3, 32, 32) uint8, without the blank rest."""
+    from PIL import Image
+
+    count = sum(row["set"] == name for row in read_table("icons/icons.csv"))
+    with Image.open(io.BytesIO(read_bytes(f"icons/{name}.webp"))) as image:
+        sheet = np.asarray(image.convert("RGB"))
+    tiles = sheet.reshape(-1, 32, ICON_COLUMNS, 32, 3).transpose(0, 2, 4, 1, 3)
+    return tiles.reshape(-1, 3, 32, 32)[:count].copy()
 
 
 @cache

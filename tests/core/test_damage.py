@@ -16,6 +16,7 @@ from labkit.meta import fewshot
 from labkit.weights import parse_tensors, write_tensors
 
 FILES = sorted(data.checksums())
+ICON_SETS = [Path(name).stem for name in FILES if name.startswith("icons/") and "webp" in name]
 CACHED = (data.concepts, data.class_names, data.traps, data.checksums)
 READERS = {  # of the files that are not read as tables of their own
     "emoji/captions.csv": data.concepts,
@@ -23,6 +24,7 @@ READERS = {  # of the files that are not read as tables of their own
     "emoji/classes.csv": data.class_names,
     "emoji/traps.csv": data.traps,
     **{f"emoji/{style}.webp": lambda style=style: data.load(style) for style in data.STYLES},
+    **{f"icons/{name}.webp": lambda name=name: data.read_icons(name) for name in ICON_SETS},
     **{f"{path}.safetensors": lambda n=n: fewshot.load(n) for n, path in fewshot.WEIGHTS.items()},
     **{f"weights/{n}.safetensors": lambda n=n: encoders.load(n) for n in encoders.available()},
 }
