@@ -14,7 +14,7 @@
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv env
-env/bin/pip install --quiet --disable-pip-version-check joblib==1.6.0 torch==2.13.0 numpy==2.4.6
+env/bin/pip install --quiet --no-compile --disable-pip-version-check joblib==1.6.0 torch==2.13.0 numpy==2.4.6
 env/bin/python -W ignore - <<'PY'
 import copy
 import joblib, numpy, torch

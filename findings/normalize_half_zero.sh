@@ -14,7 +14,7 @@
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv env
-env/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+env/bin/pip install --quiet --no-compile --disable-pip-version-check torch==2.13.0
 env/bin/python -W ignore - <<'PY'
 from math import isnan
 import torch
