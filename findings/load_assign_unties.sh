@@ -8,7 +8,8 @@
 #           right and every check by value or data_ptr() says "tied", yet an optimizer decays and
 #           steps it twice, and each of the two sees but its own part of the gradient.
 # Why:      torch/nn/modules/module.py, _load_from_state_dict: state_dict() detaches, so each name
-#           is wrapped in an nn.Parameter of its own; nothing looks for a common tensor.
+#           is wrapped in an nn.Parameter of its own; nothing looks for a common tensor. Reported as
+#           pytorch issue 188346 (June 2026).
 # Versions: torch 2.13.0, Python 3.11; run on 2026-11-28.
 # Seen:     assign=False: 1 parameter, decay 1 -> 0.5; gradient 2
 #           assign=True: 2 parameters, same memory True, decay 1 -> 0.25; gradients 1 and 1

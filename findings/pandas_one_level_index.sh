@@ -6,8 +6,8 @@
 # Happens:  iterating a list of one key gives 1-tuples, and a dict of 1-tuples becomes a MultiIndex
 #           of one level. Membership and [] take "a" and ("a",) alike, but reindex, join and + match
 #           nothing: all NaN, twice the rows. .groups and .agg of the very same groupby have "a".
-# Why:      pandas/core/groupby/groupby.py, __iter__ makes the tuples; pandas/core/indexes/multi.py:
-#           get_loc understands a partial key, get_indexer compares whole tuples.
+# Why:      pandas/core/groupby/groupby.py, __iter__ makes the tuples; MultiIndex.get_loc
+#           (indexes/multi.py) takes a part of a key, Index.get_indexer (indexes/base.py) whole tuples.
 # Versions: pandas 3.1.1, Python 3.11; run on 2026-11-28.
 # Seen:     "a" in index True, series["a"] 1.5; by_task + series: 4 rows, all NaN;
 #           reindex(["a", "b"]) all NaN; agg's index plain: the sum has 2 rows and no NaN
