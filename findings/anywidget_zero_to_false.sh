@@ -5,8 +5,8 @@
 #           numbers and booleans apart (0 === false is false), and so does the Python side, which
 #           stores the new value.
 # Happens:  Python holds False, the browser keeps 0: no message, no observer, also deep inside a dict
-#           or a list. The next full state, for a second view or a saved notebook, does hold False, so
-#           two views of one widget differ. NaN to NaN goes out each time, unchanged.
+#           or a list. The next full state, for a page loaded anew or a saved notebook, does hold False,
+#           so the panel changes when nobody touched it. NaN to NaN goes out each time, unchanged.
 # Why:      traitlets/traitlets.py, TraitType.set stores first and then compares old == new, where
 #           Python says 0 == False == 0.0; ipywidgets sends what traitlets announces.
 # Versions: anywidget 0.11.0, ipywidgets 8.1.9, traitlets 5.16.1, Python 3.11; run on 2026-11-28.

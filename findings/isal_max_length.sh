@@ -7,7 +7,7 @@
 # Happens:  the tail is empty at once although 900 of 1000 bytes are still to come (with long data:
 #           the last pieces are missing). Nothing raises; only .eof says False. Looping until .eof,
 #           or flush(), gives all.
-# Why:      ISA-L's inflate state takes input ahead into its own output window; what lies there is not
+# Why:      ISA-L's inflate state takes input ahead into buffers of its own; what lies there is not
 #           counted as unconsumed (python-isal, src/isal/isal_zlibmodule.c, decompress of Decompress). Its
 #           issue 248 (2026) confirms that and notes that zlib, too, promises no such loop in words.
 # Versions: isal 1.9.1, Python 3.11 (zlib for comparison); run on 2026-11-28.

@@ -38,8 +38,9 @@ def load(assign):
     for p in net.parameters():
         p.grad.zero_()                               # now one step of weight decay alone
     torch.optim.SGD(net.parameters(), lr=1.0, weight_decay=0.5).step()
-    print(f"assign={assign}: gradients {gradients}, same memory {same}, decay 1 -> {net[0].weight.item()}")
-    return gradients, same, net[0].weight.item()
+    decayed = net[0].weight.item()
+    print(f"assign={assign}: gradients {gradients}, same memory {same}, decay 1 -> {decayed}")
+    return gradients, same, decayed
 
 assert load(assign=False) == ([2.0], True, 0.5)
 assert load(assign=True) == ([1.0, 1.0], True, 0.25)
