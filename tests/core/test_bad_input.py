@@ -147,7 +147,7 @@ CALLS = [
     Call("SIMCLR", IMAGE, {"images": BAD_IMAGES}, lambda images: SIMCLR(images, generator())),
     Call("encoders.load", {"name": "clip-vit"}, {"name": UNKNOWN}),
     Call("encoders.torchvision_encoder", {"name": "resnet18"},
-         {"name": (*UNKNOWN, "squeezenet1_1")}),
+         {"name": (*UNKNOWN, "squeezenet1_1", "fcn_resnet50", "resnet19")}),
     Call("TextEncoder", {"captions": ["a cat", "zorple"]}, {"captions": ("a cat",)},
          lambda captions: TEXT(captions)),
     Call("features", IMAGE, {"images": BAD_IMAGES}, lambda images: training.features(CONV, images)),
