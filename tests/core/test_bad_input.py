@@ -180,7 +180,7 @@ CALLS = [
          lambda count: importlib.import_module("labkit.layers").freeze_bottom(classifier(), count)),
     Call("ridge.ridge", {"x": X, "y": X2, "strength": 1.0}, {"strength": ABOVE_0}),
     Call("evaluate.mean_interval", {"values": [0.5, 0.6], "confidence": 0.95},
-         {"values": ([], [NAN]), "confidence": (0.0, 1.0, NAN)}),
+         {"values": ([], [NAN]), "confidence": (0.0, 1.0, 95, NAN)}),
     Call("evaluate.share_interval", {"right": 3.0, "n": 5, "confidence": 0.95},
          {"confidence": (0.0, 1.0, NAN)}),
     Call("evaluate.nearest", {"queries": X, "gallery": X2, "count": 2},
@@ -247,8 +247,10 @@ CALLS = [
          {"k": 2, "cosine": 0.5, "phi": 0.5, "norm": 1.0, "error": 0.1},
          {"k": COUNTS, "cosine": SHARES}),
     Call("lp_ft.distortion.ExplorerSetting",
-         {"id_style": "noto", "ood_style": "blob", "shots": 3, "ft_lr": 0.01, "lp_ft_lr": 0.01},
-         {"id_style": UNKNOWN, "ood_style": UNKNOWN, "shots": COUNTS, "ft_lr": ABOVE_0}),
+         {"id_style": "noto", "ood_style": "blob", "shots": 3, "ft_lr": 0.01, "lp_ft_lr": 0.01,
+          "head": "zero", "head_scale": 1.0},
+         {"id_style": UNKNOWN, "ood_style": UNKNOWN, "shots": COUNTS, "ft_lr": ABOVE_0,
+          "head": UNKNOWN, "head_scale": AT_LEAST_0}),
 ]  # fmt: skip
 ROWS = [
     pytest.param(call, argument, value, id=f"{call.path}-{argument}-{i}")

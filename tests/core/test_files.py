@@ -132,24 +132,6 @@ def test_a_full_disk_names_the_file_and_leaves_what_was_there(quick, tmp_path, n
     assert left == before
 
 
-def test_a_run_goes_on_when_the_disk_has_room_again(quick, tmp_path) -> None:
-    """What was finished before is not lost: neither a checkpoint nor a table's rows."""
-    pretrain.pretrain(TINY, tmp_path / "whole.safetensors", checkpoint_every=1)
-    real = pretrain.take_step
-
-    def fills(*arguments):
-        if arguments[-1] == 1:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return real(*arguments)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="No space"):
-        patch.setattr(pretrain, "take_step", fills)
-        pretrain.pretrain(TINY, tmp_path / "w.safetensors", checkpoint_every=1)
-    pretrain.pretrain(TINY, tmp_path / "w.safetensors", checkpoint_every=1)
-    curves = [(tmp_path / f"{name}.csv").read_bytes() for name in ("w", "whole")]
-    assert curves[0] == curves[1]
-
-
 # A place where nothing may be written
 
 STARTERS: dict[str, Writer] = {
