@@ -14,6 +14,7 @@ import torch.multiprocessing
 from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
+from seeds import generator
 
 from labkit import augment, data, text
 from labkit.contrastive import pretrain
@@ -25,10 +26,6 @@ CONV = Config(options={"width": 8}, steps=6, batch=8)
 # equal one. LayerNorm looks at one image at a time: here they must.
 VIT = Config(architecture="vit", options={"dim": 16, "depth": 1, "heads": 2, "patch": 16}, batch=8)
 each_method = pytest.mark.parametrize("method", pretrain.METHODS)
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture(scope="module")

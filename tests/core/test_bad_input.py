@@ -17,6 +17,7 @@ from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from mistakes import is_finite, mistakes
+from seeds import generator
 from torch import nn
 
 from labkit import data, encoders, tasks, training
@@ -30,10 +31,6 @@ AT_LEAST_0 = (-1.0, NAN, INF, "1", None)
 FINITE = (NAN, INF, "1", None)
 SHARES = (-0.1, 1.5, NAN, "1", None)  # not from 0 to 1
 UNKNOWN = ("zorple",)
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 X, X2 = (torch.randn(6, 4, generator=generator(i)) for i in range(2))

@@ -9,6 +9,7 @@ import json
 
 import pytest
 import torch
+from seeds import generator
 from torch import nn
 
 from labkit import data, encoders, layers, transfer
@@ -21,10 +22,6 @@ SMALL = {
     "conv": {"width": 4},
     "vit": {"dim": 16, "depth": 2, "heads": 2, "patch": 8},
 }
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def random_images(count: int, size: int = 32, seed: int = 0) -> torch.Tensor:

@@ -22,9 +22,14 @@ from labkit.meta import meta_train
 resource = pytest.importorskip("resource", reason="Windows has no limit on a file's size")
 
 
-def test_a_file_takes_its_place_when_the_block_ends_well(tmp_path) -> None:
+def test_a_file_takes_its_place_when_the_block_ends_well_and_only_then(tmp_path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("old")
+    with pytest.raises(RuntimeError, match="half way"):
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("half way")
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
     with replacing(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
@@ -45,16 +50,6 @@ def test_a_device_is_written_to_and_stays_one() -> None:
     with replacing(Path(os.devnull)) as temporary:
         temporary.write_text("gone")
     assert not Path(os.devnull).is_file()
-
-
-def test_what_was_there_stays_when_it_does_not(tmp_path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("old")
-    with pytest.raises(RuntimeError, match="half way"):
-        with replacing(path) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError("half way")
-    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
 # A disk without room. A limit on the size of files fails as a full disk does, in the same calls,

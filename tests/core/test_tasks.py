@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from seeds import generator
 
 from labkit import data, encoders, evaluate, tasks, training, transfer
 from labkit.failure import corruptions
@@ -15,10 +16,6 @@ from labkit.sweeps import Measure
 @pytest.fixture(scope="module")
 def task() -> tasks.Task:
     return tasks.style_shift(("twemoji", "noto"), ("blob", "fluent-mono"))
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def test_style_shift_has_the_named_styles_and_matching_labels(task) -> None:

@@ -12,6 +12,7 @@ import torch
 from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
+from seeds import generator
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
@@ -22,10 +23,6 @@ from labkit.tasks import Examples, Task, few_shot
 from labkit.transfer import Fit, Schedule, fine_tune, fit, from_scratch, linear_probe
 
 QUICK = Schedule(steps=3, batch=8, record_every=0)
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def make_task(classes: int = 3, flips: float = 0.0) -> Task:
