@@ -11,25 +11,10 @@ import torch
 import torch.nn.functional as F
 from panels import check_every_control
 
-from labkit import augment, data, encoders, explorers, figures, plots, sweeps
+from labkit import augment, data, explorers, figures, plots, sweeps
 from labkit.contrastive import pretrain, projections, sweep, zero_shot
 from labkit.data import STYLES
 from labkit.ui.panel import Panel
-
-
-@pytest.fixture(scope="module")
-def clip() -> encoders.Clip:
-    return encoders.load("clip-conv")
-
-
-@pytest.fixture(scope="module")
-def simclr() -> encoders.SimCLR:
-    return encoders.load("simclr-conv")
-
-
-@pytest.fixture(scope="module")
-def gallery(clip) -> zero_shot.ClipGallery:
-    return zero_shot.embed_gallery(clip)
 
 
 @pytest.fixture(scope="module")

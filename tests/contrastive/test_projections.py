@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from labkit import contrastive, data, encoders
+from labkit import contrastive, data
 from labkit.contrastive import geometry, projections
 
 
@@ -21,7 +21,7 @@ def pairs() -> projections.Pairs:
     return projections.Pairs(image, text, torch.arange(300))
 
 
-def clip(image, text):
+def clip_loss(image, text):
     return contrastive.clip_loss(image, text, 10.0)
 
 
@@ -30,9 +30,9 @@ def own_first(image, text) -> float:
 
 
 def test_training_finds_the_pairs_and_repeats(pairs) -> None:
-    before = projections.project(pairs, clip, steps=0, batch=100, dim=8)
-    after = projections.project(pairs, clip, steps=100, batch=100, dim=8, lr=0.02)
-    again = projections.project(pairs, clip, steps=100, batch=100, dim=8, lr=0.02)
+    before = projections.project(pairs, clip_loss, steps=0, batch=100, dim=8)
+    after = projections.project(pairs, clip_loss, steps=100, batch=100, dim=8, lr=0.02)
+    again = projections.project(pairs, clip_loss, steps=100, batch=100, dim=8, lr=0.02)
     assert own_first(*before) < 0.1 and own_first(*after) > 0.5
     assert all(torch.equal(a, b) for a, b in zip(after, again, strict=True))
     for x in after:
@@ -43,21 +43,21 @@ def test_attraction_without_repulsion_collapses(pairs) -> None:
     fallen = projections.project(
         pairs, projections.attraction_only, steps=300, batch=100, dim=8, lr=0.05
     )
-    healthy = projections.project(pairs, clip, steps=300, batch=100, dim=8, lr=0.05)
+    healthy = projections.project(pairs, clip_loss, steps=300, batch=100, dim=8, lr=0.05)
     assert geometry.alignment(*fallen) < 0.05
     assert geometry.uniformity(fallen[0]) > geometry.uniformity(healthy[0]) + 1
 
 
 def test_impossible_batches_and_diverging_losses_are_refused(pairs) -> None:
     with pytest.raises(ValueError, match="batch: got 500"):
-        projections.project(pairs, clip, batch=500)
+        projections.project(pairs, clip_loss, batch=500)
     with pytest.raises(FloatingPointError, match="step 0"):
         projections.project(pairs, lambda i, t: i.sum() * torch.inf, batch=50)
 
 
-def test_caption_pairs_are_standardised_rows_of_one_concept() -> None:
+def test_caption_pairs_are_standardised_rows_of_one_concept(clip) -> None:
     emoji = data.load("noto", parts="validation")
-    pairs = projections.caption_pairs(encoders.load("clip-conv"), emoji)
+    pairs = projections.caption_pairs(clip, emoji)
     assert torch.equal(pairs.concept, emoji.concept)
     for x in pairs[:2]:
         assert x.mean(dim=0).abs().max() < 1e-4 and not x.requires_grad

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from labkit import data, encoders, evaluate
+from labkit import data, evaluate
 from labkit.contrastive import zero_shot
-
-
-@pytest.fixture(scope="module")
-def gallery() -> zero_shot.ClipGallery:
-    return zero_shot.embed_gallery(encoders.load("clip-conv"))
 
 
 def test_the_gallery_holds_unseen_emoji_only(gallery) -> None:
@@ -55,8 +50,8 @@ def test_a_prompt_too_few_is_refused(gallery) -> None:
         zero_shot.hits_of(gallery, data.class_names()[1:], "test")
 
 
-def test_pairs_come_in_random_order_but_together() -> None:
-    emoji, clip = data.load("noto", parts="validation"), encoders.load("clip-conv")
+def test_pairs_come_in_random_order_but_together(clip) -> None:
+    emoji = data.load("noto", parts="validation")
     image, text = zero_shot.embed_pairs(clip, emoji, torch.Generator().manual_seed(3))
     with torch.no_grad():
         own = clip.embed_captions(emoji.captions)

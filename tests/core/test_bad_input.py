@@ -17,6 +17,7 @@ from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from mistakes import is_finite, mistakes
+from seeds import generator
 from torch import nn
 
 from labkit import data, encoders, tasks, training
@@ -30,10 +31,6 @@ AT_LEAST_0 = (-1.0, NAN, INF, "1", None)
 FINITE = (NAN, INF, "1", None)
 SHARES = (-0.1, 1.5, NAN, "1", None)  # not from 0 to 1
 UNKNOWN = ("zorple",)
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 X, X2 = (torch.randn(6, 4, generator=generator(i)) for i in range(2))
@@ -147,7 +144,7 @@ CALLS = [
     Call("SIMCLR", IMAGE, {"images": BAD_IMAGES}, lambda images: SIMCLR(images, generator())),
     Call("encoders.load", {"name": "clip-vit"}, {"name": UNKNOWN}),
     Call("encoders.torchvision_encoder", {"name": "resnet18"},
-         {"name": (*UNKNOWN, "squeezenet1_1")}),
+         {"name": (*UNKNOWN, "squeezenet1_1", "fcn_resnet50", "resnet19")}),
     Call("TextEncoder", {"captions": ["a cat", "zorple"]}, {"captions": ("a cat",)},
          lambda captions: TEXT(captions)),
     Call("features", IMAGE, {"images": BAD_IMAGES}, lambda images: training.features(CONV, images)),
@@ -180,7 +177,7 @@ CALLS = [
          lambda count: importlib.import_module("labkit.layers").freeze_bottom(classifier(), count)),
     Call("ridge.ridge", {"x": X, "y": X2, "strength": 1.0}, {"strength": ABOVE_0}),
     Call("evaluate.mean_interval", {"values": [0.5, 0.6], "confidence": 0.95},
-         {"values": ([], [NAN]), "confidence": (0.0, 1.0, NAN)}),
+         {"values": ([], [NAN]), "confidence": (0.0, 1.0, 95, NAN)}),
     Call("evaluate.share_interval", {"right": 3.0, "n": 5, "confidence": 0.95},
          {"confidence": (0.0, 1.0, NAN)}),
     Call("evaluate.nearest", {"queries": X, "gallery": X2, "count": 2},
@@ -240,15 +237,18 @@ CALLS = [
          {"tasks": COUNTS, "shots": COUNTS, "queries": COUNTS}, drawn_by("meta.sinusoids.sample")),
     Call("lp_ft.theory.simulate",
          {"dim": 10, "rank": 2, "samples": 8, "subspace_dim": 4, "feature_error": 0.1, "seed": 0,
-          "steps": 5},
-         {"dim": COUNTS, "samples": COUNTS, "feature_error": FINITE, "steps": (-1, 1.5)}),
+          "steps": 5, "head_scale": 0.3},
+         {"dim": COUNTS, "samples": COUNTS, "feature_error": FINITE, "steps": (0, -1, 1.5),
+          "rank": (True, *COUNTS), "seed": (-1, "1"), "head_scale": FINITE}),
     Call("lp_ft.theory.recorded", {"steps": 5, "points": 10}, {"points": COUNTS}),
     Call("lp_ft.theory_bound.stated",
          {"k": 2, "cosine": 0.5, "phi": 0.5, "norm": 1.0, "error": 0.1},
          {"k": COUNTS, "cosine": SHARES}),
     Call("lp_ft.distortion.ExplorerSetting",
-         {"id_style": "noto", "ood_style": "blob", "shots": 3, "ft_lr": 0.01, "lp_ft_lr": 0.01},
-         {"id_style": UNKNOWN, "ood_style": UNKNOWN, "shots": COUNTS, "ft_lr": ABOVE_0}),
+         {"id_style": "noto", "ood_style": "blob", "shots": 3, "ft_lr": 0.01, "lp_ft_lr": 0.01,
+          "head": "zero", "head_scale": 1.0},
+         {"id_style": UNKNOWN, "ood_style": UNKNOWN, "shots": COUNTS, "ft_lr": ABOVE_0,
+          "head": UNKNOWN, "head_scale": AT_LEAST_0}),
 ]  # fmt: skip
 ROWS = [
     pytest.param(call, argument, value, id=f"{call.path}-{argument}-{i}")

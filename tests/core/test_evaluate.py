@@ -43,25 +43,10 @@ def test_equal_values_leave_no_doubt() -> None:
     assert mean_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
 
 
-@pytest.mark.parametrize("seeds", [2, 5])
-def test_the_interval_covers_the_truth_as_often_as_it_says(seeds) -> None:
-    rng = np.random.default_rng(0)
-    trials = 2000
-    intervals = [mean_interval(rng.normal(3, 2, seeds)) for _ in range(trials)]
-    covered = np.mean([low <= 3 <= high for _, low, high in intervals])
-    assert covered == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / trials))
-
-
 @pytest.mark.parametrize("values", [[], [0.5], [0.5, math.nan], [0.5, math.inf], [[1, 2], [3, 4]]])
 def test_values_without_an_interval_are_refused(values) -> None:
     with pytest.raises(ValueError, match="values: got .*two or more finite"):
         mean_interval(values)
-
-
-@pytest.mark.parametrize("confidence", [0, 1, 95, math.nan])
-def test_a_confidence_is_a_share(confidence) -> None:
-    with pytest.raises(ValueError, match="confidence: got"):
-        mean_interval([0.4, 0.5], confidence)
 
 
 # Neighbours
@@ -80,12 +65,6 @@ def test_neighbours_are_those_of_brute_force(n, m, seed, data) -> None:
             for other in gallery.double().numpy()
         ]
         assert rows == sorted(range(m), key=lambda row: -cosines[row])[:count]
-
-
-def test_length_does_not_matter_and_an_image_is_its_own_neighbour() -> None:
-    x = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
-    stretched = x * torch.arange(1, 7)[:, None]
-    assert nearest(x, stretched, 1)[:, 0].tolist() == list(range(6))
 
 
 @pytest.mark.parametrize("count", [0, -1, 4])
@@ -121,10 +100,8 @@ def test_readings_at_and_beyond_the_ends() -> None:
     assert labels_needed([1, 10, 100], curve, 0.4) == pytest.approx(10**1.5)
     assert labels_needed([1, 10, 100], curve, 0.5) == pytest.approx(100)
     assert labels_needed([1, 10, 100], curve, 0.51) == math.inf
-
-
-def test_a_curve_that_dips_is_read_where_it_first_gets_there() -> None:
-    assert labels_needed([1, 10, 100, 1000], [0.2, 0.4, 0.3, 0.6], 0.3) == pytest.approx(10**0.5)
+    dips = [0.2, 0.4, 0.3, 0.6]
+    assert labels_needed([1, 10, 100, 1000], dips, 0.3) == pytest.approx(10**0.5), "the first time"
 
 
 @given(ACCURACIES, st.floats(0, 1), st.floats(0, 1))
@@ -168,25 +145,6 @@ def test_cka_equals_an_independent_library(case, kind) -> None:
     assert linear_cka(x, y, unbiased=kind == "unbiased") == pytest.approx(
         CKA[f"{case}/{kind}"], abs=1e-10
     )
-
-
-@pytest.mark.parametrize("unbiased", [False, True])
-def test_cka_equals_its_definition_on_kernels(unbiased) -> None:
-    x, y = FEATURES, np.tanh(FEATURES[:, :3] @ np.ones((3, 2)) + FEATURES[:, 3:5])
-
-    def hsic(one, two):
-        n = len(one)
-        if not unbiased:
-            centre = np.eye(n) - 1 / n
-            return np.trace(one @ centre @ two @ centre)
-        one, two = (kernel - np.diag(np.diag(kernel)) for kernel in (one, two))
-        sums = one.sum() * two.sum() / (n - 1) / (n - 2) - 2 * (one @ two).sum() / (n - 2)
-        return np.trace(one @ two) + sums
-
-    kernels = x @ x.T, y @ y.T
-    own = np.prod([hsic(kernel, kernel) for kernel in kernels])
-    expected = hsic(*kernels) / np.sqrt(own)
-    assert linear_cka(torch.tensor(x), y, unbiased) == pytest.approx(expected, abs=1e-10)
 
 
 @given(scale=st.floats(0.1, 10), shift=st.floats(-5, 5), seed=st.integers(0, 100))

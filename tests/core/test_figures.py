@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
+from drawings import lines, render, texts
 
 from labkit import plots
 from labkit.evaluate import Interval
@@ -40,13 +42,41 @@ def test_curves_are_named_at_their_ends_without_overlap() -> None:
     assert plots.describe_curves({"probe": curve}) == "linear probe from 10% at 1 to 50% at 10."
 
 
-def test_learning_curves_are_told_by_their_ends() -> None:
-    history = [Moment(0, 0.25, {}), Moment(5, 0.75, {})]
-    assert plots.describe_history({"lp-ft": history}).endswith("LP-FT ends at 75%.")
-
-
 def test_tables_are_shown_with_names_and_in_points() -> None:
     shown = plots.styled(TABLE).to_html()
     assert "linear probe" in shown and LOOKS["probe"].color in shown and "50.0%" in shown
     lead = plots.in_points({"far": Interval(0.1, -0.02, 0.22)}).to_html()
     assert all(text in lead for text in ("+10.0", "-2.0", "+22.0"))
+
+
+def history(ids: list[float], oods: list[float]) -> list[Moment]:
+    return [
+        Moment(step * 10, i, {"one": o - 0.1, "two": o + 0.1})
+        for step, (i, o) in enumerate(zip(ids, oods, strict=True))
+    ]
+
+
+def test_histories_are_solid_in_distribution_and_dashed_outside() -> None:
+    fig, ax = plots.figure()
+    histories = {"fine-tuning": history([0.1, 0.5, 0.8], [0.1, 0.4, 0.3])}
+    histories["probe"] = history([0.6], [0.5])
+    plots.draw_history(ax, histories, 0.1, "Fine-tuning forgets")
+    render(fig)
+    assert plots.describe_history(histories).endswith("linear probe ends at 60% (OOD 50%).")
+    solid, dashed = lines(ax, METHODS["fine-tuning"].color)
+    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
+    assert list(solid.get_ydata()) == [0.1, 0.5, 0.8]
+    assert list(dashed.get_ydata()) == pytest.approx([0.1, 0.4, 0.3]), "the mean over OOD tests"
+    flat, _ = lines(ax, METHODS["probe"].color)
+    assert list(flat.get_ydata()) == [0.6, 0.6] and list(flat.get_xdata()) == [0, 20]
+    for words in ("fine-tuning", "linear probe", "Fine-tuning forgets"):
+        assert words in texts(ax)
+
+
+def test_a_history_without_ood_tests_is_one_line() -> None:
+    fig, ax = plots.figure()
+    moments = [Moment(0, 0.1, {}), Moment(5, 0.4, {})]
+    plots.draw_history(ax, {"scratch": moments}, 0.1, "only ID")
+    render(fig)
+    assert len(lines(ax, METHODS["scratch"].color)) == 1
+    assert plots.describe_history({"scratch": moments}).endswith(" ends at 40%.")

@@ -22,9 +22,14 @@ from labkit.meta import meta_train
 resource = pytest.importorskip("resource", reason="Windows has no limit on a file's size")
 
 
-def test_a_file_takes_its_place_when_the_block_ends_well(tmp_path) -> None:
+def test_a_file_takes_its_place_when_the_block_ends_well_and_only_then(tmp_path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("old")
+    with pytest.raises(RuntimeError, match="half way"):
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("half way")
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
     with replacing(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
@@ -45,16 +50,6 @@ def test_a_device_is_written_to_and_stays_one() -> None:
     with replacing(Path(os.devnull)) as temporary:
         temporary.write_text("gone")
     assert not Path(os.devnull).is_file()
-
-
-def test_what_was_there_stays_when_it_does_not(tmp_path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("old")
-    with pytest.raises(RuntimeError, match="half way"):
-        with replacing(path) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError("half way")
-    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
 # A disk without room. A limit on the size of files fails as a full disk does, in the same calls,
@@ -130,24 +125,6 @@ def test_a_full_disk_names_the_file_and_leaves_what_was_there(quick, tmp_path, n
     left = {path: path.read_bytes() for path in tmp_path.iterdir()}
     left.pop(tmp_path / "w.csv", None)  # the curve, which fitted, and is whole
     assert left == before
-
-
-def test_a_run_goes_on_when_the_disk_has_room_again(quick, tmp_path) -> None:
-    """What was finished before is not lost: neither a checkpoint nor a table's rows."""
-    pretrain.pretrain(TINY, tmp_path / "whole.safetensors", checkpoint_every=1)
-    real = pretrain.take_step
-
-    def fills(*arguments):
-        if arguments[-1] == 1:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return real(*arguments)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="No space"):
-        patch.setattr(pretrain, "take_step", fills)
-        pretrain.pretrain(TINY, tmp_path / "w.safetensors", checkpoint_every=1)
-    pretrain.pretrain(TINY, tmp_path / "w.safetensors", checkpoint_every=1)
-    curves = [(tmp_path / f"{name}.csv").read_bytes() for name in ("w", "whole")]
-    assert curves[0] == curves[1]
 
 
 # A place where nothing may be written

@@ -2,8 +2,8 @@
 
 import hashlib
 import io
+import pickle
 import shutil
-import struct
 import tarfile
 from pathlib import Path
 
@@ -26,31 +26,6 @@ STL_NAMES = "airplane bird car cat deer dog horse monkey ship truck".split()
 
 
 # ---------------------------------------------------------------- the formats, written by hand
-
-
-def python2_pickle(value) -> bytes:
-    """Pickle as Python 2 did for the real CIFAR-10: byte strings, and numpy of the year 2009."""
-
-    def string(text: bytes) -> bytes:
-        return b"T" + struct.pack("<i", len(text)) + text
-
-    def dump(x) -> bytes:
-        if isinstance(x, str):
-            return string(x.encode())
-        if isinstance(x, int):
-            return b"J" + struct.pack("<i", x)
-        if isinstance(x, list):
-            return b"](" + b"".join(map(dump, x)) + b"e"
-        if isinstance(x, dict):
-            return b"}(" + b"".join(dump(key) + dump(x[key]) for key in x) + b"u"
-        rows, columns = x.shape  # an array of bytes
-        empty = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR"
-        uint8 = b"cnumpy\ndtype\n(U\x02u1K\x00K\x01tR(K\x03U\x01|NNNJ" + struct.pack("<i", -1)
-        uint8 += b"J" + struct.pack("<i", -1) + b"K\x00tb"
-        shape = b"(" + dump(rows) + dump(columns) + b"t"
-        return empty + b"(K\x01" + shape + uint8 + b"\x89" + string(x.tobytes()) + b"tb"
-
-    return b"\x80\x02" + dump(value) + b"."
 
 
 def tar_gz(path: Path, files: dict[str, bytes]) -> str:
@@ -83,15 +58,13 @@ def archives(tmp_path_factory, monkeypatch) -> Path:
     folder = tmp_path_factory.mktemp("archives")
     labels = np.arange(40) % 10  # 4 of each class in each batch
 
-    def batch(name: str, first: int) -> bytes:
+    def batch(first: int) -> bytes:
         rows = [picture(32, CIFAR_NAMES[c], first + i).ravel() for i, c in enumerate(labels)]
-        return python2_pickle(
-            {"batch_label": name, "labels": labels.tolist(), "data": np.stack(rows)}
-        )
+        return pickle.dumps({"labels": labels.tolist(), "data": np.stack(rows)})
 
-    cifar = {f"data_batch_{i}": batch(f"training {i}", 40 * (i - 1)) for i in range(1, 6)}
-    cifar |= {"test_batch": batch("test", 200)}
-    cifar |= {"batches.meta": python2_pickle({"label_names": CIFAR_NAMES, "num_vis": 3072})}
+    cifar = {f"data_batch_{i}": batch(40 * (i - 1)) for i in range(1, 6)}
+    cifar |= {"test_batch": batch(200)}
+    cifar |= {"batches.meta": pickle.dumps({"label_names": CIFAR_NAMES})}
 
     def columns(names) -> bytes:  # STL-10 stores each channel column by column
         images = [picture(96, name, i) for i, name in enumerate(names)]

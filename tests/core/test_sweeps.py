@@ -13,7 +13,7 @@ import pytest
 
 from labkit import sweeps
 from labkit.evaluate import mean_interval, paired_difference
-from labkit.sweeps import Experiment, command_line, read_table, sweep, write_table
+from labkit.sweeps import Experiment, command_line, read_table, sweep
 
 CELLS = [{"shift": shift, "seed": seed} for seed in (0, 1) for shift in ("near", "far")]
 
@@ -116,20 +116,6 @@ def test_a_killed_process_loses_its_own_cell_only(tmp_path) -> None:
     failed = sweep(deadly, CELLS, out, jobs=2)
     assert failed == {"{'shift': 'far', 'seed': 0}": sweeps.KILLED}
     assert len(read_table(out)) == 6
-
-
-def test_a_table_is_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
-    out = tmp_path / "table.csv"
-    write_table(out, pd.DataFrame([{"a": 1}]))
-
-    def broken(self, path, **options):
-        path.write_text("a\n")
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(pd.DataFrame, "to_csv", broken)
-    with pytest.raises(OSError):
-        write_table(out, pd.DataFrame([{"a": 2}]))
-    assert read_table(out)["a"].tolist() == [1] and len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_command_line_tells_what_failed(tmp_path, monkeypatch, capsys) -> None:

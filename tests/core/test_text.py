@@ -113,22 +113,6 @@ def test_an_unknown_word_is_read_by_its_letters(encoder) -> None:
     assert camels @ camel > camels @ grinning
 
 
-def test_an_empty_batch_has_no_features_and_sends_no_gradient() -> None:
-    encoder = TextEncoder(make_vocabulary(CAPTIONS), dim=8)
-    features = encoder([])
-    assert features.shape == (0, 8)
-    features.sum().backward()
-    assert (encoder.embedding.weight.grad == 0).all()
-
-
-def test_only_the_pieces_of_a_caption_learn_from_it() -> None:
-    encoder = TextEncoder(make_vocabulary(CAPTIONS), dim=8)
-    encoder(["camel"]).square().sum().backward()
-    moved = encoder.embedding.weight.grad.abs().sum(dim=1) > 0
-    learned = {piece for piece, m in zip(encoder.vocabulary, moved.tolist(), strict=True) if m}
-    assert learned == set(pieces("camel"))
-
-
 def test_a_single_string_is_no_list_of_captions(encoder) -> None:
     with pytest.raises(ValueError, match="captions: got the string 'cat', accepted: a list"):
         encoder("cat")

@@ -12,6 +12,7 @@ import torch
 from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
+from seeds import generator
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
@@ -22,10 +23,6 @@ from labkit.tasks import Examples, Task, few_shot
 from labkit.transfer import Fit, Schedule, fine_tune, fit, from_scratch, linear_probe
 
 QUICK = Schedule(steps=3, batch=8, record_every=0)
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def make_task(classes: int = 3, flips: float = 0.0) -> Task:
@@ -203,28 +200,24 @@ def test_the_same_generator_gives_the_same_fit_and_another_a_different_one(encod
     assert not equal(weights(one.model), weights(run_fit(encoder, 2, augmented).model))
 
 
-def test_one_step_is_stochastic_gradient_descent(encoder) -> None:
-    """With the whole training set as its batch, the first step is known: w - lr * gradient."""
-    model = transfer.new_classifier(encoder, 3, generator()).train()
-    expected = copy.deepcopy(model)
-    loss = nn.functional.cross_entropy(expected(TASK.train.images), TASK.train.labels)
-    loss.backward()
-    fit(model, TASK, 0.1, generator(), Schedule(steps=1, batch=30, record_every=0))
-    for new, old in zip(model.parameters(), expected.parameters(), strict=True):
-        assert torch.allclose(new, old - 0.1 * old.grad, atol=1e-5)
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_first_step_is_the_optimizer_s(encoder, optimizer) -> None:
+    """SGD's is lr * gradient; Adam's lr * its sign (Kingma & Ba 2015, up to epsilon).
 
-
-def test_one_step_of_adam_moves_each_weight_by_the_rate_against_its_gradient(encoder) -> None:
-    """Its first step is lr * gradient / |gradient| (Kingma & Ba 2015, up to epsilon)."""
+    With the whole training set as its batch, the gradient is known.
+    """
     model = transfer.new_classifier(encoder, 3, generator()).train()
     start = copy.deepcopy(model)
     nn.functional.cross_entropy(start(TASK.train.images), TASK.train.labels).backward()
-    schedule = Schedule(steps=1, batch=30, optimizer="adam", record_every=0)
+    schedule = Schedule(steps=1, batch=30, optimizer=optimizer, record_every=0)
     fit(model, TASK, 0.1, generator(), schedule)
     for new, old in zip(model.parameters(), start.parameters(), strict=True):
-        clear = old.grad.abs() > 1e-4
-        expected = (old - 0.1 * old.grad.sign())[clear]
-        assert torch.allclose(new[clear], expected, atol=1e-4)
+        if optimizer == "sgd":
+            assert torch.allclose(new, old - 0.1 * old.grad, atol=1e-5)
+        else:
+            clear = old.grad.abs() > 1e-4
+            expected = (old - 0.1 * old.grad.sign())[clear]
+            assert torch.allclose(new[clear], expected, atol=1e-4)
 
 
 def test_training_learns_the_task(encoder) -> None:
@@ -281,14 +274,6 @@ def test_frozen_norms_keep_their_statistics_and_still_learn(encoder, frozen) -> 
     assert not torch.equal(before["norm.weight"], after["norm.weight"])
 
 
-def test_frozen_weights_stay_as_they_are(encoder) -> None:
-    model = transfer.new_classifier(encoder, 3, generator())
-    model.encoder.requires_grad_(False)
-    before = [p.clone() for p in model.encoder.parameters()]
-    fit(model, TASK, 0.1, generator(), QUICK)
-    assert all(map(torch.equal, before, model.encoder.parameters()))
-
-
 @given(count=st.integers(1, 40), batch=st.integers(1, 12), seed=st.integers(0, 9))
 @cases(40)
 def test_every_row_is_seen_once_before_any_comes_again(count, batch, seed) -> None:
@@ -301,12 +286,6 @@ def test_every_row_is_seen_once_before_any_comes_again(count, batch, seed) -> No
 
 
 # What goes wrong
-
-
-@pytest.mark.parametrize("lr", [0, -0.1, float("nan")])
-def test_a_learning_rate_that_is_not_positive_is_refused(encoder, lr) -> None:
-    with pytest.raises(ValueError, match=f"lr: got {lr}"):
-        fine_tune(encoder, TASK, lr, generator(), QUICK)
 
 
 def test_divergence_is_an_error_that_says_what_to_do(encoder) -> None:
@@ -427,14 +406,6 @@ def test_recipes_train_under_another_default_type(encoder) -> None:
         torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize(
-    "field", [{"steps": 0}, {"batch": 0}, {"record_every": -1}, {"momentum": 1.0}, {"steps": 1.5}]
-)
-def test_impossible_schedules_are_refused(field) -> None:
-    with pytest.raises((TypeError, ValueError), match=f"^{next(iter(field))}: got"):
-        Schedule(**field)
-
-
 def test_an_unknown_optimizer_is_refused() -> None:
     with pytest.raises(ValueError, match="optimizer: got .*accepted: sgd, adam"):
         Schedule(optimizer="lion")
@@ -464,27 +435,24 @@ def test_fine_tuning_and_scratch_use_the_same_training(encoder) -> None:
     assert equal(weights(one.model), weights(two.model))
 
 
-def test_from_scratch_remembers_nothing() -> None:
-    one, two = make_encoder(1), make_encoder(2)
-    assert not torch.equal(one.norm.running_mean, two.norm.running_mean)
-    before = weights(one)
+def make_transformer(seed: int) -> VisionTransformer:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return VisionTransformer(dim=8, depth=1, heads=2, patch=8, size=16).eval()
+
+
+@pytest.mark.parametrize("make", [make_encoder, make_transformer])
+def test_from_scratch_remembers_nothing(make) -> None:
+    one, two = make(1), make(2)
+    before, state = weights(one), torch.random.get_rng_state()
+    assert not equal(before, weights(two))
+    transfer.reinitialised(one, generator())
+    assert torch.equal(torch.random.get_rng_state(), state)
     fits = [from_scratch(encoder, TASK, 0.05, generator(3), QUICK) for encoder in (one, two)]
     assert equal(*(weights(fit.model) for fit in fits))
     assert equal(weights(one), before)
     other = from_scratch(one, TASK, 0.05, generator(5), QUICK)
     assert not equal(weights(other.model), weights(fits[0].model))
-
-
-def test_a_transformer_from_scratch_remembers_nothing() -> None:
-    encoders = [VisionTransformer(dim=8, depth=1, heads=2, patch=8, size=16) for _ in range(2)]
-    fits = [from_scratch(encoder, TASK, 0.05, generator(3), QUICK) for encoder in encoders]
-    assert equal(*(weights(fit.model) for fit in fits))
-
-
-def test_reinitialising_draws_nothing_from_the_global_generator(encoder) -> None:
-    state = torch.random.get_rng_state()
-    transfer.reinitialised(encoder, generator())
-    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_a_layer_that_cannot_be_reinitialised_is_named() -> None:
@@ -502,30 +470,21 @@ def test_a_layer_that_cannot_be_reinitialised_is_named() -> None:
 # Choosing a learning rate
 
 
-def test_the_best_rate_is_the_best_on_validation() -> None:
-    scores = {0.1: 0.5, 0.01: 0.8, 0.001: 0.7}
-    best = transfer.best_rate(lambda lr: Fit(None, scores[lr], chosen=lr), list(scores))
-    assert (best.chosen, best.validation) == (0.01, 0.8)
-
-
-def test_a_diverged_rate_loses_and_others_are_still_tried(encoder) -> None:
-    tried = []
+def test_the_best_rate_on_validation_wins_and_a_diverged_one_loses() -> None:
+    scores, tried = {0.1: 0.5, 1e30: None, 0.01: 0.8, 0.001: 0.7}, []
 
     def run(lr: float) -> Fit:
         tried.append(lr)
-        return fine_tune(encoder, TASK, lr, generator(), replace(QUICK, steps=6))
+        if scores[lr] is None:
+            raise FloatingPointError("diverged")
+        return Fit(None, scores[lr], chosen=lr)
 
-    assert transfer.best_rate(run, [1e30, 0.01]).chosen == 0.01 and tried == [1e30, 0.01]
+    best = transfer.best_rate(run, list(scores))
+    assert (best.chosen, best.validation) == (0.01, 0.8) and tried == list(scores)
     with pytest.raises(FloatingPointError, match="rates: every one of .1e.30. diverged"):
         transfer.best_rate(run, [1e30])
-
-
-def test_other_errors_are_not_mistaken_for_divergence() -> None:
-    def run(lr: float) -> Fit:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        transfer.best_rate(run, [0.1])
+    with pytest.raises(KeyError):  # other errors are not mistaken for divergence
+        transfer.best_rate(run, [0.5])
 
 
 class Impatient(LogisticRegression):

@@ -128,16 +128,6 @@ def test_fine_tuning_starts_from_the_chosen_head(encoder, head) -> None:
         assert 0 < weight.abs().max() <= 2 * encoder.dim**-0.5
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"id_style": "x"}, {"head": "x"}, {"ft_lr": 0}, {"shots": 0}, {"head_scale": -1}],
-    ids=lambda wrong: next(iter(wrong)),
-)
-def test_impossible_settings_are_named(wrong: dict) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        ExplorerSetting(**wrong)
-
-
 # The picture and the widget
 
 

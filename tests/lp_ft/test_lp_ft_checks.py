@@ -37,23 +37,6 @@ def test_lp_ft_passes_when_it_is_probe_then_fit() -> None:
     assert checks.lp_ft(lambda e, t, lr, g: transfer.lp_ft(e, t, lr, g, SCHEDULE))
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (lambda *_: None, "returns nothing"),
-        (lambda e, t, *_: transfer.linear_probe(e, t).model, "a Classifier, expected the Fit"),
-        (lambda e, t, lr, g: transfer.fine_tune(e, t, lr, g, SCHEDULE), "A random head"),
-        (lambda e, t, *_: transfer.linear_probe(e, t), "that is the probe"),
-        (in_place, "changed the encoder"),
-        (keeps_head, "encoder but not the head"),
-        (lambda *_: {}["x"], "raised KeyError"),
-    ],
-)
-def test_lp_ft_recognises(answer, hint) -> None:
-    outcome = checks.lp_ft(answer)
-    assert not outcome and hint in outcome.message
-
-
 # The rate that moves features as far as fine-tuning
 
 TABLE = pd.DataFrame(
@@ -129,25 +112,6 @@ def test_wise_ft_passes_when_chosen_on_validation() -> None:
     assert checks.wise_ft(right_wise_ft)
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (lambda probe, tuned, task: max(task.ood.items()), "OOD test was looked at"),
-        (lambda probe, tuned, task: task.ood["shift"], "OOD test was looked at"),
-        (lambda *g: min(averages(*g), key=lambda fit: fit.validation), "Try eleven alphas"),
-        (lambda probe, *_: probe, "Did you return the probe?"),
-        (lambda probe, tuned, _: tuned, "Did you return the fine-tuned"),
-        (lambda *_: 0.5, "expected a Fit"),
-        (lambda *given: transfer.wise_ft(*given, 0.3), "right on validation"),
-        (lambda *given: transfer.wise_ft(*given, 0.5), "right on validation"),
-    ],
-    ids=map(str, range(8)),
-)
-def test_wise_ft_recognises(answer, hint) -> None:
-    outcome = checks.wise_ft(answer)
-    assert not outcome and hint in outcome.message
-
-
 @pytest.mark.parametrize("alpha", [0.3, 0.7])
 def test_averaging_is_needed_by_a_margin_that_no_rounding_closes(alpha: float) -> None:
     """On one kind of processor the stub, which returns `tuned`, had passed."""
@@ -193,9 +157,27 @@ def test_any_way_to_the_gradient_passes(answer) -> None:
     assert checks.span_movement(answer)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "hint"),
-    [
+HINTS = {
+    "lp_ft": [
+        (lambda *_: None, "returns nothing"),
+        (lambda e, t, *_: transfer.linear_probe(e, t).model, "a Classifier, expected the Fit"),
+        (lambda e, t, lr, g: transfer.fine_tune(e, t, lr, g, SCHEDULE), "A random head"),
+        (lambda e, t, *_: transfer.linear_probe(e, t), "that is the probe"),
+        (in_place, "changed the encoder"),
+        (keeps_head, "encoder but not the head"),
+        (lambda *_: {}["x"], "raised KeyError"),
+    ],
+    "wise_ft": [
+        (lambda probe, tuned, task: max(task.ood.items()), "OOD test was looked at"),
+        (lambda probe, tuned, task: task.ood["shift"], "OOD test was looked at"),
+        (lambda *g: min(averages(*g), key=lambda fit: fit.validation), "Try eleven alphas"),
+        (lambda probe, *_: probe, r"Did you return the probe\?"),
+        (lambda probe, tuned, _: tuned, "Did you return the fine-tuned"),
+        (lambda *_: 0.5, "expected a Fit"),
+        (lambda *given: transfer.wise_ft(*given, 0.3), "right on validation"),
+        (lambda *given: transfer.wise_ft(*given, 0.5), "right on validation"),
+    ],
+    "span_movement": [
         (lambda *a: None, "returns nothing"),
         (lambda v, B, X, y: B, "not combinations of the training inputs"),
         (lambda v, B, X, y: np.zeros_like(B), "its residual"),
@@ -218,8 +200,15 @@ def test_any_way_to_the_gradient_passes(answer) -> None:
         (lambda v, B, X, y: np.outer(np.ones_like(v), X.T @ residual(v, B, X, y)), "row k with v"),
         (lambda v, B, X, y: np.outer(v, X.sum(axis=0)), "its residual"),
     ],
-    ids=map(str, range(21)),
-)  # fmt: skip
-def test_a_hint_names_the_mistake(wrong, hint: str) -> None:
-    outcome = checks.span_movement(wrong)
+}
+ROWS = [
+    pytest.param(name, *row, id=f"{name}-{i}")
+    for name, rows in HINTS.items()
+    for i, row in enumerate(rows)
+]
+
+
+@pytest.mark.parametrize(("name", "wrong", "hint"), ROWS)
+def test_a_hint_names_the_mistake(name: str, wrong, hint: str) -> None:
+    outcome = getattr(checks, name)(wrong)
     assert not outcome and re.search(hint, outcome.message), outcome.message

@@ -319,19 +319,10 @@ def test_beyond_length_one_the_feature_error_counts_w_star_times() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dim": 0}, "dim: got 0, accepted: 1 or more"),
         ({"rank": 101}, "rank: got 101, accepted: 1 to dim = 100"),
-        ({"rank": True}, "rank: got True"),
-        ({"samples": 0}, "samples: got 0"),
         ({"subspace_dim": 101}, "subspace_dim: got 101, accepted: 1 to dim = 100"),
         ({"feature_error": 1.5}, "feature_error: got 1.5, accepted: a number from 0 to 1.41"),
-        ({"feature_error": float("nan")}, "feature_error: got nan"),
         ({"dim": 5, "subspace_dim": 5, "feature_error": 0.1}, "feature_error: got 0.1, .* to 0$"),
-        ({"head_scale": float("inf")}, "head_scale: got inf"),
-        ({"head_scale": None}, "head_scale: got None"),
-        ({"seed": -1}, "seed: got -1"),
-        ({"seed": "1"}, "seed: got '1'"),
-        ({"steps": 0}, "steps: got 0"),
     ],
 )
 def test_an_impossible_argument_is_named(arguments: dict, message: str) -> None:
