@@ -54,7 +54,8 @@ class Fit:
 
 def new_classifier(encoder: nn.Module, classes: int, generator: Generator) -> Classifier:
     """A copy of `encoder` with a fresh head, drawn like nn.Linear's: U(-1/sqrt(d), 1/sqrt(d))."""
-    head = nn.Linear(encoder.dim, whole("classes", classes, 1), dtype=torch.float32)
+    size = encoder.dim, whole("classes", classes, 1)
+    head = nn.utils.skip_init(nn.Linear, *size, dtype=torch.float32)  # no draw from torch's own
     bound = encoder.dim**-0.5
     with torch.no_grad():
         for parameter in head.parameters():

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from labkit.figures import describe_dots, draw_curves, draw_dots, name_methods
-from labkit.looks import THEORY_LOOKS, Look
+from labkit.looks import LOOKS, Look
 from labkit.lp_ft.theory import FEATURE_ERRORS, Distortion, final_errors
 from labkit.ui.style import INK, label_end, percent_axis, place_ticks, spread, style
 
@@ -36,7 +36,7 @@ def draw_shifts(axes: Sequence[Axes], found: Mapping[str, pd.DataFrame]) -> None
     """
     for ax, (side, title) in zip(axes, SIDES.items(), strict=True):
         draw_dots(ax, found[side], title=title)
-    name_methods(axes[0], columns=len(THEORY_LOOKS))
+    name_methods(axes[0], columns=len(LOOKS))
 
 
 def describe_shifts(found: Mapping[str, pd.DataFrame]) -> str:
@@ -58,7 +58,7 @@ def draw_rates(ax: Axes, curves: Curves) -> None:
 
 
 def best_rates(curves: Curves, side: str) -> str:
-    means = {THEORY_LOOKS[method].name: curve["mean"] for method, curve in curves[side].items()}
+    means = {LOOKS[method].name: curve["mean"] for method, curve in curves[side].items()}
     each = [f"{name} {mean.max():.0%} at {mean.idxmax():g}" for name, mean in means.items()]
     return f"Best {side.upper()}: {', '.join(each)}"
 
@@ -84,7 +84,7 @@ def draw_layers(ax: Axes, moved: Mapping[str, pd.DataFrame]) -> None:
 
 
 def last_layers(moved: Mapping[str, pd.DataFrame], side: str) -> str:
-    each = [f"{THEORY_LOOKS[m].name} {table[side].iloc[-1]:.0%}" for m, table in moved.items()]
+    each = [f"{LOOKS[m].name} {table[side].iloc[-1]:.0%}" for m, table in moved.items()]
     return ", ".join(each)
 
 
@@ -98,7 +98,7 @@ def describe_layers(moved: Mapping[str, pd.DataFrame]) -> str:
 
 # ---------------------------------------------------------------- the linear model, live
 
-THEORY_LOOKS = [THEORY_LOOKS[method] for method in ("fine-tuning", "probe", "lp-ft")]
+THEORY_LOOKS = [LOOKS[method] for method in ("fine-tuning", "probe", "lp-ft")]
 HIGHEST = 2.0  # larger errors leave the picture; predicting 0 for every input costs 1
 SOLID, DASHED, DOTTED = "-", (0, (3.7, 1.6)), (0, (1, 1.65))
 
@@ -127,7 +127,7 @@ def draw_losses(ax: Axes, result: Distortion) -> None:
     place_ticks(ax.xaxis, np.log1p(ticks), [f"{step:g}" for step in ticks])
     place_ticks(ax.yaxis, np.arange(0, HIGHEST + 0.1, 0.5))
     best = min(ends, key=ends.get)
-    title = f"Best OOD: {THEORY_LOOKS[best].name}, {ends[best]:.2f}"
+    title = f"Best OOD: {LOOKS[best].name}, {ends[best]:.2f}"
     if max(ends["probe"], ends["lp-ft"]) < 0.005:
         title = f"Only fine-tuning errs OOD: {ends['fine-tuning']:.2f}"
     ax.set(xlabel="gradient steps", ylabel="error (— ID, - - OOD)", title=title)
@@ -217,7 +217,7 @@ def describe_frame(scene: Scene, method: str, frame: int) -> str:
         when = f", {at:.0%} of LP-FT's weights"
     right, moved = ({s: x[s][frame] for s in SIDES} for x in (frames.accuracy, frames.moved))
     return (
-        f"{THEORY_LOOKS[method].name}{when}: {right['id']:.0%} right in {setting.id_style}, "
+        f"{LOOKS[method].name}{when}: {right['id']:.0%} right in {setting.id_style}, "
         f"{right['ood']:.0%} in {setting.ood_style}. Features moved {moved['id']:.1f} in "
         f"distribution and {moved['ood']:.1f} out of it (squared, the plane shows "
         f"{frames.inside[frame]:.0%} of it)."

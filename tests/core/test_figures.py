@@ -63,11 +63,11 @@ def test_histories_are_solid_in_distribution_and_dashed_outside() -> None:
     plots.draw_history(ax, histories, 0.1, "Fine-tuning forgets")
     render(fig)
     assert plots.describe_history(histories).endswith("linear probe ends at 60% (OOD 50%).")
-    solid, dashed = lines(ax, METHODS["fine-tuning"].color)
+    solid, dashed = lines(ax, LOOKS["fine-tuning"].color)
     assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
     assert list(solid.get_ydata()) == [0.1, 0.5, 0.8]
     assert list(dashed.get_ydata()) == pytest.approx([0.1, 0.4, 0.3]), "the mean over OOD tests"
-    flat, _ = lines(ax, METHODS["probe"].color)
+    flat, _ = lines(ax, LOOKS["probe"].color)
     assert list(flat.get_ydata()) == [0.6, 0.6] and list(flat.get_xdata()) == [0, 20]
     for words in ("fine-tuning", "linear probe", "Fine-tuning forgets"):
         assert words in texts(ax)
@@ -78,5 +78,5 @@ def test_a_history_without_ood_tests_is_one_line() -> None:
     moments = [Moment(0, 0.1, {}), Moment(5, 0.4, {})]
     plots.draw_history(ax, {"scratch": moments}, 0.1, "only ID")
     render(fig)
-    assert len(lines(ax, METHODS["scratch"].color)) == 1
+    assert len(lines(ax, LOOKS["scratch"].color)) == 1
     assert plots.describe_history({"scratch": moments}).endswith(" ends at 40%.")

@@ -597,3 +597,9 @@ def test_l2_sp_is_half_the_squared_distance_and_holds_the_weights_back(encoder) 
     assert distance(3000.0) < 0.9 * distance(0.0)
     with pytest.raises(ValueError, match="strength: got -1"):
         transfer.l2_sp(encoder, -1)
+
+
+def test_torch_s_own_random_state_stays_where_it_was() -> None:
+    before = torch.random.get_rng_state()
+    transfer.from_scratch(TinyEncoder(), tasks.toy(), 0.1, generator(), Schedule(steps=1))
+    assert torch.equal(torch.random.get_rng_state(), before)
