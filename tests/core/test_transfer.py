@@ -600,6 +600,6 @@ def test_l2_sp_is_half_the_squared_distance_and_holds_the_weights_back(encoder) 
 
 
 def test_torch_s_own_random_state_stays_where_it_was() -> None:
-    before = torch.random.get_rng_state()
-    transfer.from_scratch(TinyEncoder(), tasks.toy(), 0.1, generator(), Schedule(steps=1))
+    encoder, before = TinyEncoder(), torch.random.get_rng_state()
+    transfer.from_scratch(encoder, tasks.toy(), 0.1, generator(), Schedule(steps=1))
     assert torch.equal(torch.random.get_rng_state(), before)
