@@ -19,7 +19,7 @@ import torch
 from readme import replace_section
 
 from labkit import data, tasks, transfer
-from labkit.contrastive import pretrain
+from labkit.contrastive import pretrain, upstream
 
 CANDIDATES = {
     "conv, width 24": ("conv", {"width": 24}),
@@ -33,12 +33,12 @@ CANDIDATES = {
 def seconds_per_step(config: pretrain.Config, steps: int = 4) -> float:
     """CPU seconds of one training step, after a first one to warm up."""
     model, _ = pretrain.make_model(config)
-    batches = pretrain.Batches(data.load(parts="upstream"))
+    seen = upstream.load_upstream()
     for step in range(steps + 1):
         if step == 1:
             begun = time.process_time()
-        batch = batches.draw(config.batch, pretrain.step_generator(config.seed, step))
-        pretrain.batch_loss(model, batch, config, step).backward()
+        batch = seen.draw(config.batch, pretrain.step_generator(config.seed, step), config.icons)
+        pretrain.batch_loss(model, *batch, config, step).backward()
     return (time.process_time() - begun) / steps
 
 

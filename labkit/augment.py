@@ -41,6 +41,7 @@ class Augmentation:
     hue: float = 0.0  # turns of the colour wheel either way, at most half a turn
     color_probability: float = 0.8  # SimCLR's: a fifth of the images keep their colours
     gray: float = 0.0  # probability of losing colour altogether: forbids the colour shortcut
+    tint: float = 0.0  # probability that what is drawn in black and white gets a colour: icons are
     blur: float = 0.0  # largest standard deviation in pixels: soft edges
     blur_probability: float = 0.5  # SimCLR's: half of the images stay sharp
 
@@ -54,7 +55,7 @@ class Augmentation:
         return torch.cat([self._augment(block, generator) for block in images.split(BLOCK)])
 
     def _augment(self, images: Tensor, generator: Generator) -> Tensor:
-        images = as_float(images, check_range=True)
+        images = random_tint(as_float(images, check_range=True), generator, self.tint)
         images = random_affine(
             images, generator, self.crop, self.rotate, self.zoom, self.shift, self.flip, self.fill
         )
@@ -213,6 +214,23 @@ def color_jitter(
     )
     colors = torch.baddbmm(offsets, matrices, images.flatten(2))  # (n, 3, h * w)
     return colors.clamp_(0, 1).view_as(images)
+
+
+def random_tint(images: Tensor, generator: Generator, probability: float) -> Tensor:
+    """Draw black-and-white images in one colour each, with `probability`; white stays white.
+
+    (n, 3, h, w) -> the same shape. The colour's red, green and blue are uniform from 0 to .9.
+    Images with any colour of their own are left as they are.
+    """
+    _check(probability=probability)
+    images = as_float(images)
+    if probability == 0:
+        return images
+    colourless = (images.amax(dim=1) - images.amin(dim=1)).flatten(1).amax(dim=1) < 0.02  # (n,)
+    chosen = colourless & (_uniform(images, generator, 0, 1) < probability)
+    colour = torch.stack([_uniform(images, generator, 0, 0.9) for _ in range(3)], dim=1)  # (n, 3)
+    tinted = 1 - (1 - images) * (1 - colour)[:, :, None, None]
+    return torch.where(_per_image(chosen), tinted, images)
 
 
 def mean_luma(images: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from labkit import data
 from labkit.augment import as_float
 from labkit.inputs import check_choice
-from labkit.text import TextEncoder
+from labkit.text import TextEncoder, WordEncoder
 from labkit.torchvision_compat import import_torchvision
 from labkit.weights import parse_tensors, write_tensors
 
@@ -163,7 +163,7 @@ ARCHITECTURES = {"conv": ConvEncoder, "vit": VisionTransformer}
 class Clip(nn.Module):
     """An image and a text encoder with projections into one space (Radford et al. 2021)."""
 
-    def __init__(self, image: nn.Module, text: TextEncoder, dim: int = 128) -> None:
+    def __init__(self, image: nn.Module, text: TextEncoder | WordEncoder, dim: int = 128) -> None:
         super().__init__()
         self.image, self.text = image, text
         self.project_image = nn.Linear(image.dim, dim, bias=False)
@@ -215,15 +215,16 @@ def build(config: dict) -> Clip | SimCLR | Supervised:
     """Make the untrained network that `config` describes (the metadata of a weights file).
 
     config: {"method": "clip" | "simclr" | "supervised", "architecture": a key of ARCHITECTURES,
-    "options": its keyword arguments, "vocabulary": for CLIP, the text encoder's pieces, "labels":
-    for supervised, the names of the upstream labels}.
+    "options": its keyword arguments, "vocabulary": for a CLIP that learns words by their letters,
+    their pieces, "labels": for supervised, the names of the upstream labels}.
     """
     image = ARCHITECTURES[config["architecture"]](**config["options"])
     if config["method"] == "simclr":
         return SimCLR(image)
     if config["method"] == "supervised":
         return Supervised(image, config["labels"])
-    return Clip(image, TextEncoder(config["vocabulary"]))
+    vocabulary = config.get("vocabulary")
+    return Clip(image, TextEncoder(vocabulary) if vocabulary else WordEncoder())
 
 
 def save(model: nn.Module, config: dict, path: Path) -> None:
@@ -244,8 +245,8 @@ def save(model: nn.Module, config: dict, path: Path) -> None:
 def load(name: str) -> Clip | SimCLR | Supervised:
     """Return a pretrained network of data/weights, in evaluation mode, float32.
 
-    `load("clip-conv").image` is the image encoder, `.text.vocabulary` the pieces of captions it
-    knows. Raises ValueError for an unknown name, DataError for a missing or damaged file.
+    `load("clip-conv").image` is the image encoder, `.text.unknown(caption)` tells which words it
+    reads by their letters. Raises ValueError for an unknown name, DataError for a bad file.
     """
     path = f"weights/{name}.safetensors"
     if not (data.DATA / path).exists():  # else, if unknown, it is the list of files that is short

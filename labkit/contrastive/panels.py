@@ -18,6 +18,7 @@ from labkit import augment, data, encoders
 from labkit.contrastive import geometry, pretrain, projections
 from labkit.contrastive.figures import draw_push, draw_training, draw_views
 from labkit.contrastive.losses import cosine_similarities, unit
+from labkit.contrastive.upstream import Upstream
 from labkit.ui.panel import Panel, panel
 from labkit.ui.style import Picture, figure
 
@@ -45,11 +46,11 @@ def train_simclr(
     The same steps as `python -m labkit.contrastive.pretrain simclr`, without its checkpoints.
     """
     model, _ = pretrain.make_model(config)
-    optimizer, batches = pretrain.make_optimizer(model, config), pretrain.Batches(emoji)
-    watched = batches.draw(WATCHED, pretrain.step_generator(config.seed, 0)).images
+    optimizer, upstream = pretrain.make_optimizer(model, config), Upstream(emoji)
+    watched, _ = upstream.draw(WATCHED, pretrain.step_generator(config.seed, 0))
     losses: list[float] = []
     for step in range(config.steps):
-        losses.append(pretrain.take_step(model.train(), optimizer, batches, config, step))
+        losses.append(pretrain.take_step(model.train(), optimizer, upstream, config, step))
         if (step + 1) % every == 0 or step + 1 == config.steps:
             similarity = view_similarity(model, watched, augment.SIMCLR, config.seed)
             chance = math.log(2 * config.batch - 1)
@@ -75,7 +76,9 @@ def watch_simclr(
     `show(picture, display_id=True)` must return a handle with an `update(picture)`.
     """
     options = {"width": width}
-    config = pretrain.Config("simclr", options=options, steps=steps, batch=batch, seed=seed)
+    config = pretrain.Config(
+        "simclr", options=options, steps=steps, batch=batch, seed=seed, icons=0
+    )
     handle = None
     with tqdm(total=steps, desc="SimCLR", bar_format="{l_bar}{bar}| {elapsed}") as bar:
         for trained, snapshot in train_simclr(config, data.load(parts="upstream")):

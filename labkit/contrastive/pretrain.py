@@ -3,6 +3,9 @@
     python -m labkit.contrastive.pretrain clip --architecture conv
     torchrun --nproc-per-node 2 -m labkit.contrastive.pretrain clip  # the same batches
 
+Half of a batch are emoji, half icons, each picture of another caption, so that no negative is the
+same thing drawn otherwise (two captions may still mean one thing: "car" and "sports car").
+
 Every step draws its batch and its augmentations from a generator seeded by (seed, step). A run that
 was interrupted and resumed from its checkpoint therefore ends in the same weights, and processes
 under torchrun agree on the batch without talking about it. Each process normalises by the BatchNorm
@@ -17,6 +20,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -29,6 +33,7 @@ from tqdm import tqdm
 
 from labkit import augment, data
 from labkit.contrastive.losses import clip_loss, nt_xent
+from labkit.contrastive.upstream import Entry, Upstream, draw_caption, load_upstream
 from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
 from labkit.files import make_folder, told, write_csv
 from labkit.inputs import above_0, at_least_0, check_choice, real, whole
@@ -46,7 +51,9 @@ class Config:
     architecture: str = "conv"
     options: dict = field(default_factory=dict)  # of the architecture, e.g. {"width": 48}
     steps: int = 4000
-    batch: int = 256  # distinct concepts, so that no negative is the same concept in another style
+    batch: int = 256  # pictures, each of another caption
+    icons: float = 0.5  # share of the batch; the rest are emoji
+    text: str = "words"  # CLIP's text encoder: "words" from a table, or "letters" learned here
     lr: float = 1e-3
     weight_decay: float = 0.05
     warmup: float = 0.05  # share of the steps
@@ -57,8 +64,10 @@ class Config:
     def __post_init__(self) -> None:
         check_choice("method", (self.method,), PRETRAININGS)
         check_choice("architecture", (self.architecture,), tuple(ARCHITECTURES))
+        check_choice("text", (self.text,), ("words", "letters"))
         whole("steps", self.steps, 1)
         whole("batch", self.batch, 2)
+        real("icons", self.icons, 1)
         above_0("lr", self.lr)
         above_0("temperature", self.temperature)
         at_least_0("weight_decay", self.weight_decay)
@@ -69,57 +78,39 @@ class Config:
         self.make_augmentation()  # refuses a value out of range
 
     def make_augmentation(self) -> augment.Augmentation:
-        """The method's preset with this run's changes: what the encoder learns to ignore."""
+        """The method's preset with this run's changes: what the encoder learns to ignore.
+
+        Most icons are black: half of them are drawn in a colour.
+        """
         preset = augment.SIMCLR if self.method == "simclr" else augment.CLIP
-        return replace(preset, **self.augmentation)
+        return replace(preset, **{"tint": 0.5 if self.icons else 0.0, **self.augmentation})
 
 
-class Batches:
-    """Draws a batch of distinct upstream concepts, each in one of its styles."""
-
-    def __init__(self, emoji: data.Emoji) -> None:
-        self.emoji = emoji
-        order = emoji.concept.argsort(stable=True)
-        self.positions, counts = emoji.concept.unique(return_counts=True)
-        self.rows = order.split(counts.tolist())  # concept -> the rows that show it
-
-    def draw(self, size: int, generator: Generator) -> data.Emoji:
-        if size > len(self.rows):
-            raise ValueError(f"batch: got {size}, accepted: at most {len(self.rows)}, the concepts")
-        chosen = torch.randperm(len(self.rows), generator=generator)[:size]
-        which = torch.rand(len(chosen), generator=generator)
-        rows = [
-            self.rows[i][int(u * len(self.rows[i]))]
-            for i, u in zip(chosen.tolist(), which.tolist(), strict=True)
-        ]
-        return self.emoji[torch.stack(rows)]
-
-
-def draw_caption(concept: data.Concept, generator: Generator) -> str:
-    """The name, some of the keywords, or both: people look for things with either."""
-    u = torch.rand(1 + len(concept.keywords), generator=generator).tolist()
-    some = [word for word, chance in zip(concept.keywords, u[1:], strict=True) if chance < 0.3]
-    if u[0] < 0.2 and some:
-        return " ".join(some)
-    return " ".join([concept.name, *some])
-
-
-def batch_loss(model: nn.Module, batch: data.Emoji, config: Config, step: int) -> Tensor:
+def batch_loss(
+    model: nn.Module, images: Tensor, entries: list[Entry], config: Config, step: int
+) -> Tensor:
     """The loss of one batch; under torchrun each process embeds its share, and all compare all."""
     generator, augmentation = step_generator(config.seed + 1, step), config.make_augmentation()
     if isinstance(model, Supervised):
-        own = [model.labels.index(data.concepts()[i].subgroup) for i in batch.concept.tolist()]
-        images = augmentation(batch.images, generator)
-        return F.cross_entropy(gather(model(share(images))), torch.tensor(own))
+        logits = gather(model(share(augmentation(images, generator))))
+        return F.cross_entropy(logits, label_shares(entries, model.labels))
     if isinstance(model, Clip):
-        captions = [draw_caption(data.concepts()[i], generator) for i in batch.concept.tolist()]
-        images = augmentation(batch.images, generator)
-        image = gather(model.embed_images(share(images)))  # (n, dim)
+        captions = [draw_caption(entry, generator) for entry in entries]
+        image = gather(model.embed_images(share(augmentation(images, generator))))  # (n, dim)
         text = gather(model.embed_captions(share(captions)))
         return clip_loss(image, text, model.logit_scale)
-    views = [augmentation(batch.images, generator) for _ in range(2)]
+    views = [augmentation(images, generator) for _ in range(2)]
     one, two = (gather(model.embed_images(share(view))) for view in views)
     return nt_xent(one, two, config.temperature)
+
+
+def label_shares(entries: list[Entry], labels: tuple[str, ...]) -> Tensor:
+    """Each picture's labels, with equal shares of 1; all zeros for one without. (n, labels)"""
+    index = {label: i for i, label in enumerate(labels)}
+    shares = torch.zeros(len(entries), len(labels))
+    for row, entry in zip(shares, entries, strict=True):
+        row[[index[label] for label in entry.labels]] = 1 / max(1, len(entry.labels))
+    return shares
 
 
 def share(batch):
@@ -163,15 +154,14 @@ def learning_rate(config: Config, step: int) -> float:
     return config.lr * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup))) / 2
 
 
-def make_model(config: Config) -> tuple[nn.Module, dict]:
-    """The untrained network and what to store beside its weights."""
+def make_model(config: Config, entries: Sequence[Entry] = ()) -> tuple[nn.Module, dict]:
+    """The untrained network for these entries and what to store beside its weights."""
     stored = asdict(config)
-    upstream = [concept for concept in data.concepts() if concept.part == "upstream"]
-    if config.method == "clip":
-        captions = [" ".join([concept.name, *concept.keywords]) for concept in upstream]
+    if config.method == "clip" and config.text == "letters":
+        captions = [" ".join([entry.name, *entry.keywords]) for entry in entries]
         stored["vocabulary"] = make_vocabulary(captions)
     if config.method == "supervised":
-        stored["labels"] = sorted({concept.subgroup for concept in upstream})
+        stored["labels"] = sorted({label for entry in entries for label in entry.labels})
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)  # torch initialises layers from its global generator only
         return build(stored), stored
@@ -186,11 +176,15 @@ def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
 
 
 def take_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, config: Config, step: int
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    upstream: Upstream,
+    config: Config,
+    step: int,
 ) -> float:
     """Step number `step` of a run; its loss. Raises FloatingPointError when that is not finite."""
-    batch = batches.draw(config.batch, step_generator(config.seed, step))
-    loss = batch_loss(model, batch, config, step)
+    images, entries = upstream.draw(config.batch, step_generator(config.seed, step), config.icons)
+    loss = batch_loss(model, images, entries, config, step)
     if not torch.isfinite(loss):
         raise FloatingPointError(f"the loss became {loss.item()} at step {step}: lower --lr")
     optimizer.zero_grad()
@@ -211,9 +205,9 @@ def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Modul
     """
     share_size(config.batch)  # before any work
     make_folder(out.parent)
-    model, stored = make_model(config)
+    upstream = load_upstream(icons=config.icons > 0)
+    model, stored = make_model(config, upstream.emoji + upstream.icons)
     optimizer = make_optimizer(model, config)
-    batches = Batches(data.load(parts="upstream"))
     checkpoint = out.with_suffix(".checkpoint.safetensors")
     curve = restore(checkpoint, model, optimizer, config) if checkpoint.exists() else []
     is_first = not dist.is_initialized() or dist.get_rank() == 0
@@ -221,7 +215,7 @@ def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Modul
     begun = time.monotonic()
     bar = tqdm(total=config.steps, initial=len(curve), disable=not is_first)
     for step in range(len(curve), config.steps):
-        curve.append(take_step(model, optimizer, batches, config, step))
+        curve.append(take_step(model, optimizer, upstream, config, step))
         bar.update()
         bar.set_postfix(loss=f"{curve[-1]:.3f}", refresh=False)
         if is_first and (step + 1) % checkpoint_every == 0:

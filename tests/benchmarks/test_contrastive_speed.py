@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 
 from labkit import contrastive, data
-from labkit.contrastive import pretrain
+from labkit.contrastive import pretrain, upstream
 from labkit.torchvision_compat import import_torchvision
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -187,14 +187,13 @@ def test_share_of_a_pretraining_step(capsys) -> None:
     """Why no fused path: what the loss takes of a step of the shipped SimCLR."""
     config = pretrain.Config("simclr", options={"width": 32})
     model, _ = pretrain.make_model(config)
-    batch = pretrain.Batches(data.load("noto", parts="upstream")).draw(
-        config.batch, torch.Generator().manual_seed(0)
-    )
+    seen = upstream.Upstream(data.load("noto", parts="upstream"))
+    batch = seen.draw(config.batch, torch.Generator().manual_seed(0))
     features = inputs(config.batch)
     steps, losses = [], []
     for step in range(3):
         begun = time.process_time()
-        pretrain.batch_loss(model, batch, config, step).backward()
+        pretrain.batch_loss(model, *batch, config, step).backward()
         steps.append(time.process_time() - begun)
         losses += [once(lambda a, b: contrastive.nt_xent(a, b, 0.2), features) for _ in range(5)]
     share = statistics.median(losses) / statistics.median(steps)

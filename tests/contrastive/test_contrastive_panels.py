@@ -188,7 +188,7 @@ def test_live_simclr_takes_the_steps_of_pretrain(tmp_path, monkeypatch) -> None:
     model, last = explorers.watch_simclr(steps=21, batch=16, width=8, show=show)
     assert len(shown) == 1 and len(updated) == 2 and len(last.losses) == 21
     assert not model.training and "After 21 of 21 steps" in updated[-1].alt
-    config = pretrain.Config("simclr", options={"width": 8}, steps=21, batch=16)
+    config = pretrain.Config("simclr", options={"width": 8}, steps=21, batch=16, icons=0)
     trained = pretrain.pretrain(config, tmp_path / "x.safetensors")
     for ours, theirs in zip(model.parameters(), trained.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,10 +17,11 @@ from seeds import generator
 
 from labkit import augment, data, text
 from labkit.contrastive import pretrain
-from labkit.contrastive.pretrain import Batches, Config
+from labkit.contrastive.pretrain import Config
+from labkit.contrastive.upstream import Entry, Upstream, draw_caption, list_icons
 from labkit.weights import parse_tensors
 
-CONV = Config(options={"width": 8}, steps=6, batch=8)
+CONV = Config(options={"width": 8}, steps=6, batch=8)  # half emoji, half icons
 # BatchNorm normalises by the statistics of a process's own share, so that two processes cannot
 # equal one. LayerNorm looks at one image at a time: here they must.
 VIT = Config(architecture="vit", options={"dim": 16, "depth": 1, "heads": 2, "patch": 16}, batch=8)
@@ -29,100 +29,138 @@ each_method = pytest.mark.parametrize("method", pretrain.PRETRAININGS)
 
 
 @pytest.fixture(scope="module")
-def upstream() -> data.Emoji:
+def emoji() -> data.Emoji:
     return data.load(parts="upstream")
 
 
+@pytest.fixture(scope="module")
+def upstream(emoji) -> Upstream:
+    return Upstream(emoji, data.load_icons())
+
+
 @pytest.fixture
-def loaded_once(upstream, monkeypatch) -> list:
+def loaded_once(emoji, monkeypatch) -> list:
     """Let `pretrain` reuse the images; returns what it asked for."""
-    asked = []
+    asked, icons = [], data.load_icons()
 
     def load(*args, **kwargs) -> data.Emoji:
         asked.append((args, kwargs))
-        return upstream
+        return emoji
 
     monkeypatch.setattr(data, "load", load)
+    monkeypatch.setattr(data, "load_icons", lambda: icons)
     return asked
 
 
 # What is seen
 
 
-@functools.cache
-def all_batches(emoji: data.Emoji) -> Batches:
-    return Batches(emoji)
-
-
-@given(seed=st.integers(0, 1000), size=st.integers(2, 64))
+@given(seed=st.integers(0, 1000), size=st.integers(2, 64), icons=st.floats(0, 1))
 @cases(25)
-def test_a_batch_has_distinct_upstream_concepts_as_they_are_drawn(upstream, seed, size) -> None:
-    batches = all_batches(upstream)
-    batch = batches.draw(size, generator(seed))
-    assert len(batch) == len(batch.concept.unique()) == size
-    assert {data.concepts()[i].part for i in batch.concept.tolist()} == {"upstream"}
-    assert torch.equal(batch.images, batches.draw(size, generator(seed)).images)
-    row = upstream.row_of(int(batch.concept[0]), data.STYLES[int(batch.style[0])])
-    assert torch.equal(batch.images[0], upstream.images[row])
+def test_a_batch_has_pictures_of_different_captions_as_they_are_drawn(
+    upstream, seed, size, icons
+) -> None:
+    images, entries = upstream.draw(size, generator(seed), icons)
+    of_icons = [entry for entry in entries if entry in upstream.icons]
+    assert len(images) == len({id(entry) for entry in entries}) == size
+    assert len(of_icons) == round(icons * size) and entries[size - len(of_icons) :] == of_icons
+    for image, entry in zip(images, entries, strict=True):
+        assert any(torch.equal(image, shown) for shown in upstream.images[entry.rows])
+    again, _ = upstream.draw(size, generator(seed), icons)
+    assert torch.equal(images, again)
 
 
-def test_every_style_of_a_concept_is_drawn_and_every_concept_is_reached(upstream) -> None:
-    few = upstream.of(upstream.concept.unique()[:5])
-    drawn = [Batches(few).draw(5, generator(seed)) for seed in range(200)]
-    seen = {pair for b in drawn for pair in zip(b.concept.tolist(), b.style.tolist(), strict=True)}
-    assert seen == set(zip(few.concept.tolist(), few.style.tolist(), strict=True))
+def test_every_picture_has_one_caption_and_no_other(emoji, upstream) -> None:
+    rows = torch.cat([entry.rows for entry in upstream.emoji + upstream.icons])
+    assert torch.equal(rows.sort().values, torch.arange(len(upstream.images)))
+    icons = data.load_icons()
+    for entry in upstream.icons[::500]:
+        assert {icons.captions[row - len(emoji)] for row in entry.rows.tolist()} == {entry.name}
+    for entry in upstream.emoji[::100]:
+        (concept,) = emoji.concept[entry.rows].unique().tolist()
+        assert (entry.name, entry.labels) == (
+            data.concepts()[concept].name,
+            (data.concepts()[concept].subgroup,),
+        )
 
 
-def test_more_concepts_than_there_are_cannot_be_drawn(upstream) -> None:
-    batches = all_batches(upstream)
-    count = len(upstream.concept.unique())
-    assert len(batches.draw(count, generator())) == count
-    with pytest.raises(ValueError, match=f"batch: got {count + 1}, accepted: at most {count}"):
-        batches.draw(count + 1, generator())
+def test_every_style_of_a_concept_is_drawn_and_every_concept_is_reached(emoji) -> None:
+    few = Upstream(emoji.of(emoji.concept.unique()[:5]))
+    drawn = torch.cat([few.draw(5, generator(seed))[0] for seed in range(200)])
+    assert len(drawn.flatten(1).unique(dim=0)) == len(few.images.flatten(1).unique(dim=0))
 
 
-UPSTREAM = [concept for concept in data.concepts() if concept.part == "upstream"]
+def test_more_captions_than_there_are_cannot_be_drawn(upstream) -> None:
+    count = len(upstream.emoji)
+    assert len(upstream.draw(count, generator())[1]) == count
+    with pytest.raises(ValueError, match=f"batch: got {count + 1} .* accepted: at most {count}"):
+        upstream.draw(count + 1, generator())
+
+
+def test_an_icon_s_labels_are_the_words_that_others_share() -> None:
+    captions = ("red car", "blue car", "blue car", "blue")
+    icons = data.Icons(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), captions)
+    entries = list_icons(icons, first=10, least=2)
+    assert [(e.name, e.rows.tolist()) for e in entries] == [
+        ("red car", [10]), ("blue car", [11, 12]), ("blue", [13]),
+    ]  # fmt: skip
+    assert [e.labels for e in entries] == [
+        ("icon: car",), ("icon: blue", "icon: car"), ("icon: blue",),
+    ]  # fmt: skip
+    shares = pretrain.label_shares(entries, ("icon: blue", "icon: car", "other"))
+    assert shares.tolist() == [[0, 1, 0], [0.5, 0.5, 0], [1, 0, 0]]
+
+
+UPSTREAM = [
+    Entry(concept.name, concept.keywords, (concept.subgroup,), torch.arange(1))
+    for concept in data.concepts()
+    if concept.part == "upstream"
+]
 
 
 @given(concept=st.sampled_from(UPSTREAM), seed=st.integers(0, 1000))
 def test_captions_are_made_of_the_concept_s_own_words(concept, seed) -> None:
-    caption = pretrain.draw_caption(concept, generator(seed))
+    caption = draw_caption(concept, generator(seed))
     own = text.words(" ".join([concept.name, *concept.keywords]))
     assert caption and set(text.words(caption)) <= set(own)
-    assert caption == pretrain.draw_caption(concept, generator(seed))
+    assert caption == draw_caption(concept, generator(seed))
 
 
 def test_a_caption_is_the_name_alone_with_keywords_or_keywords_alone() -> None:
     concept = UPSTREAM[0]
-    captions = {pretrain.draw_caption(concept, generator(seed)) for seed in range(300)}
+    captions = {draw_caption(concept, generator(seed)) for seed in range(300)}
     assert concept.name in captions
     assert any(c.startswith(concept.name + " ") for c in captions)
     assert any(not c.startswith(concept.name) for c in captions)
 
 
-def test_the_vocabulary_is_that_of_upstream_captions() -> None:
-    _, stored = pretrain.make_model(CONV)
+def test_the_vocabulary_of_letters_is_that_of_upstream_captions() -> None:
+    _, stored = pretrain.make_model(replace(CONV, text="letters"), UPSTREAM)
     captions = [" ".join([c.name, *c.keywords]) for c in UPSTREAM]
     assert set(stored["vocabulary"]) == {p for c in captions for p in text.pieces(c)}
 
 
 @each_method
+@pytest.mark.parametrize("icons", [0, 0.5])
 def test_a_whole_run_sees_no_downstream_or_trap_concept(
-    tmp_path, loaded_once, monkeypatch, method
+    tmp_path, loaded_once, monkeypatch, method, icons
 ) -> None:
     seen = []
     real = pretrain.batch_loss
 
-    def loss(model, batch, config, step):
-        seen.extend(batch.concept.tolist())
-        return real(model, batch, config, step)
+    def loss(model, images, entries, config, step):
+        seen.extend(entries)
+        return real(model, images, entries, config, step)
 
     monkeypatch.setattr(pretrain, "batch_loss", loss)
-    run = replace(CONV, method=method, steps=3)
+    run = replace(CONV, method=method, steps=3, icons=icons)
     pretrain.pretrain(run, tmp_path / "run.safetensors")
     assert loaded_once == [((), {"parts": "upstream"})]
+    names = {concept.name for concept in data.concepts() if concept.part == "upstream"}
+    captions = set(data.load_icons().captions)
     assert len(seen) == 3 * 8
-    assert {data.concepts()[i].part for i in seen} == {"upstream"}
+    assert sum(entry.name in names for entry in seen if entry.keywords) >= 3 * 8 * (1 - icons) / 2
+    assert all(entry.name in (names | captions if icons else names) for entry in seen)
 
 
 # A run, interrupted and resumed
@@ -136,10 +174,10 @@ def interrupted(run: Config, out: Path, at: int, monkeypatch, every: int = 3) ->
     """Pretrain until step `at`, then stop as a power cut would."""
     real = pretrain.batch_loss
 
-    def loss(model, batch, config, step):
+    def loss(model, images, entries, config, step):
         if step == at:
             raise Interruption
-        return real(model, batch, config, step)
+        return real(model, images, entries, config, step)
 
     with monkeypatch.context() as patch:
         patch.setattr(pretrain, "batch_loss", loss)
@@ -160,7 +198,7 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     resumed_at = []
     real = pretrain.batch_loss
     monkeypatch.setattr(
-        pretrain, "batch_loss", lambda *args: (resumed_at.append(args[3]), real(*args))[1]
+        pretrain, "batch_loss", lambda *args: (resumed_at.append(args[4]), real(*args))[1]
     )
     resumed = pretrain.pretrain(run, parts, checkpoint_every=3)
     assert resumed_at == [3, 4, 5]
@@ -185,44 +223,47 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, loaded_once, monkeypat
 
 def test_what_is_stored_describes_the_run(tmp_path, loaded_once) -> None:
     out = tmp_path / "run.safetensors"
-    model = pretrain.pretrain(CONV, out)
+    letters = replace(CONV, text="letters")
+    model = pretrain.pretrain(letters, out)
     assert not model.training
     stored, _ = parse_tensors(out.read_bytes())
-    assert asdict(CONV).items() <= stored.items()
+    assert asdict(letters).items() <= stored.items()
     assert stored["vocabulary"] == list(model.text.vocabulary) and stored["minutes"] >= 0
 
 
-def test_training_lowers_the_loss(upstream) -> None:
+def test_training_lowers_the_loss(emoji) -> None:
     """On the few concepts that it sees again and again, without augmentation."""
-    config = replace(CONV, steps=30, augmentation={"color": 0, "gray": 0, "rotate": 0})
+    still = {"color": 0, "gray": 0, "rotate": 0}
+    config = replace(CONV, steps=30, icons=0, augmentation=still)
     model, _ = pretrain.make_model(config)
     optimizer = pretrain.make_optimizer(model, config)
-    batches = Batches(upstream.drawn_in("noto").of(upstream.concept[:8]))
-    losses = [pretrain.take_step(model, optimizer, batches, config, step) for step in range(30)]
+    few = Upstream(emoji.drawn_in("noto").of(emoji.concept[:8]))
+    losses = [pretrain.take_step(model, optimizer, few, config, step) for step in range(30)]
     assert losses[-1] < losses[0] / 2
 
 
 @each_method
 def test_an_augmentation_that_is_off_leaves_colours_and_sides_alone(upstream, method) -> None:
     """The changes reach the views: with everything off, the network sees the images themselves."""
-    names = ("crop", "rotate", "zoom", "shift", "flip", "color", "hue", "gray")
+    names = ("crop", "rotate", "zoom", "shift", "flip", "color", "hue", "gray", "tint")
     off = dict.fromkeys(names, 0)
     config = replace(CONV, method=method, augmentation=off)
-    model, _ = pretrain.make_model(config)
+    images, entries = upstream.draw(8, generator(), icons=0.5)
+    model, _ = pretrain.make_model(config, entries)
     seen = []
     model.image.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
-    batch = all_batches(upstream).draw(8, generator())
-    pretrain.batch_loss(model, batch, config, step=0)
-    assert all(torch.equal(images, batch.images / 255) for images in seen) and seen
-    kept = pretrain.Config(method=method).make_augmentation()
+    pretrain.batch_loss(model, images, entries, config, step=0)
+    assert all(torch.equal(shown, images / 255) for shown in seen) and seen
+    kept = pretrain.Config(method=method, icons=0).make_augmentation()
     assert kept == (augment.SIMCLR if method == "simclr" else augment.CLIP)
+    assert pretrain.Config(method=method).make_augmentation() == replace(kept, tint=0.5)
 
 
 def test_seeds_decide_everything(upstream) -> None:
     def loss(config: Config, step: int) -> float:
         model, _ = pretrain.make_model(config)
-        batch = all_batches(upstream).draw(8, pretrain.step_generator(config.seed, step))
-        return pretrain.batch_loss(model, batch, config, step).item()
+        batch = upstream.draw(8, pretrain.step_generator(config.seed, step), config.icons)
+        return pretrain.batch_loss(model, *batch, config, step).item()
 
     assert loss(CONV, 0) == loss(CONV, 0)
     assert len({loss(replace(CONV, seed=seed), step) for seed in (0, 1) for step in (0, 1)}) == 4
@@ -274,13 +315,13 @@ def test_the_curve_holds_the_mean_of_all_losses(tmp_path, count) -> None:
 # Two processes are one
 
 
-def tiny_batch() -> data.Emoji:
-    return Batches(data.load("noto", parts="upstream")).draw(8, generator(1))
+def tiny_batch() -> tuple[torch.Tensor, list[Entry]]:
+    return Upstream(data.load("noto", parts="upstream")).draw(8, generator(1))
 
 
-def loss_and_gradients(config: Config, batch: data.Emoji) -> dict[str, torch.Tensor]:
-    model, _ = pretrain.make_model(config)
-    loss = pretrain.batch_loss(model, batch, config, step=5)
+def loss_and_gradients(config: Config, batch) -> dict[str, torch.Tensor]:
+    model, _ = pretrain.make_model(config, batch[1])
+    loss = pretrain.batch_loss(model, *batch, config, step=5)
     loss.backward()
     pretrain.average_gradients(model)
     return {"loss": loss.detach()} | {name: p.grad for name, p in model.named_parameters()}
@@ -350,11 +391,13 @@ def test_the_command_line_sets_every_option(monkeypatch) -> None:
         monkeypatch,
         *("simclr", "--architecture", "vit", "--options", '{"dim": 16}', "--steps", "7"),
         *("--batch", "12", "--seed", "3", "--lr", "0.5", "--weight-decay", "0.1"),
-        *("--temperature", "0.3", "--augmentation", '{"flip": 0}', "--out", "here.safetensors"),
+        *("--temperature", "0.3", "--icons", "0.25", "--text", "letters"),
+        *("--augmentation", '{"flip": 0}', "--out", "here.safetensors"),
     )
     assert config == Config(
         method="simclr", architecture="vit", options={"dim": 16}, steps=7, batch=12, seed=3,
-        lr=0.5, weight_decay=0.1, temperature=0.3, augmentation={"flip": 0},
+        lr=0.5, weight_decay=0.1, temperature=0.3, augmentation={"flip": 0}, icons=0.25,
+        text="letters",
     )  # fmt: skip
     assert out == Path("here.safetensors")
 
@@ -387,12 +430,13 @@ def test_impossible_configurations_are_named(field, message) -> None:
 
 def test_the_command_trains_what_it_was_told_to(tmp_path, loaded_once, monkeypatch) -> None:
     out = tmp_path / "w.safetensors"
-    options = ["--options", '{"width": 8}', "--steps", "1", "--batch", "2", "--out", str(out)]
+    options = ["--options", '{"width": 8}', "--steps", "1", "--batch", "2", "--icons", "0"]
+    options += ["--out", str(out)]
     monkeypatch.setattr("sys.argv", ["pretrain", "supervised", *options])
     pretrain.main()
     config, _ = parse_tensors(out.read_bytes())
     assert (config["method"], config["steps"]) == ("supervised", 1)
-    assert config["labels"] == sorted({concept.subgroup for concept in UPSTREAM})
+    assert config["labels"] == sorted({entry.labels[0] for entry in UPSTREAM})
 
 
 @pytest.mark.parametrize("steps", [1, 3])

@@ -22,6 +22,7 @@ from labkit.augment import (
     gaussian_blur,
     mean_luma,
     random_affine,
+    random_tint,
     warp,
 )
 from labkit.torchvision_compat import import_torchvision
@@ -42,6 +43,7 @@ ALL = {
     "flip": lambda x, g: random_affine(x, g, flip=0.5),
     "jitter": lambda x, g: color_jitter(x, g, gray=0.2),
     "blur": lambda x, g: gaussian_blur(x, g, 2.0),
+    "tint": lambda x, g: random_tint(x, g, 1.0),
     "SIMCLR": SIMCLR,
     "SIMCLR, blurred": replace(SIMCLR, blur=1.0),
     "CLIP": CLIP,
@@ -52,6 +54,7 @@ OFF = {
     "jitter, nobody": lambda x, g: color_jitter(x, g, 1, 0.5, probability=0),
     "blur": lambda x, g: gaussian_blur(x, g, 0),
     "blur, nobody": lambda x, g: gaussian_blur(x, g, 2, probability=0),
+    "tint": lambda x, g: random_tint(x, g, 0),
     "all": Augmentation(),
 }
 every = pytest.mark.parametrize("change", ALL.values(), ids=ALL)
@@ -182,6 +185,22 @@ def test_gray_images_have_equal_channels_and_keep_their_luma():
     torch.testing.assert_close(some[~is_gray], images[~is_gray])
 
 
+def test_tint_turns_black_into_a_colour_and_leaves_white_and_colours_alone():
+    images = blocky()
+    images[:8] = images[:8, :1].round()  # black and white
+    out = random_tint(images, generator(), 1.0)
+    assert not torch.equal(out[:8], images[:8])
+    white = (images[:8] == 1).all(dim=1)
+    for image, is_white in zip(out[:8], white, strict=True):
+        torch.testing.assert_close(image[:, is_white], torch.ones_like(image[:, is_white]))
+        assert len(image[:, ~is_white].T.unique(dim=0)) == 1, "one colour each"
+    own = (images.amax(dim=1) - images.amin(dim=1)).flatten(1).amax(dim=1) > 0.02
+    assert own.sum() > 10 and torch.equal(out[own], images[own])
+    half = random_tint(images[:8].repeat(20, 1, 1, 1), generator(), 0.5)
+    kept = (half == images[:8].repeat(20, 1, 1, 1)).flatten(1).all(dim=1).float().mean()
+    assert 0.3 < kept < 0.7
+
+
 def test_jitter_moves_no_pixel():
     """What was one flat colour stays one flat colour."""
     out = color_jitter(blocky(), generator()).unfold(2, 4, 4).unfold(3, 4, 4)
@@ -303,7 +322,7 @@ def test_resized_crop_equals_torchvisions(top, left, height, width, functional):
 @pytest.mark.parametrize(
     "name, strength",
     [("crop", 0.5), ("rotate", 20), ("zoom", 0.3), ("shift", 0.2), ("flip", 1.0)]
-    + [("color", 0.5), ("hue", 0.2), ("gray", 1.0), ("blur", 2.0)],
+    + [("color", 0.5), ("hue", 0.2), ("gray", 1.0), ("tint", 1.0), ("blur", 2.0)],
 )
 def test_each_field_switches_its_own_change(name, strength):
     images = blocky()

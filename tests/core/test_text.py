@@ -9,7 +9,8 @@ from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.text import TextEncoder, make_vocabulary, pieces, words
+from labkit import data
+from labkit.text import TextEncoder, WordEncoder, make_vocabulary, pieces, word_table, words
 
 CAPTIONS = ("cat face", "grinning face", "bactrian camel", "face with tears of joy :)")
 
@@ -116,3 +117,94 @@ def test_an_unknown_word_is_read_by_its_letters(encoder) -> None:
 def test_a_single_string_is_no_list_of_captions(encoder) -> None:
     with pytest.raises(ValueError, match="captions: got the string 'cat', accepted: a list"):
         encoder("cat")
+
+
+# Words whose meaning comes from elsewhere
+
+
+def by_letters(word: str) -> torch.Tensor:
+    """What the table says of a word that it lacks."""
+    table = word_table()
+    known = [table.piece_index[p] for p in pieces(word)[1:] if p in table.piece_index]
+    return table.pieces[known].mean(dim=0)
+
+
+def nearest(query: str, captions: list[str]) -> str:
+    table = word_table()
+    return captions[int((table(captions) @ table([query])[0]).argmax())]
+
+
+THINGS = ["person", "animal", "food", "car", "cat", "fish", "shoe", "tool", "flower", "house"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("automobile", "car"),
+        ("feline", "cat"),
+        ("seafood", "fish"),
+        ("footwear", "shoe"),
+        ("a hammer", "tool"),
+        ("tulips", "flower"),
+        ("cottage", "house"),
+    ],
+)
+def test_words_of_one_meaning_are_near(query, expected) -> None:
+    assert nearest(query, THINGS) == expected
+
+
+@given(st.lists(ANY_CAPTION, max_size=6))
+@cases(25)
+def test_a_caption_is_the_weighted_sum_of_its_words(captions) -> None:
+    table = word_table()
+    found = table(captions)
+    assert found.shape == (len(captions), 128) and found.isfinite().all()
+    for caption, vector in zip(captions, found, strict=True):
+        expected = sum((table.word(word) for word in words(caption)), start=torch.zeros(128))
+        assert F.cosine_similarity(vector, expected, dim=0) > 0.999 or not expected.any()
+        assert vector.norm() == pytest.approx(128**0.5 if expected.any() else 0, abs=1e-3)
+
+
+def test_frequent_words_say_little() -> None:
+    table = word_table()
+    assert table.word("of").norm() < 0.1 < 0.9 < table.word("giraffe").norm() < 1.01
+    with_of, without = table(["king of hearts", "king hearts"])
+    assert F.cosine_similarity(with_of, without, dim=0) > 0.95
+
+
+def test_a_word_outside_the_table_is_read_by_its_letters() -> None:
+    table = word_table()
+    assert "giraffish" not in table.index
+    assert torch.equal(table.word("giraffish"), by_letters("giraffish"))
+    assert nearest("giraffish", ["a giraffe", "a lorry", "a sandwich"]) == "a giraffe"
+    assert not table.word("\u3042").any(), "no letter known: nothing"
+
+
+def test_letters_alone_find_words_again() -> None:
+    """Of the table's own words, spelt by their letters, most find themselves among a thousand."""
+    table = word_table()
+    some = [word for word in table.index if word.isalpha() and word.isascii() and len(word) > 3]
+    some = some[:: len(some) // 1000]
+    own = torch.stack([table.words[table.index[word]] for word in some])
+    guessed = F.normalize(torch.stack([by_letters(word) for word in some]), dim=1)
+    found = (guessed @ own.T).argmax(dim=1) == torch.arange(len(some))
+    assert found.float().mean() > 0.5
+
+
+def test_only_the_small_network_of_a_word_encoder_trains() -> None:
+    encoder = WordEncoder()
+    assert {name.split(".")[0] for name, _ in encoder.named_parameters()} == {"network"}
+    assert set(encoder.state_dict()) == set(dict(encoder.named_parameters()))
+    assert encoder(["a cat", "a dog"]).shape == (2, encoder.dim)
+    assert encoder.unknown("a giraffish car") == ["giraffish"]
+    assert encoder([]).shape == (0, encoder.dim)
+    with pytest.raises(ValueError, match="captions: got the string 'cat', accepted: a list"):
+        encoder("cat")
+
+
+def test_every_word_of_a_caption_is_in_the_table() -> None:
+    captions = [" ".join([c.name, *c.keywords]) for c in data.concepts()]
+    captions += data.load_icons().captions
+    known = word_table().index
+    assert not {word for caption in captions for word in words(caption)} - set(known)
+    assert len(known) > 30_000
