@@ -15,6 +15,7 @@ from matplotlib.ticker import PercentFormatter
 
 from labkit.evaluate import Interval
 from labkit.looks import LOOKS, Look
+from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
 from labkit.ui.style import INK, label_end, percent_axis, spread, style
 
 if TYPE_CHECKING:
@@ -182,3 +183,27 @@ def styled(
     return shown.style.format(form, na_rep="").map_index(
         lambda name: f"color: {colors[name]}; font-weight: bold" if name in colors else ""
     )
+
+
+def draw_network(
+    ax: Axes, image: np.ndarray, answer: str, trains: Sequence[str], color: str, title: str = ""
+) -> None:
+    """The schematic of a classifier: an image through encoder and head to an answer.
+
+    image: (3, size, size); trains: which of "encoder" and "head" train (a solid edge), the other is
+    frozen (dashed).
+    """
+    prepare(ax, 11.6, 2.6)
+    picture(ax, (0.7, 1.0), image, 1.2)
+    for x, part, name in ((3.0, "encoder", "encoder $B$"), (7.2, "head", "head $v$")):
+        on = part in trains
+        arrow(ax, (x - 1.8, 1.0), (x - 1.15, 1.0))
+        box(
+            ax, (x, 1.0), f"{name}\n{'trains' if on else 'frozen'}", color if on else INK, trains=on
+        )
+    arrow(ax, (4.1, 1.0), (4.7, 1.0))
+    vector(ax, (5.0, 1.0), color if "encoder" in trains else INK)
+    arrow(ax, (8.3, 1.0), (9.1, 1.0))
+    note(ax, (9.3, 1.0), f"\u201c{answer}\u201d", ha="left")
+    note(ax, (5.0, 0.05), "features $Bx$", fontsize=12)
+    note(ax, (0.1, 2.35), title, ha="left", fontsize=15, fontweight="bold")

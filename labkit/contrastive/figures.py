@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from labkit import data, figures
 from labkit.looks import LOOKS, Look
 from labkit.ui.images import draw_sheet, tiles
+from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
 from labkit.ui.style import INK, label_end, place_ticks, shorten, style
 
 if TYPE_CHECKING:
@@ -256,3 +258,58 @@ def draw_geometry(axes: np.ndarray, table: pd.DataFrame) -> None:
 def describe_geometry(table: pd.DataFrame) -> str:
     gaps = ", ".join(f"{gap:.2f} at {t:g}" for t, gap in table["gap"].items())
     return f"Modality gap after training: {gaps}; alignment and uniformity beside it."
+
+
+# ------------------------------------------------ schematics
+
+
+def draw_simclr(ax: Axes, image: np.ndarray, views: np.ndarray) -> None:
+    """Two views of an image through one encoder and a projector, pulled together.
+
+    image: (3, size, size); views: two of those.
+    """
+    prepare(ax, 13.4, 4.6)
+    color = LOOKS["simclr"].color
+    picture(ax, (0.7, 2.3), image, 1.2)
+    for y, view, turn in ((3.4, views[0], 1), (1.2, views[1], -1)):
+        arrow(ax, (1.3, 2.3 + 0.3 * turn), (2.3, y))
+        picture(ax, (2.9, y), view, 1.1)
+        arrow(ax, (3.5, y), (4.3, y))
+        box(ax, (5.4, y), "encoder", color)
+        arrow(ax, (6.5, y), (7.3, y))
+        vector(ax, (7.5, y), color)
+        arrow(ax, (7.7, y), (8.5, y))
+        box(ax, (9.6, y), "projector", color)
+        arrow(ax, (10.7, y), (11.5, y))
+        vector(ax, (11.7, y), color, [0.3, 0.8, 0.5] if turn > 0 else [0.4, 0.7, 0.55])
+    note(ax, (5.4, 2.3), "the same weights")
+    note(ax, (7.5, 2.3), "features\nstay")
+    note(ax, (9.6, 2.3), "thrown away\nafterwards")
+    arrow(ax, (11.7, 2.85), (11.7, 1.75), both=True, color=color)
+    note(ax, (11.9, 2.3), "close,\nall others\napart", ha="left")
+
+
+def draw_clip(ax: Axes, images: np.ndarray, captions: list[str]) -> None:
+    """CLIP's square: a cell for every image and caption, the pairs on its diagonal.
+
+    images: (n, 3, size, size), with n captions.
+    """
+    n = len(images)
+    prepare(ax, n + 7.6, n + 3.8)
+    left, middle, color = 5.9, n / 2 + 0.2, CLIP
+    box(ax, (2.7, middle), "image\nencoder", color)
+    arrow(ax, (3.9, middle), (left - 0.9, middle))
+    box(ax, (left + n / 2, n + 1.4), "text encoder", color, size=(n - 0.4, 0.8))
+    arrow(ax, (left + n / 2, n + 0.95), (left + n / 2, n + 0.15))
+    for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        y = n - i - 0.3
+        picture(ax, (0.5, y), image, 0.85)
+        arrow(ax, (0.95, y), (1.6, middle + (y - middle) * 0.25))
+        vector(ax, (left - 0.5, y), color, [0.3 + 0.12 * ((2 * i + 3 * k) % 5) for k in range(3)])
+        note(ax, (left + i + 0.5, n + 1.95), shorten(caption, 18), rotation=30, ha="left",
+             va="bottom", rotation_mode="anchor", fontsize=11)  # fmt: skip
+        for j in range(n):
+            share = 0.75 if i == j else 0.1
+            cell = Rectangle((left + j + 0.06, y - 0.44), 0.88, 0.88, fc=color, alpha=share)
+            ax.add_patch(cell)
+    note(ax, (left + n / 2, 0.0), "dark: belong together, light: are pushed apart", fontsize=12)
