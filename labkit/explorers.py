@@ -31,6 +31,7 @@ from labkit.contrastive.panels import (
     describe_views,
     make_crowd,
     make_view_gallery,
+    partners_found,
     temperature,
     train_simclr,
     view_similarity,

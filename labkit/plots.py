@@ -14,11 +14,13 @@ from labkit.adapters.figures import (
 from labkit.contrastive.figures import (
     describe_geometry,
     describe_information,
+    draw_clip,
     draw_geometry,
     draw_information,
     draw_matrix,
     draw_push,
     draw_search,
+    draw_simclr,
     draw_styles,
     draw_training,
     draw_views,

@@ -46,6 +46,10 @@ class TextEncoder(nn.Module):
         x = self.embedding(flat.to(device), offsets.to(device))  # (n, dim); no piece known: zeros
         return x + self.network(x)  # (n, dim)
 
+    def reads(self, caption: str) -> bool:
+        """Whether any piece of the caption is known; else its features mean nothing."""
+        return any(piece in self.index for piece in pieces(caption))
+
     def unknown(self, caption: str) -> list[str]:
         """The words of a caption that were in no caption of the pretraining."""
         return [word for word in words(caption) if word not in self.index]
@@ -68,6 +72,10 @@ class WordEncoder(nn.Module):
     def forward(self, captions: Sequence[str]) -> Tensor:
         x = self.table(captions).to(self.network[0].weight)  # (n, dim)
         return x + self.network(x)
+
+    def reads(self, caption: str) -> bool:
+        """Whether any word or run of letters is known; else its features mean nothing."""
+        return bool(self.table.caption(caption).any())
 
     def unknown(self, caption: str) -> list[str]:
         """The words of a caption that are not in the table, and are read by their letters."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import ipywidgets
 import numpy as np
@@ -21,6 +21,9 @@ from labkit.contrastive.losses import cosine_similarities, unit
 from labkit.contrastive.upstream import Upstream
 from labkit.ui.panel import Panel, panel
 from labkit.ui.style import Picture, figure
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WATCHED = 10  # images whose similarity matrix is drawn while SimCLR trains
 
@@ -66,6 +69,19 @@ def view_similarity(
     views = [augmentation(images, generator) for _ in range(2)]
     model.eval()
     return cosine_similarities(*(model.embed_images(view) for view in views)).numpy()
+
+
+def partners_found(models: Mapping[str, encoders.SimCLR], seed: int = 0) -> pd.DataFrame:
+    """How often view 1 of an unseen emoji is nearest to its own view 2, for each network."""
+    import pandas as pd
+
+    images = data.load("noto", parts="test").images
+    own, found = np.arange(len(images)), {}
+    for name, model in models.items():
+        similarity = view_similarity(model, images, augment.SIMCLR, seed)
+        found[name] = np.mean(similarity.argmax(axis=1) == own)
+    column = f"view 1 finds its own view 2 among {len(images)}"
+    return pd.Series(found).to_frame(column)
 
 
 def watch_simclr(
@@ -286,7 +302,7 @@ def describe_push(result: Push) -> str:
 
 def temperature(clip: encoders.Clip | None = None, simclr: encoders.SimCLR | None = None) -> Panel:
     """To which negatives does the gradient listen?"""
-    crowd = make_crowd(clip or encoders.load("clip-conv"), simclr or encoders.load("simclr-conv"))
+    crowd = make_crowd(clip or encoders.load("clip-words-conv"), simclr or encoders.load("simclr-conv"))
 
     return panel(
         partial(compute_push, crowd),

@@ -16,7 +16,6 @@ from labkit.contrastive.figures import draw_search, draw_zero_shot
 from labkit.contrastive.zero_shot import UNSEEN, ClipGallery, embed_gallery, hits_of, over_concepts
 from labkit.evaluate import Interval
 from labkit.tasks import largest_share
-from labkit.text import pieces
 from labkit.ui.panel import Panel, panel
 from labkit.ui.raster import Place
 
@@ -55,7 +54,7 @@ def compute_search(gallery: ClipGallery, words: str, emoji: int, style: str) -> 
     return Search(
         words=words,
         unknown=encoder.unknown(words),
-        nothing_known=bool(words) and not any(p in encoder.index for p in pieces(words)),
+        nothing_known=bool(words) and not encoder.reads(words),
         found=gallery.emoji[rows],
         picture=gallery.emoji[row : row + 1],
         captions=[data.concepts()[i].name for i in best.tolist()],
@@ -100,7 +99,7 @@ def clicked_picture(result: Search, place: Place) -> dict[str, int | str]:
 
 def playground(gallery: ClipGallery | None = None) -> Panel:
     """Type words, choose a picture: CLIP finds pictures for the one, captions for the other."""
-    gallery = gallery or embed_gallery(encoders.load("clip-conv"))
+    gallery = gallery or embed_gallery(encoders.load("clip-words-conv"))
     by_name = sorted(data.concepts(), key=lambda concept: concept.name)
     shown = {f"{c.emoji} {c.name}": c.position for c in by_name if c.part in UNSEEN}
     start = next(c.position for c in by_name if c.name == "sailboat")
@@ -185,7 +184,7 @@ def describe_zero_shot(result: ZeroShot) -> str:
 
 def zero_shot(gallery: ClipGallery | None = None) -> Panel:
     """Twelve prompts that the reader edits; accuracy in every style at every key."""
-    gallery = gallery or embed_gallery(encoders.load("clip-conv"))
+    gallery = gallery or embed_gallery(encoders.load("clip-words-conv"))
     keys = {f"class_{i}": name for i, name in enumerate(data.class_names())}
     bare = {part: hits_of(gallery, data.class_names(), part)[1] for part in ("validation", "test")}
 

@@ -7,17 +7,20 @@ steps, on real features, without training an encoder anew.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from labkit import data
 from labkit.contrastive.geometry import alignment, modality_gap, uniformity
-from labkit.contrastive.losses import clip_loss, cosine_similarities, unit
+from labkit.contrastive.losses import clip_loss, cosine_similarities, siglip_loss, unit
 from labkit.encoders import Clip
 from labkit.inputs import above_0, all_finite, pairs, whole
 from labkit.transfer import features
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # (n, dim) images, (n, dim) their texts -> a scalar
 TEMPERATURES = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -94,6 +97,18 @@ def attraction_only(image: Tensor, text: Tensor) -> Tensor:
 def at_temperature(temperature: float) -> Loss:
     """CLIP's loss at a fixed temperature, as a function of features alone."""
     return lambda image, text: clip_loss(image, text, 1 / temperature)
+
+
+def geometry_table(found: Pairs) -> pd.DataFrame:
+    """`geometry_of` projections from one start, by CLIP's loss and by two others: a row each."""
+    import pandas as pd
+
+    rows = {"start": geometry_of(found, None, steps=0)}
+    for t in TEMPERATURES:
+        rows[f"temperature {t:g}"] = geometry_of(found, at_temperature(t))
+    rows["SigLIP"] = geometry_of(found, lambda image, text: siglip_loss(image, text, 10, -10.0))
+    rows["attraction only"] = geometry_of(found, attraction_only, steps=600, lr=0.01)
+    return pd.DataFrame(rows).T
 
 
 def geometry_of(found: Pairs, loss: Loss | None, **options) -> dict[str, float]:

@@ -11,13 +11,14 @@ test accuracies are recorded and never chosen by.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
 import torch
 
-from labkit import data, encoders, tasks, transfer
+from labkit import data, encoders, evaluate, tasks, transfer
 from labkit.sweeps import Experiment, Row, command_line, intervals
 
 if TYPE_CHECKING:
@@ -75,6 +76,30 @@ def by_style(table: pd.DataFrame, shots: int) -> pd.DataFrame:
     found = intervals(long, "accuracy", ["style", "method"], shots=shots)
     best = found.xs("clip", level="method")["mean"].sort_values(ascending=False).index
     return found.reindex([(style, method) for style in best for method in ENCODERS])
+
+
+def same_style(emoji: data.Emoji, models: Mapping[str, torch.nn.Module]) -> pd.DataFrame:
+    """How often an image's nearest neighbour, by centred features, is drawn in its own style."""
+    import pandas as pd
+
+    same = {}
+    for name, encoder in models.items():
+        features = transfer.features(encoder, emoji.images)
+        centred = features - features.mean(dim=0)
+        neighbour = evaluate.nearest(centred, centred, 2)[:, 1]  # the first is the image itself
+        same[name] = (emoji.style[neighbour] == emoji.style).float().mean().item()
+    return pd.Series(same).to_frame("nearest picture has the same style")
+
+
+def probe_at(places: Mapping[str, torch.nn.Module], task: tasks.Task) -> pd.DataFrame:
+    """Test accuracy of a linear probe on what each network gives, ID and averaged over OOD."""
+    import pandas as pd
+
+    found = {}
+    for name, network in places.items():
+        last = transfer.moment(0, transfer.linear_probe(network, task).model, task)
+        found[name] = {"ID": last.id, "OOD": sum(last.ood.values()) / len(last.ood)}
+    return pd.DataFrame(found).T
 
 
 CELLS = [{"method": method, "seed": seed} for method, seed in product(ENCODERS, range(5))]

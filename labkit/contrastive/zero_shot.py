@@ -7,14 +7,19 @@ one pass of the text encoder and one matrix product.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from labkit import data, encoders, evaluate
+from labkit.contrastive.geometry import information
 from labkit.evaluate import Interval
 from labkit.inputs import check_choice
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+BATCHES = (2, 4, 8, 16, 32, 64, 128)
 UNSEEN = ("train", "validation", "test", "trap")  # the parts no encoder was pretrained on
 
 
@@ -26,6 +31,12 @@ class ClipGallery(NamedTuple):
     image: torch.Tensor  # (images, dim) unit vectors
     text: torch.Tensor  # (concepts, dim) unit vectors of all names, seen and unseen
     labels: torch.Tensor  # (images,) downstream classes, -1 for none
+
+    @property
+    def chance(self) -> float:
+        """Always answering the test concepts' largest class."""
+        tested = [concept.label for concept in data.concepts() if concept.part == "test"]
+        return max(map(tested.count, data.class_names())) / len(tested)
 
 
 @torch.no_grad()
@@ -69,6 +80,45 @@ def accuracy(gallery: ClipGallery, prompts: Sequence[str], part: str) -> Interva
     """Mean accuracy over concepts, each in all its styles, with the interval over concepts."""
     rows, guess = hits_of(gallery, prompts, part)
     return over_concepts(guess == gallery.labels[rows], gallery.emoji.concept[rows])
+
+
+def scoreboard(gallery: ClipGallery, guess: float) -> pd.DataFrame:
+    """Zero-shot by the bare class names, with its interval, beside chance and a reader's guess."""
+    import pandas as pd
+
+    rows = {
+        "your guess": [guess],
+        "always the largest class": [gallery.chance],
+        "CLIP, without any label": accuracy(gallery, data.class_names(), "test"),
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["accuracy", "from", "to"])
+
+
+def information_curves(clip: encoders.Clip, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """The bound on image and caption's information by batch size, for seen and unseen concepts.
+
+    The gentler scale of the second curve is the best on validation concepts in batches of 64.
+    """
+    import pandas as pd
+
+    generator = torch.Generator().manual_seed(seed)
+    drawn = {
+        part: embed_pairs(clip, data.load("noto", parts=part), generator)
+        for part in ("upstream", "validation", "test")
+    }
+    learned = clip.logit_scale.item()
+    scales = (1, 2, 4, 8, 16, learned)
+    best = max(scales, key=lambda scale: information(*drawn["validation"], scale, 64))
+    settings = {
+        "seen concepts": ("upstream", learned),
+        f"unseen, scale {best:.3g}": ("test", best),
+        "unseen, learned scale": ("test", learned),
+    }
+    curves = {}
+    for name, (part, scale) in settings.items():
+        bounds = [information(*drawn[part], scale, size) for size in BATCHES]
+        curves[name] = pd.DataFrame({"mean": bounds}, index=BATCHES)
+    return curves
 
 
 def over_concepts(hits: torch.Tensor, concept: torch.Tensor) -> Interval:

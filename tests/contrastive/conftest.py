@@ -10,7 +10,7 @@ from labkit.contrastive import zero_shot
 
 @pytest.fixture(scope="session")
 def clip() -> encoders.Clip:
-    return encoders.load("clip-conv")
+    return encoders.load("clip-words-conv")
 
 
 @pytest.fixture(scope="session")
