@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import torch
 
-from labkit import data, encoders, evaluate
-from labkit.evaluate import Interval
+from labkit import data, encoders
 from labkit.inputs import check_choice
+from labkit.statistics import Interval, mean_interval
 
 UNSEEN = ("train", "validation", "test", "trap")  # the parts no encoder was pretrained on
 
@@ -75,4 +75,4 @@ def over_concepts(hits: torch.Tensor, concept: torch.Tensor) -> Interval:
     """hits, concept: (n,). A concept's score is the share of its styles that are right."""
     _, place, count = concept.unique(return_inverse=True, return_counts=True)
     right = torch.zeros(len(count)).index_add_(0, place, hits.float())
-    return evaluate.mean_interval((right / count).numpy())
+    return mean_interval((right / count).numpy(), overlap=0)
