@@ -143,18 +143,18 @@ def concept_scores(right: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 
 def write_hits(right: np.ndarray, concept: np.ndarray, among: Sequence[int]) -> str:
-    """Two hexadecimal digits for each concept of `among`: how many images are right, of how many.
+    """Two letters for each concept of `among`: how many images are right, of how many (a is 0).
 
     right, concept: (n,), arrays or tensors. A table's column "id_hits" tells how sure its "id" is.
     """
     own = (right[concept == place] for place in among)
-    return "".join(f"{int(images.sum()):x}{len(images):x}" for images in own)
+    return "".join(chr(97 + int(images.sum())) + chr(97 + len(images)) for images in own)
 
 
 def read_hits(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """How many images of each concept are right, and how many there are: (n, concepts) each."""
-    digits = np.array([[int(digit, 16) for digit in text] for text in texts])
-    return digits[:, ::2], digits[:, 1::2]
+    counts = np.array([[ord(letter) - 97 for letter in text] for text in texts])
+    return counts[:, ::2], counts[:, 1::2]
 
 
 @dataclass(frozen=True, eq=False)

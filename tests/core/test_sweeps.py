@@ -223,7 +223,7 @@ def test_what_seeds_share_is_computed_when_a_table_is_complete(tmp_path, monkeyp
 
 
 def test_a_fixed_test_with_hits_has_an_interval_over_its_concepts(table) -> None:
-    hits = ["13231122", "23130122", "33130022"]
+    hits = ["bdcdbbcc", "cdbdabcc", "ddbdaacc"]
     fixed = pd.DataFrame({"seed": [1, 0, 2], "id": 0.5, "id_hits": hits, "overlap": 1.0})
     order = [hits[1], hits[0], hits[2]]
     expected = crossed_estimate(concept_scores(*read_hits(order)))
