@@ -1,19 +1,24 @@
 """Divide the concepts once and for all: data/emoji/splits.csv from captions, classes, traps.
 
-    python data/make_splits.py          # standard library only; always writes the same file
+    python data/make_splits.py          # always writes the same file; updates data/README.md
 
 A *concept* (say, "tiger") is in exactly one part, in all its styles, so nothing learned upstream
 can have seen a downstream concept in another style. Of each class at most 75 concepts and at most
 70 % go downstream (half train, a fifth validation, the rest test), spread evenly over its
 subgroups; all other concepts are upstream, except the augmentation traps, which neither side may
-learn from.
+learn from. Concepts are divided, not pictures: `same_pictures` says which are the same even so.
 """
 
 from __future__ import annotations
 
 import csv
 import random
+from collections import defaultdict
 from pathlib import Path
+
+from readme import replace_section
+
+from labkit import data
 
 FOLDER = Path(__file__).parent / "emoji"
 SEED = 2026
@@ -58,6 +63,40 @@ def assign(members: list[dict[str, str]], rng: random.Random) -> None:
         concept["part"] = part
 
 
+def same_pictures(emoji: data.Emoji, concepts: list[data.Concept]) -> str:
+    """Which pictures equal one of another part, as they are or mirrored, pixel by pixel."""
+    places, found, within = defaultdict(list), {"": [], "mirrored ": []}, 0
+    rows = list(zip(emoji.images, emoji.concept.tolist(), emoji.style.tolist(), strict=True))
+    for image, concept, style in rows:
+        places[image.numpy().tobytes()].append((concepts[concept], data.STYLES[style]))
+
+    def named(picture: tuple[data.Concept, str]) -> str:
+        return f"{picture[0].name} ({picture[0].part}, {picture[1]})"
+
+    order = ("upstream", "train", "validation", "test", "trap")
+    for image, position, style in rows:
+        mine, here = concepts[position], places[image.numpy().tobytes()]
+        mirrored = places.get(image.flip(-1).numpy().tobytes(), [])
+        for how, others in (("", here), ("mirrored ", mirrored * (mirrored is not here))):
+            found[how] += [
+                f"{named((mine, data.STYLES[style]))} is {named(other)}"
+                for other in others
+                if order.index(other[0].part) < order.index(mine.part)
+            ]
+        same = {other.position for other, _ in here if other.part == mine.part}
+        within += mine.part == "upstream" and len(same) > 1
+    equal = "".join(
+        f"{len(pairs)} {how}pairs of pictures are equal across parts: {'; '.join(pairs)}.\n"
+        for how, pairs in found.items()
+        if pairs
+    )
+    return (
+        f"{equal or 'No pictures are equal across parts.'}"
+        + f"{within} upstream pictures equal one of another upstream concept: false negatives of a "
+        "contrastive loss."
+    )
+
+
 def main() -> None:
     concepts, rng = read("captions.csv"), random.Random(SEED)
     traps = {row["emoji"] for row in read("traps.csv")}
@@ -71,6 +110,7 @@ def main() -> None:
         writer = csv.DictWriter(file, fields, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(concepts)
+    replace_section("same pictures", same_pictures(data.load(size=64), data.concepts()))
 
 
 if __name__ == "__main__":

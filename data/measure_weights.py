@@ -7,10 +7,10 @@ the test concepts in each style. With ten labels per class, five seeds draw the 
 uses the same labels, with the budget and the learning rates of notebook 01's sweep. Zero-shot and
 retrieval use CLIP's text encoder on concepts whose captions were not trained on.
 
-An interval answers "how different could it be with other labels and other test concepts?": the
-bootstrap draws seeds and concepts anew, a concept with all its drawings, since a network that
-knows the elephant in one style mostly knows it in the others. The lead over scratch is paired:
-the same labels and the same test images.
+An interval answers "how different could it be with other labels and other test concepts?" (a
+concept with all its drawings, since a network that knows the elephant in one style mostly knows it
+in the others; `labkit.statistics.crossed_estimate`). The lead over scratch is paired: the same
+labels and the same test images.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from torch import Tensor
 
 from labkit import data, encoders, tasks, transfer
 from labkit.motivation.sweep import RATES, SEEDS, schedule_for
+from labkit.statistics import concept_scores, crossed_estimate
 
-SHOTS, DRAWS = 10, 2000
+SHOTS = 10
 BASELINE = "clip-conv"  # the network that is trained from scratch too, whatever pretrained it
 COLUMNS = {
     "six flat styles": data.COLOUR_STYLES,
@@ -96,24 +97,15 @@ def text_hits(clip: encoders.Clip) -> dict[str, Tensor]:
 
 
 def estimate(hits: Tensor, styles: tuple[str, ...]) -> tuple[float, float]:
-    """Mean and half the 95 % bootstrap interval, in percent, of (seeds, images) in these styles."""
+    """Mean and half the 95 % interval, in percent, of (seeds, images) in these styles."""
     emoji = test_images()
     chosen = torch.isin(emoji.style, torch.tensor([data.STYLES.index(s) for s in styles]))
     _, concept = emoji.concept[chosen].unique(return_inverse=True)
     member = torch.nn.functional.one_hot(concept).float()  # (images, concepts)
-    right, images = hits[:, chosen] @ member, member.sum(dim=0)  # (seeds, concepts), (concepts,)
-    generator = torch.Generator().manual_seed(0)
-    seeds = resampled(len(right), generator)  # (draws, seeds)
-    concepts = resampled(len(images), generator)  # (draws, concepts)
-    means = ((seeds @ right) * concepts).sum(dim=1) / (concepts @ images) / len(right)
-    low, high = means.quantile(torch.tensor([0.025, 0.975])).tolist()
-    return 100 * hits[:, chosen].mean().item(), 50 * (high - low)
-
-
-def resampled(count: int, generator: torch.Generator) -> Tensor:
-    """How often each of `count` things is drawn, with replacement. (DRAWS, count)"""
-    drawn = torch.randint(count, (DRAWS, count), generator=generator)
-    return torch.zeros(DRAWS, count).scatter_add_(1, drawn, torch.ones(DRAWS, count))
+    right = hits[:, chosen] @ member  # (seeds, concepts)
+    count = member.sum(dim=0).expand(right.shape)
+    found = crossed_estimate(concept_scores(right.numpy(), count.numpy())).interval()
+    return 100 * found.mean, 50 * (found.high - found.low)
 
 
 def measure(name: str, baseline: Tensor | None) -> dict[str, Tensor]:

@@ -1,86 +1,20 @@
-"""What was learned, and how sure we are: intervals over seeds, neighbours, how far things moved."""
+"""What was learned: neighbours, labels needed, how far things moved."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import torch
+from torch import Tensor, nn
 
-from labkit.inputs import all_finite, matrices, whole
-
-if TYPE_CHECKING:  # panels draw intervals, and start faster without torch
-    from torch import Tensor
-
-
-class Interval(NamedTuple):
-    """A mean and the ends of its 95 % confidence interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """The mean over seeds with Student's t interval (few seeds make it honestly wide).
-
-    Raises ValueError for fewer than two values, a value that is not finite, or a confidence that is
-    not between 0 and 1.
-    """
-    x = np.asarray(values, dtype=float)
-    if x.ndim != 1 or len(x) < 2 or not np.isfinite(x).all():
-        raise ValueError(f"values: got {values}, accepted: two or more finite numbers")
-    _check_confidence(confidence)
-    half = stats.t.ppf((1 + confidence) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
-    return Interval(x.mean(), x.mean() - half, x.mean() + half)
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence: got {confidence}, accepted: above 0 and below 1")
-
-
-def bootstrap_interval(
-    values: Sequence[float], seed: int = 0, confidence: float = 0.95, resamples: int = 9999
-) -> Interval:
-    """The mean with its percentile bootstrap interval: what other draws of `values` would give.
-
-    Assumes no normal distribution; with few values it is a little too narrow (`mean_interval` is
-    not). Raises ValueError as `mean_interval` does.
-    """
-    mean, *_ = mean_interval(values, confidence)  # checks these two
-    seed, resamples = whole("seed", seed, 0), whole("resamples", resamples, 1)
-    x, rng = np.asarray(values, dtype=float), np.random.default_rng(seed)
-    means = x[rng.integers(len(x), size=(resamples, len(x)))].mean(axis=1)
-    tail = (1 - confidence) / 2
-    return Interval(mean, *np.quantile(means, [tail, 1 - tail]))
-
-
-def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
-    """The mean of ours - theirs, run by run, with a Student's t interval.
-
-    Runs of one seed share their data, so that the difference is surer than either accuracy.
-    Raises ValueError for lists of different lengths, or as `mean_interval` does.
-    """
-    if len(ours) != len(theirs):
-        raise ValueError(f"theirs: got {len(theirs)} values, accepted: {len(ours)}, as in ours")
-    return mean_interval(np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float))
-
-
-def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
-    """A share of `n` independent trials with Wilson's score interval, which stays within 0 and 1.
-
-    right: how many trials succeeded. Raises ValueError when it is not between 0 and n, or n < 1.
-    """
-    if not 0 <= right <= n < math.inf or n < 1:
-        raise ValueError(f"right and n: got {right} of {n}, accepted: 0 to n, with n >= 1")
-    _check_confidence(confidence)
-    p, z = right / n, stats.norm.ppf((1 + confidence) / 2)
-    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / (1 + z**2 / n)
-    return Interval(p, max(0.0, middle - half), min(1.0, middle + half))
+from labkit import data
+from labkit.inputs import all_finite, matrices
+from labkit.statistics import write_hits
+from labkit.tasks import Task, test_concepts
+from labkit.training import Fit, features
 
 
 def nearest(queries: Tensor, gallery: Tensor, count: int) -> Tensor:
@@ -152,6 +86,61 @@ def movement(before: Tensor, after: Tensor) -> Movement:
         raise ValueError("before: all features are zero, accepted: some that are not")
     mean = np.linalg.norm(y - x, axis=1).mean()
     return Movement(float(mean), float(mean / norm))
+
+
+class Measure:
+    """What a sweep writes down of every network trained on one task from one encoder."""
+
+    def __init__(self, encoder: nn.Module, task: Task) -> None:
+        self.tests = {"id": task.test, **task.ood}
+        self.start = self.features(encoder)
+
+    def features(self, encoder: nn.Module) -> dict[str, Tensor]:
+        """Test -> features (n, dim) of its images."""
+        return {name: features(encoder, test.images) for name, test in self.tests.items()}
+
+    @torch.no_grad()
+    def __call__(self, fit: Fit) -> dict[str, float]:
+        """Accuracies and movement of the test images' features; OOD is the mean over its tests."""
+        found = self.features(fit.model.encoder)
+        right = {
+            name: (fit.model.head(x).argmax(dim=1) == self.tests[name].labels).float().mean().item()
+            for name, x in found.items()
+        }
+        moved = {name: movement(self.start[name], x).mean for name, x in found.items()}
+        return {
+            "validation": round(fit.validation, 4),
+            "id": round(right.pop("id"), 4),
+            "ood": round(float(np.mean(list(right.values()))), 4),
+            "moved_id": float(f"{moved.pop('id'):.4g}"),
+            "moved_ood": float(f"{np.mean(list(moved.values())):.4g}"),
+        }
+
+
+class Recognised:
+    """Which drawings of the test concepts (data/emoji/splits.csv) a classifier gets right.
+
+    answers: (images,) classes, or (images, classes) scores, in the order of
+    `data.load(parts="test")`.
+    """
+
+    def __init__(self, answers: Tensor) -> None:
+        emoji = data.load(parts="test")
+        self.concept, self.style = emoji.concept, emoji.style
+        answers = answers.argmax(dim=1) if answers.ndim == 2 else answers
+        self.right = answers == data.labels_of(emoji.concept)
+
+    def _drawn_by(self, styles: Sequence[str]) -> Tensor:
+        return torch.isin(self.style, torch.tensor([data.STYLES.index(s) for s in styles]))
+
+    def accuracy(self, *styles: str) -> float:
+        """The share of their drawings that is right."""
+        return self.right[self._drawn_by(styles)].float().mean().item()
+
+    def hits(self, *styles: str) -> str:
+        """The same by concept, for the table's column of hits (`statistics.write_hits`)."""
+        rows, among = self._drawn_by(styles), sorted(test_concepts())
+        return write_hits(self.right[rows], self.concept[rows], among)
 
 
 class HeadChange(NamedTuple):

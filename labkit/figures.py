@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from labkit.evaluate import Interval
 from labkit.looks import LOOKS, Look
+from labkit.statistics import Interval, Scores
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
 from labkit.ui.style import INK, label_end, percent_axis, spread, style
 
@@ -164,13 +164,16 @@ def describe_history(histories: Mapping[str, Sequence], looks: Looks = LOOKS) ->
     return f"Test accuracy against training steps: {'; '.join(parts)}."
 
 
-def in_points(leads: Mapping[str, Interval]) -> Styler:
-    """What was compared -> its lead in percentage points with its interval, as a table to show."""
+def in_points(leads: Mapping[str, Scores]) -> Styler:
+    """What was compared -> its lead in percentage points with its interval, and what for."""
     import pandas as pd
 
     names = {method: look.name for method, look in LOOKS.items()}
-    table = pd.DataFrame(leads, index=Interval._fields).T.rename(index=names)
-    return (100 * table).style.format("{:+.1f}").set_caption("percentage points, 95 % interval")
+    found = {what: lead.interval for what, lead in leads.items()}
+    table = pd.DataFrame(found, index=Interval._fields).T.rename(index=names)
+    about = "; ".join(dict.fromkeys(lead.about for lead in leads.values()))
+    caption = f"percentage points, 95 % interval {about}"
+    return (100 * table).style.format("{:+.1f}").set_caption(caption)
 
 
 def styled(

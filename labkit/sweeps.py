@@ -15,24 +15,20 @@ import argparse
 import io
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import joblib
 import numpy as np
-import torch
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from torch import Tensor, nn
 from tqdm import tqdm
 
 from labkit import data
-from labkit.evaluate import Interval, mean_interval, movement, paired_difference
 from labkit.files import make_folder, replacing, told
 from labkit.inputs import check_choice
-from labkit.tasks import Task
-from labkit.training import Fit, features
+from labkit.statistics import Interval, Scores, concept_scores, read_hits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,11 +128,33 @@ def cluster(scheduler: str | None) -> Iterator[None]:
 
 
 class Experiment(NamedTuple):
-    """One table: its name in data/sweeps, what runs a cell, and the cells."""
+    """One table: its name in data/sweeps, what runs a cell, the cells, and what a row is tested on.
+
+    tested: a column -> what a row's test is made of (concepts, styles), from the row. The column
+    is written when the table is complete: the share of this that other seeds' tests have too, from
+    which intervals follow. "overlap", and "overlap_ood" where that of OOD scores differs. None: no
+    intervals, or those of a column `concepts` that lists them for each episode.
+    """
 
     table: str
     run: Callable[..., list[Row]]
     cells: Sequence[Row]
+    tested: Mapping[str, Callable[[Row], Collection]] | None = None
+
+
+def with_overlaps(
+    table: pd.DataFrame, tested: Mapping[str, Callable[[Row], Collection]]
+) -> pd.DataFrame:
+    """The table with the mean share of each row's test that its other seeds' tests have too."""
+    seeds, rows = sorted(set(table["seed"])), table.to_dict("records")
+
+    def share(row: Row, of: Callable[[Row], Collection]) -> float:
+        own, others = set(of(row)), [of({**row, "seed": s}) for s in seeds if s != row["seed"]]
+        return float(np.mean([len(own.intersection(x)) / max(1, len(own)) for x in others]))
+
+    return table.assign(**{
+        column: [round(share(row, of), 4) for row in rows] for column, of in tested.items()
+    })  # fmt: skip
 
 
 def command_line(about: str, *experiments: Experiment) -> None:
@@ -150,45 +168,18 @@ def command_line(about: str, *experiments: Experiment) -> None:
     options = parser.parse_args()
     if unknown := set(options.tables) - set(names):
         parser.error(f"TABLE: got {', '.join(sorted(unknown))}, accepted: {', '.join(names)}")
-    for table, run, cells in experiments:
+    for table, run, cells, tested in experiments:
         if table not in (options.tables or names):
             continue
         with told("--folder"):
             out = options.folder / f"{table}.csv"
             failed = sweep(run, cells, out, options.jobs, options.scheduler)
+            if tested and not failed:
+                write_table(out, with_overlaps(read_table(out), tested))
         for cell, problem in failed.items():
             print(f"{cell} failed:\n{problem}", file=sys.stderr)
         if failed:
             sys.exit(f"{len(failed)} of {len(cells)} cells failed; the same command tries again.")
-
-
-class Measure:
-    """What a sweep writes down of every network trained on one task from one encoder."""
-
-    def __init__(self, encoder: nn.Module, task: Task) -> None:
-        self.tests = {"id": task.test, **task.ood}
-        self.start = self.features(encoder)
-
-    def features(self, encoder: nn.Module) -> dict[str, Tensor]:
-        """Test -> features (n, dim) of its images."""
-        return {name: features(encoder, test.images) for name, test in self.tests.items()}
-
-    @torch.no_grad()
-    def __call__(self, fit: Fit) -> Row:
-        """Accuracies and movement of the test images' features; OOD is the mean over its tests."""
-        found = self.features(fit.model.encoder)
-        right = {
-            name: (fit.model.head(x).argmax(dim=1) == self.tests[name].labels).float().mean().item()
-            for name, x in found.items()
-        }
-        moved = {name: movement(self.start[name], x).mean for name, x in found.items()}
-        return {
-            "validation": round(fit.validation, 4),
-            "id": round(right.pop("id"), 4),
-            "ood": round(float(np.mean(list(right.values()))), 4),
-            "moved_id": float(f"{moved.pop('id'):.4g}"),
-            "moved_ood": float(f"{np.mean(list(moved.values())):.4g}"),
-        }
 
 
 # ---------------------------------------------------------------- read and write
@@ -256,17 +247,16 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 # ---------------------------------------------------------------- compare
 
 
-def scores(
-    table: pd.DataFrame, score: str | Sequence[str], by: str = "seed", **where: Any
-) -> pd.Series:
-    """One score for each `by` (a seed), of the rows in which every named column has its value.
+def scores(table: pd.DataFrame, score: str | Sequence[str], **where: Any) -> Scores:
+    """One score for each seed (or episode), of the rows in which each named column has its value.
 
-    Several values, or several scores, are averaged seed by seed: shift=["near", "far"]. Raises
-    ValueError for a column or a value that the table does not have, and where a seed has more or
-    less than one row for each of them.
+    Several values, or several scores, are averaged seed by seed: shift=["near", "far"]. What the
+    interval is for follows from the table (`Experiment.tested`). Raises ValueError for a column or
+    a value that the table does not have, and where a seed has more or less than one row for each.
     """
     wanted = [score] if isinstance(score, str) else list(score)
-    check_choice("score, by, where", [*wanted, by, *where], tuple(table.columns))
+    by = "episode" if "episode" in table else "seed"
+    check_choice("score, where", [*wanted, by, *where], tuple(table.columns))
     lists = {k: list(v) if isinstance(v, (list, tuple)) else [v] for k, v in where.items()}
     found = table
     for name, values in lists.items():
@@ -280,7 +270,23 @@ def scores(
             f"where: {where} has {len(found)} rows, not one for each {by} "
             f"(look at {by} {incomplete[:3]}, {score})"
         )
-    return found.groupby(by)[wanted].mean().mean(axis=1)
+    means = found.groupby(by)[wanted].mean().mean(axis=1)
+    return Scores(means.to_numpy(), tuple(means.index), **_in_common(found.sort_values(by), wanted))
+
+
+def _in_common(found: pd.DataFrame, wanted: Sequence[str]) -> dict[str, Any]:
+    """What repetitions share, of rows in their order: the rest of `Scores`."""
+    if "concepts" in found:
+        return {"members": np.array([text.split() for text in found["concepts"]], dtype=int)}
+    columns = ["overlap_ood" if s.endswith("ood") else "overlap" for s in wanted]
+    columns = [name if name in found else "overlap" for name in columns]
+    overlap = found[columns].mean(axis=None) if "overlap" in found else np.nan
+    hits = [f"{s}_hits" for s in wanted]
+    if overlap < 1 or not set(hits) <= set(found) or found[hits].isna().any(axis=None):
+        return {"overlap": float(overlap)}
+    each = np.mean([concept_scores(*read_hits(found[name])) for name in hits], axis=0)
+    seeds = found["seed"].nunique()
+    return {"overlap": 1.0, "by_concept": each.reshape(seeds, -1, each.shape[1]).mean(axis=1)}
 
 
 def lead(
@@ -288,24 +294,21 @@ def lead(
     score: str | Sequence[str],
     ours: str | Mapping[str, Any],
     theirs: str | Mapping[str, Any],
-    by: str = "seed",
     **where: Any,
-) -> Interval:
+) -> Scores:
     """How far `ours` is ahead of `theirs`, paired by seed; a str is a method.
 
     Raises ValueError as `scores` does, and where the two do not have the same seeds.
     """
     pair = [{"method": which} if isinstance(which, str) else which for which in (ours, theirs)]
-    one, two = (scores(table, score, by, **{**where, **which}) for which in pair)
-    if not one.index.equals(two.index):
-        raise ValueError(f"theirs: has {by} {two.index.tolist()}, ours {one.index.tolist()}")
-    return paired_difference(one, two)
+    one, two = (scores(table, score, **{**where, **which}) for which in pair)
+    return one - two
 
 
 def intervals(table: pd.DataFrame, score: str, by: Sequence[str], **where: Any) -> pd.DataFrame:
     """Mean and 95 % interval of a score in every group: index `by`, columns mean, low and high.
 
-    Raises ValueError for a column or a value that the table does not have.
+    Raises ValueError as `scores` does.
     """
     import pandas as pd
 
@@ -313,7 +316,9 @@ def intervals(table: pd.DataFrame, score: str, by: Sequence[str], **where: Any) 
     for name, value in where.items():
         check_choice(name, [value], tuple(table[name].unique()))
         table = table[table[name] == value]
-    groups = {key: mean_interval(x) for key, x in table.groupby(list(by), sort=False)[score]}
+    groups = {
+        key: scores(rows, score).interval for key, rows in table.groupby(list(by), sort=False)
+    }
     index = pd.MultiIndex.from_tuples(list(groups), names=list(by))
     index = index if len(by) > 1 else index.get_level_values(0)
     return pd.DataFrame(groups.values(), index=index, columns=Interval._fields)

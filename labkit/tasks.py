@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -212,6 +213,19 @@ def downstream_parts(split: int | None = None) -> dict[str, list[int]]:
     return {part: sorted(positions) for part, positions in found.items()}
 
 
+@cache
+def test_concepts(split: int | None = None) -> frozenset[int]:
+    """Positions of the concepts that `downstream_parts` tests on: two seeds have some in common."""
+    return frozenset(downstream_parts(split)["test"])
+
+
+@cache
+def other_subgroups() -> frozenset[int]:
+    """Positions of the concepts that `subpopulation_shift` tests OOD: the same for every split."""
+    downstream = (c for c in data.concepts() if c.part in DOWNSTREAM)
+    return frozenset(c.position for c in downstream if c.population == "target")
+
+
 def few_shot(task: Task, shots: int | None, generator: Generator) -> Task:
     """Keep `shots` random training examples of each class (all of a smaller class; None: all)."""
     if shots is None:
@@ -247,7 +261,8 @@ def sample_episode(
 ) -> Episode:
     """Draw an episode in which a concept is a class and its styles are the examples.
 
-    Support and query never share an image. With separate style lists the episode crosses styles.
+    Every concept with enough drawings is as likely as any other. Support and query never share an
+    image. With separate style lists the episode crosses styles.
     Raises ValueError when fewer than `ways` concepts have enough drawings, or for unknown styles.
     """
     for name, value in (("ways", ways), ("shots", shots), ("queries", queries)):
@@ -258,8 +273,9 @@ def sample_episode(
         [data.STYLES.index(s) for s in styles] for styles in (support_styles, query_styles)
     )
     rows: dict[int, tuple[list[int], list[int]]] = {}
-    for concept in emoji.concept[torch.randperm(len(emoji), generator=generator)].tolist():
-        if concept not in rows and len(rows) < ways:
+    concepts = emoji.concept.unique()
+    for concept in concepts[torch.randperm(len(concepts), generator=generator)].tolist():
+        if len(rows) < ways:
             drawn = _split_styles(emoji, concept, shots, queries, support_ids, query_ids, generator)
             if drawn is not None:
                 rows[concept] = drawn

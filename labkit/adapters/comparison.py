@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from labkit import sweeps
-from labkit.evaluate import Interval, mean_interval
 from labkit.looks import LOOKS, Look
+from labkit.statistics import Interval, Scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,10 +50,10 @@ def _where(setting: Setting, pruned: str = "none") -> dict[str, str | int]:
     return {"method": setting[0], "width": setting[1], "pruned": pruned}
 
 
-def _by_setting(table: pd.DataFrame, measure: Callable[[Setting], Interval]) -> pd.DataFrame:
+def _by_setting(table: pd.DataFrame, measure: Callable[[Setting], Scores]) -> pd.DataFrame:
     import pandas as pd
 
-    found = {name: measure(setting) for setting, name in names(table).items()}
+    found = {name: measure(setting).interval for setting, name in names(table).items()}
     return pd.DataFrame(found.values(), list(found), Interval._fields)
 
 
@@ -62,9 +62,7 @@ def means(table: pd.DataFrame, score: str, task: str | Sequence[str]) -> pd.Data
 
     Raises ValueError for what was not measured, here and below.
     """
-    return _by_setting(
-        table, lambda s: mean_interval(sweeps.scores(table, score, task=task, **_where(s)))
-    )
+    return _by_setting(table, lambda s: sweeps.scores(table, score, task=task, **_where(s)))
 
 
 def leads(
@@ -104,9 +102,9 @@ def pruned(table: pd.DataFrame, setting: Setting = HOULSBY) -> pd.DataFrame:
 
     blocks = sorted(set(table["pruned"]) - {"none"})
     found = {
-        (b, task): sweeps.lead(table, "id", _where(setting), _where(setting, b), task=task)
+        (b, t): sweeps.lead(table, "id", _where(setting), _where(setting, b), task=t).interval
         for b in blocks
-        for task in table["task"].unique()
+        for t in table["task"].unique()
     }
     index = pd.MultiIndex.from_tuples(found, names=["block", "task"])
     return 100 * pd.DataFrame(found.values(), index, Interval._fields)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import torch
 
-from labkit import data, encoders, sweeps, tasks, transfer
+from labkit import data, encoders, evaluate, sweeps, tasks, transfer
 from labkit.adapters.methods import METHODS, Method, count, insert, without
 from labkit.sweeps import Experiment, Row, command_line
 
@@ -108,7 +108,7 @@ class Run:
     def __init__(self, task: str, seed: int) -> None:
         self.task = JOBS[task].make(seed)
         self.encoder, self.old_job = encoders.load("clip-vit").image, OldJob()
-        self.measure = sweeps.Measure(self.encoder, self.task)
+        self.measure = evaluate.Measure(self.encoder, self.task)
 
     def row(self, about: Row, fit: transfer.Fit) -> Row:
         knows = {"old_job": self.old_job(fit.model.encoder)}
@@ -171,6 +171,7 @@ EXPERIMENTS = (
         "adapters",
         run_main,
         [{"task": t, "seed": s, "method": m} for s in range(5) for t in JOBS for m in METHODS],
+        {"overlap": lambda row: tasks.test_concepts(row["seed"])},
     ),
     Experiment("adapters_steps", run_steps, cells(LONGER, (THIRD, FIRST))),
 )

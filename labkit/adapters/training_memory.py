@@ -41,9 +41,7 @@ def training_memory(encoder: nn.Module, method: Method, images: Tensor) -> dict[
     return {name: size / MEGABYTE for name, size in zip(names, held, strict=True)}
 
 
-def memory_table(
-    encoder: nn.Module, methods: Mapping[str, Method], images: Tensor
-) -> pd.DataFrame:
+def memory_table(encoder: nn.Module, methods: Mapping[str, Method], images: Tensor) -> pd.DataFrame:
     """A row for each method, with its total; megabytes."""
     import pandas as pd
 

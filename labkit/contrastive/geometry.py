@@ -25,10 +25,10 @@ def alignment(one: Tensor, two: Tensor) -> float:
 
 
 def uniformity(features: Tensor, t: float = 2.0) -> float:
-    """Log of the mean Gaussian potential of all pairs: 0 when collapsed, -4 (at t = 2) at best.
+    """Log of the mean Gaussian potential of all pairs: 0 when collapsed, near -2t when spread out.
 
     Wang & Isola 2020, equation 5. On a high-dimensional sphere random directions have a squared
-    distance of 2, so their value is close to -2t. features: (n, dim), n >= 2.
+    distance of 2, and many can hardly do better (two antipodes: -4t). features: (n, dim), n >= 2.
     """
     if features.ndim != 2 or len(features) < 2:
         got = tuple(features.shape)

@@ -302,7 +302,9 @@ def describe_push(result: Push) -> str:
 
 def temperature(clip: encoders.Clip | None = None, simclr: encoders.SimCLR | None = None) -> Panel:
     """To which negatives does the gradient listen?"""
-    crowd = make_crowd(clip or encoders.load("clip-words-conv"), simclr or encoders.load("simclr-conv"))
+    crowd = make_crowd(
+        clip or encoders.load("clip-words-conv"), simclr or encoders.load("simclr-conv")
+    )
 
     return panel(
         partial(compute_push, crowd),

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labkit import data, encoders, evaluate
+from labkit import data, encoders
 from labkit.contrastive.figures import draw_search, draw_zero_shot
 from labkit.contrastive.zero_shot import UNSEEN, ClipGallery, embed_gallery, hits_of, over_concepts
-from labkit.evaluate import Interval
+from labkit.statistics import Interval, share_interval
 from labkit.tasks import largest_share
 from labkit.ui.panel import Panel, panel
 from labkit.ui.raster import Place
@@ -149,7 +149,7 @@ def compute_zero_shot(
     right, in_style = guess == labels, [style == i for i in range(len(data.STYLES))]
     wrong = first_mistakes(labels, ~right)
     return ZeroShot(
-        intervals=[evaluate.share_interval(int(right[m].sum()), int(m.sum())) for m in in_style],
+        intervals=[share_interval(int(right[m].sum()), int(m.sum())) for m in in_style],
         overall=over_concepts(right, gallery.emoji.concept[rows]),
         default=np.array([(bare == labels)[m].float().mean().item() for m in in_style]),
         chance=largest_share(labels),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from labkit import data, encoders, evaluate
+from labkit import data, encoders
 from labkit.contrastive.geometry import information
-from labkit.evaluate import Interval
 from labkit.inputs import check_choice
+from labkit.statistics import Interval, mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,4 +125,4 @@ def over_concepts(hits: torch.Tensor, concept: torch.Tensor) -> Interval:
     """hits, concept: (n,). A concept's score is the share of its styles that are right."""
     _, place, count = concept.unique(return_inverse=True, return_counts=True)
     right = torch.zeros(len(count)).index_add_(0, place, hits.float())
-    return evaluate.mean_interval((right / count).numpy())
+    return mean_interval((right / count).numpy(), overlap=0)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from labkit.evaluate import paired_difference
 from labkit.inputs import check_choice
+from labkit.statistics import Scores, clearly_ahead
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,28 +14,27 @@ if TYPE_CHECKING:
 # From near the pretrained network to far from it. (Not quite by cost: WiSE-FT is half of the way to
 # an LP-FT, which has to be trained first.)
 BY_CHANGE = ("probe", "wise-ft", "lp-ft", "fine-tuning", "scratch")
-Scores = Mapping[str, Sequence[float]]  # method -> accuracies, one per seed, in the same order
 
 
 class Situation(NamedTuple):
     """One measured case."""
 
     name: str
-    scores: Scores
+    scores: Mapping[str, Scores]  # of each method
 
 
-def first_try(scores: Scores) -> str:
-    """The method nearest to pretraining that none is ahead of, with 95 % confidence, by seed.
+def first_try(scores: Mapping[str, Scores]) -> str:
+    """The method nearest to pretraining that no other is `clearly_ahead` of, paired by seed.
 
     If each is beaten by one (which paired intervals allow), the one with the best mean. Raises
     ValueError when a method of `scores` is not one of BY_CHANGE.
     """
     check_choice("scores", tuple(scores), BY_CHANGE)
     for method in (m for m in BY_CHANGE if m in scores):
-        others = (scores[other] for other in scores if other != method)
-        if all(paired_difference(other, scores[method]).low <= 0 for other in others):
+        others = {other: scores[other] - scores[method] for other in scores if other != method}
+        if not clearly_ahead(others):
             return method
-    return max(scores, key=lambda method: np.mean(scores[method]))
+    return max(scores, key=lambda method: scores[method].mean)
 
 
 def points_behind(situations: Sequence[Situation]) -> pd.DataFrame:
@@ -45,7 +42,7 @@ def points_behind(situations: Sequence[Situation]) -> pd.DataFrame:
     import pandas as pd
 
     means = pd.DataFrame.from_dict(
-        {s.name: {m: np.mean(x) for m, x in s.scores.items()} for s in situations}, orient="index"
+        {s.name: {m: x.mean for m, x in s.scores.items()} for s in situations}, orient="index"
     )
     measured = [method for method in BY_CHANGE if method in means]
     return 100 * means[measured].sub(means.max(axis=1), axis=0)

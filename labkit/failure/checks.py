@@ -11,6 +11,7 @@ from labkit.exercise import NOTHING, checker, compare
 from labkit.failure import advice
 from labkit.failure.calibration import Answers, calibration_error
 from labkit.failure.label_free_estimates import average_thresholded_confidence
+from labkit.statistics import Scores
 
 BINS = 10
 
@@ -78,9 +79,9 @@ def first_try(function: Callable) -> Iterator[str]:
     rng = np.random.default_rng(0)
     luck = rng.normal(0, 0.05, 8)  # of the seed, shared by all methods
 
-    def scores(**means: float) -> dict[str, np.ndarray]:
+    def scores(**means: float) -> dict[str, Scores]:
         return {
-            name.replace("_", "-"): mean + luck + rng.normal(0, 0.004, 8)
+            name.replace("_", "-"): Scores(mean + luck + rng.normal(0, 0.004, 8), overlap=0)
             for name, mean in means.items()
         }
 
@@ -90,8 +91,8 @@ def first_try(function: Callable) -> Iterator[str]:
         "the seeds differ more than the methods": scores(probe=0.5, lp_ft=0.53, fine_tuning=0.53),
         "scratch wins": scores(probe=0.3, fine_tuning=0.5, scratch=0.6),
     }
-    wild = {"scratch": 0.6 + np.tile([0.5, -0.5], 4)}  # the best mean, and sure of nothing
-    cases["the best mean is luck"] = scores(probe=0.4, fine_tuning=0.5) | wild
+    wild = Scores(0.6 + np.tile([0.5, -0.5], 4), overlap=0)  # the best mean, and sure of nothing
+    cases["the best mean is luck"] = scores(probe=0.4, fine_tuning=0.5) | {"scratch": wild}
     for name, case in cases.items():
         # In the order of a dictionary that knows nothing of BY_CHANGE.
         yours, expected = function(dict(reversed(case.items()))), advice.first_try(case)
@@ -99,11 +100,10 @@ def first_try(function: Callable) -> Iterator[str]:
             yield NOTHING
         if yours == expected:
             continue
-        means = ", ".join(f"{m} {values.mean():.3f}" for m, values in case.items())
+        means = ", ".join(f"{m} {values.mean:.3f}" for m, values in case.items())
         hint = (
-            "the best mean is not always clearly better: is the whole interval of the paired "
-            "difference above 0?"
-            if yours == max(case, key=lambda m: case[m].mean())
-            else "pair the seeds (evaluate.paired_difference): the luck that methods share cancels."
+            "the best mean is not always clearly better: ask statistics.clearly_ahead."
+            if yours == max(case, key=lambda m: case[m].mean)
+            else "pair the seeds (scores[other] - scores[mine]): shared luck cancels."
         )
         yield f"{name} ({means}): yours {yours}, expected {expected}. Hint: {hint}"

@@ -14,8 +14,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from labkit import data, sweeps
-from labkit.evaluate import Interval
 from labkit.inputs import check_choice
+from labkit.statistics import Scores
 from labkit.tasks import Examples, Task
 
 if TYPE_CHECKING:
@@ -49,10 +49,8 @@ def trap_task(question: str, seed: int) -> Task:
     They share their concepts, so that nothing but the drawing is new. (Three of the styles lack a
     third of them: where one of these validates, fewer decide on rates and strengths.)
     """
-    answers = trap_answers(question)
+    answers, styles = trap_answers(question), trap_styles(seed)
     names = tuple(dict.fromkeys(answers.values()))
-    order = torch.randperm(len(TRAP_STYLES), generator=Generator().manual_seed(seed)).tolist()
-    styles = [TRAP_STYLES[i] for i in order]
     emoji = drawings().of(list(answers))
 
     def drawn_in(*some: str) -> Examples:
@@ -62,6 +60,12 @@ def trap_task(question: str, seed: int) -> Task:
 
     learned, validated, tested = (drawn_in(*s) for s in (styles[:3], styles[3:4], styles[4:]))
     return Task(f"which {question}?", names, learned, validated, tested, ood={})
+
+
+def trap_styles(seed: int) -> list[str]:
+    """All of them, drawn: three to learn in, one to validate in, four to be tested in."""
+    order = torch.randperm(len(TRAP_STYLES), generator=Generator().manual_seed(seed)).tolist()
+    return [TRAP_STYLES[i] for i in order]
 
 
 @cache
@@ -97,7 +101,7 @@ def trap_chance(table: pd.DataFrame) -> pd.Series:
 
 def gain_without(
     table: pd.DataFrame, question: str, switch: int, among: tuple = tuple(WEIGHTS)
-) -> Interval:
+) -> Scores:
     """A probe's accuracy without an augmentation (switch 0: colour, 1: flips) less that with it.
 
     By seed, averaged over the encoders `among` that differ in the other one.

@@ -27,7 +27,7 @@ import torch
 
 from labkit import data, encoders, evaluate, tasks, transfer
 from labkit.failure.corruptions import AMOUNTS, with_corruptions
-from labkit.failure.invariance import QUESTIONS, WEIGHTS, Pixels, trap_task
+from labkit.failure.invariance import QUESTIONS, WEIGHTS, Pixels, trap_styles, trap_task
 from labkit.failure.train_test_mismatch import SIZES, STRENGTHS, resize, strength
 from labkit.failure.under_shift import Known, in_distribution, report
 from labkit.sweeps import Experiment, Row, command_line
@@ -154,15 +154,23 @@ def rounded(row: Row) -> Row:
     return {name: round(x, 4) if isinstance(x, float) else x for name, x in row.items()}
 
 
+def tested(row: Row) -> frozenset[int]:
+    if row.get("test") == "sub-population":
+        return tasks.other_subgroups()
+    return tasks.test_concepts(row["seed"])
+
+
 ENCODERS = (*WEIGHTS.values(), "clip-conv", "pixels")
 SHIFT_CELLS = [{"model": model, "seed": seed} for seed in range(5) for model in MODELS]
 TRAP_CELLS = [{"weights": name, "seed": seed} for seed in range(6) for name in ENCODERS]
 KINDS = ("strength", "resolution")
 MISMATCH_CELLS = [{"kind": kind, "seed": seed} for seed in range(6) for kind in KINDS]
 EXPERIMENTS = (
-    Experiment("shifts", run_shifts, SHIFT_CELLS),
-    Experiment("traps", run_traps, TRAP_CELLS),
-    Experiment("mismatch", run_mismatch, MISMATCH_CELLS),
+    Experiment("shifts", run_shifts, SHIFT_CELLS, {"overlap": tested}),
+    Experiment(
+        "traps", run_traps, TRAP_CELLS, {"overlap": lambda row: trap_styles(row["seed"])[4:]}
+    ),
+    Experiment("mismatch", run_mismatch, MISMATCH_CELLS, {"overlap": tested}),
 )
 
 if __name__ == "__main__":

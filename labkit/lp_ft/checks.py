@@ -61,7 +61,7 @@ def rate_that_moves(function: Callable, rows: pd.DataFrame, shift: str) -> Itera
     """
     for tried in dict.fromkeys((shift, *rows["shift"])):
         where = {"shift": tried, "method": "fine-tuning", "picked": True}
-        target = sweeps.scores(rows, "moved_id", **where).mean()
+        target = sweeps.scores(rows, "moved_id", **where).mean
         moved = sweeps.intervals(rows, "moved_id", ["rate"], shift=tried, method="lp-ft")["mean"]
         far = moved.index[moved >= target]
         table = ", ".join(f"{rate:g}: {mean:.2f}" for rate, mean in moved.items())

@@ -21,7 +21,8 @@ from contextlib import suppress
 import torch
 
 from labkit import data, encoders, tasks, transfer
-from labkit.sweeps import Experiment, Measure, Row, command_line
+from labkit.evaluate import Measure
+from labkit.sweeps import Experiment, Row, command_line
 
 STEPS, TIMES = 80, 4  # of 32 images, for every method but scratch, which gets twice as many
 RATES = {
@@ -127,11 +128,19 @@ def run_longer(shift: str, seed: int) -> list[Row]:
     return [row for row in rows if row["picked"]]
 
 
+def tested(row: Row) -> frozenset[int]:
+    return tasks.test_concepts(row["seed"])
+
+
+def ood_tested(row: Row) -> frozenset[int]:
+    return tasks.other_subgroups() if row["shift"] == "sub-population" else tested(row)
+
+
 CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in SHIFTS]
 FAR_CELLS = [{"shift": shift, "seed": seed} for seed in range(4) for shift in FAR]
 EXPERIMENTS = (
-    Experiment("lp_ft", run, CELLS),
-    Experiment("lp_ft_steps", run_longer, FAR_CELLS),
+    Experiment("lp_ft", run, CELLS, {"overlap": tested, "overlap_ood": ood_tested}),
+    Experiment("lp_ft_steps", run_longer, FAR_CELLS, {"overlap": tested}),
 )
 
 if __name__ == "__main__":

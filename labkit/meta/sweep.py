@@ -4,9 +4,9 @@
     python -m labkit.meta.sweep sinusoids                 # under two
 
 fewshot: five-way accuracy on concepts that no method was trained on. Writes fewshot_chosen.csv,
-what was chosen on validation concepts, and fewshot.csv, a row per test episode with every method's
-accuracy on it (so that methods can be paired), in data/sweeps. sinusoids: mean squared errors after
-k steps on 200 new tasks from the trained range ("inside") and beyond it ("outside").
+what was chosen on validation concepts, and fewshot.csv, a row per test episode with its concepts
+and every method's accuracy (so that methods can be paired), in data/sweeps. sinusoids: mean squared
+errors after k steps on 200 new tasks from the trained range ("inside") and beyond it ("outside").
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labkit import data, encoders, meta, transfer
+from labkit import data, encoders, meta, tasks, transfer
 from labkit.meta import fewshot, sinusoids
 from labkit.sweeps import Experiment, Row, command_line
 
@@ -72,16 +72,19 @@ def prepared(part: str, encoder: str) -> data.Emoji:
     return data.Emoji(found, emoji.concept, emoji.style)
 
 
-def measure(method: str, choice: Any, part: str, setting: str, shots: int) -> Tensor:
-    """(episodes,): accuracies; the same episodes for every method, as the same seed draws them."""
-    use = CONTENDERS[method]
-    algorithm, emoji = use.algorithm(choice), prepared(part, use.encoder)
+def episodes(part: str, encoder: str, setting: str, shots: int) -> list[tasks.Episode]:
+    """The same for every encoder, as the same seed draws them."""
     queries = 1 if shots == 5 else 2  # six colour styles: five to learn from, one to ask about
-    size = (CHUNK, WAYS, shots, queries, torch.Generator().manual_seed(SEED[part]))
-    chunks = (
-        fewshot.sample(emoji, *size, fewshot.SETTINGS[setting])
-        for _ in range(EPISODES[part] // CHUNK)
-    )
+    size = (WAYS, shots, queries, torch.Generator().manual_seed(SEED[part]))
+    emoji, styles = prepared(part, encoder), fewshot.SETTINGS[setting]
+    return [tasks.sample_episode(emoji, *size, *styles) for _ in range(EPISODES[part])]
+
+
+def measure(method: str, choice: Any, part: str, setting: str, shots: int) -> Tensor:
+    """(episodes,): accuracies of a method, with one of its choices."""
+    use = CONTENDERS[method]
+    algorithm, drawn = use.algorithm(choice), episodes(part, use.encoder, setting, shots)
+    chunks = (fewshot.stack(drawn[at : at + CHUNK]) for at in range(0, len(drawn), CHUNK))
     return torch.cat([fewshot.accuracies(algorithm, chunk).detach() for chunk in chunks])
 
 
@@ -98,8 +101,9 @@ def choose(setting: str, shots: int) -> list[Row]:
 
 
 def test(setting: str, shots: int) -> list[Row]:
-    """Every method's accuracy on every test episode of one setting."""
-    columns = {}
+    """Every method's accuracy on every test episode of one setting, and the episode's concepts."""
+    drawn = episodes("test", "", setting, shots)
+    columns = {"concepts": [" ".join(map(str, e.concepts.tolist())) for e in drawn]}
     for row in choose(setting, shots):
         method = row["method"]
         choice = next(c for c in CONTENDERS[method].choices if str(c) == row["chosen"])
@@ -119,8 +123,8 @@ def adapt(seed: int, method: str) -> list[Row]:
     torch.set_num_threads(1)
     model, rows = sinusoids.meta_train(method, 600, seed), []
     for name, sines in RANGES.items():
-        tasks = sinusoids.sample(200, 10, 50, torch.Generator().manual_seed(1000 + seed), sines)
-        errors = sinusoids.errors_after(model, tasks, 5).mean(dim=1).tolist()
+        new = sinusoids.sample(200, 10, 50, torch.Generator().manual_seed(1000 + seed), sines)
+        errors = sinusoids.errors_after(model, new, 5).mean(dim=1).tolist()
         rows.append({"range": name} | {f"k{k}": float(f"{e:.4g}") for k, e in enumerate(errors)})
     return rows
 
@@ -130,7 +134,7 @@ SEEDS = [{"seed": seed, "method": m} for seed, m in product(range(5), sinusoids.
 EXPERIMENTS = (
     Experiment("fewshot_chosen", choose, FEW_SHOT),
     Experiment("fewshot", test, FEW_SHOT),
-    Experiment("sinusoids", adapt, SEEDS),
+    Experiment("sinusoids", adapt, SEEDS, {"overlap": lambda _: ()}),  # independent runs
 )
 
 if __name__ == "__main__":

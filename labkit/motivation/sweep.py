@@ -5,6 +5,7 @@
 
 Writes data/sweeps/motivation.csv, a row per run. The learning rate of each run (and the probe's
 strength) is chosen on ID validation images; the test accuracies are recorded and never chosen by.
+All seeds are tested on the same concepts, so the columns of hits say how each concept fared.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from labkit import augment, data, encoders, tasks, transfer
+from labkit import augment, data, encoders, evaluate, tasks, transfer
 from labkit.sweeps import Experiment, Row, command_line
 
 SEEDS = range(5)
@@ -60,10 +61,12 @@ def run(seed: int, shots: int | str, method: str) -> list[Row]:
             lambda lr: recipe(encoder, task, lr, torch.Generator().manual_seed(seed), schedule),
             RATES[method],
         )
-    ood = np.mean([transfer.accuracy(fit.model, examples) for examples in task.ood.values()])
-    right = transfer.accuracy(fit.model, task.test)
+    told = evaluate.Recognised(transfer.features(fit.model, data.load(parts="test").images))
+    ood = np.mean([told.accuracy(style) for style in task.ood])
+    right = told.accuracy(*data.COLOUR_STYLES)
     scores = {"chosen": fit.chosen, "validation": fit.validation, "id": right, "ood": ood}
-    return [{name: float(f"{value:.4g}") for name, value in scores.items()}]
+    hits = {"id_hits": told.hits(*data.COLOUR_STYLES), "ood_hits": told.hits(*task.ood)}
+    return [{name: float(f"{value:.4g}") for name, value in scores.items()} | hits]
 
 
 CELLS = [
@@ -71,5 +74,7 @@ CELLS = [
     for seed, shots, method in product(SEEDS, SHOTS, WAYS)
 ]
 
+EXPERIMENT = Experiment("motivation", run, CELLS, {"overlap": lambda _: tasks.test_concepts()})
+
 if __name__ == "__main__":
-    command_line(__doc__, Experiment("motivation", run, CELLS))
+    command_line(__doc__, EXPERIMENT)

@@ -243,7 +243,8 @@ def test_curves_show_what_they_are_given() -> None:
 def test_styles_are_sorted_by_clip_and_the_title_counts(tmp_path) -> None:
     """Of a table as the sweep writes it; CLIP is ahead everywhere but in one style."""
     rows = [
-        {"method": m, "seed": s, "shots": shots} | {n: 0.3 + 0.01 * i for i, n in enumerate(STYLES)}
+        {"method": m, "seed": s, "shots": shots, "overlap": 0.3}
+        | {n: 0.3 + 0.01 * i for i, n in enumerate(STYLES)}
         for m, s, shots in product(sweep.ENCODERS, range(3), sweep.SHOTS)
     ]
     for row in rows:

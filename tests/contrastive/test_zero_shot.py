@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from labkit import data, evaluate
+from labkit import data
 from labkit.contrastive import zero_shot
+from labkit.statistics import mean_interval
 
 
 def test_the_gallery_holds_unseen_emoji_only(gallery) -> None:
@@ -35,7 +36,7 @@ def test_hits_equal_a_plain_loop_over_prompts(gallery) -> None:
 def test_the_interval_is_over_concepts_not_over_their_styles() -> None:
     hits = torch.tensor([1, 1, 0, 1, 0, 0], dtype=torch.bool)
     concept = torch.tensor([4, 4, 4, 9, 9, 2])
-    expected = evaluate.mean_interval([2 / 3, 1 / 2, 0])
+    expected = mean_interval([2 / 3, 1 / 2, 0], overlap=0)
     assert zero_shot.over_concepts(hits, concept) == pytest.approx(expected)
 
 
@@ -59,11 +60,3 @@ def test_pairs_come_in_random_order_but_together(clip) -> None:
     order = (text @ own.T).argmax(dim=1)
     assert sorted(order.tolist()) == list(range(len(emoji))) != order.tolist()
     assert torch.allclose(image, pictures[order], atol=1e-5)
-
-
-def test_wilsons_interval_has_its_published_values() -> None:
-    """Newcombe 1998, table I: 81 of 263 and 0 of 20."""
-    assert evaluate.share_interval(81, 263)[1:] == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert evaluate.share_interval(0, 20)[1:] == pytest.approx((0, 0.1611), abs=1e-4)
-    with pytest.raises(ValueError, match="got 3 of 2"):
-        evaluate.share_interval(3, 2)

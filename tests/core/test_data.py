@@ -86,17 +86,37 @@ def test_traps_come_in_every_colour_and_in_mirrored_pairs() -> None:
     assert sides["left"] == sides["right"] == 8
 
 
-def test_the_split_script_reproduces_the_committed_split(tmp_path, monkeypatch) -> None:
+def test_the_split_script_reproduces_the_committed_split_and_what_it_found(
+    tmp_path, monkeypatch
+) -> None:
     import runpy
     import shutil
 
     folder = tmp_path / "data" / "emoji"
     shutil.copytree(data.DATA / "emoji", folder, ignore=shutil.ignore_patterns("*.webp"))
-    script = shutil.copy(data.DATA / "make_splits.py", tmp_path / "data")
-    committed = (folder / "splits.csv").read_bytes()
+    for name in ("make_splits.py", "readme.py", "README.md"):
+        shutil.copy(data.DATA / name, folder.parent)
+    monkeypatch.syspath_prepend(folder.parent)
     (folder / "splits.csv").unlink()
-    runpy.run_path(script, run_name="__main__")
-    assert (folder / "splits.csv").read_bytes() == committed
+    runpy.run_path(str(folder.parent / "make_splits.py"), run_name="__main__")
+    for name in ("emoji/splits.csv", "README.md"):
+        assert (folder.parent / name).read_bytes() == (data.DATA / name).read_bytes(), name
+
+
+def test_pictures_that_are_equal_across_parts_are_found(monkeypatch) -> None:
+    """A mirrored and an equal one, upstream and test; and two equal ones upstream."""
+    monkeypatch.syspath_prepend(data.DATA)
+    from make_splits import same_pictures
+
+    first, second = torch.arange(12).reshape(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
+    images = torch.cat([first, first.flip(-1), second, second, second]).byte()
+    parts = ("upstream", "test", "upstream", "upstream", "trap")
+    known = [c._replace(part=part) for c, part in zip(data.concepts()[:5], parts, strict=True)]
+    told = same_pictures(data.Emoji(images, torch.arange(5), torch.zeros(5, dtype=int)), known)
+    named = [f"{concept.name} ({concept.part}, {data.STYLES[0]})" for concept in known]
+    assert f"1 mirrored pairs of pictures are equal across parts: {named[1]} is {named[0]}." in told
+    assert f"2 pairs of pictures are equal across parts: {named[4]} is {named[2]}; " in told
+    assert "\n2 upstream pictures equal one of another" in told
 
 
 @pytest.mark.parametrize(

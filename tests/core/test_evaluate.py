@@ -1,4 +1,4 @@
-"""Intervals, neighbours and horizontal readings, each against a closed form or brute force."""
+"""Neighbours, horizontal readings and movement, each against a closed form or brute force."""
 
 from __future__ import annotations
 
@@ -9,44 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from labkit.evaluate import (
-    bootstrap_interval,
     head_change,
     labels_needed,
     linear_cka,
-    mean_interval,
     movement,
     nearest,
-    paired_difference,
 )
 
 ACCURACIES = st.lists(st.floats(0, 1), min_size=2, max_size=10)
-
-
-# Intervals
-
-
-@given(ACCURACIES, st.sampled_from([0.5, 0.9, 0.95, 0.99]))
-def test_the_interval_is_student_s(values, confidence) -> None:
-    assume(np.std(values) > 1e-6)
-    interval = mean_interval(values, confidence)
-    mean, sem = np.mean(values), stats.sem(values)
-    low, high = stats.t.interval(confidence, len(values) - 1, loc=mean, scale=sem)
-    assert interval == pytest.approx((mean, low, high), abs=1e-12)
-
-
-def test_equal_values_leave_no_doubt() -> None:
-    assert mean_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
-
-
-@pytest.mark.parametrize("values", [[], [0.5], [0.5, math.nan], [0.5, math.inf], [[1, 2], [3, 4]]])
-def test_values_without_an_interval_are_refused(values) -> None:
-    with pytest.raises(ValueError, match="values: got .*two or more finite"):
-        mean_interval(values)
 
 
 # Neighbours
@@ -109,26 +84,6 @@ def test_more_accuracy_never_needs_fewer_labels(accuracies, one, two) -> None:
     shots = [2**k for k in range(len(accuracies))]
     low, high = sorted((one, two))
     assert labels_needed(shots, accuracies, low) <= labels_needed(shots, accuracies, high) + 1e-9
-
-
-# Bootstrap and pairs
-
-
-def test_the_bootstrap_agrees_with_scipy_s(seed=3) -> None:
-    values = np.random.default_rng(seed).normal(size=30)
-    ours = bootstrap_interval(values)
-    theirs = stats.bootstrap((values,), np.mean, method="percentile").confidence_interval
-    assert ours.low == pytest.approx(theirs.low, abs=0.03)
-    assert ours.high == pytest.approx(theirs.high, abs=0.03)
-    assert ours == bootstrap_interval(values) and ours.mean == values.mean()
-
-
-def test_pairs_remove_what_both_share() -> None:
-    luck = np.random.default_rng(0).normal(0, 10, 20)
-    found = paired_difference(luck + 1, luck)
-    assert found == pytest.approx((1, 1, 1))
-    with pytest.raises(ValueError, match="theirs: got 2 values, accepted: 3"):
-        paired_difference([1, 2, 3], [1, 2])
 
 
 # Movement, heads and CKA

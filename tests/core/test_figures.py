@@ -8,8 +8,8 @@ import pytest
 from drawings import lines, render, texts
 
 from labkit import plots
-from labkit.evaluate import Interval
 from labkit.looks import LOOKS
+from labkit.statistics import Scores
 from labkit.transfer import Moment
 
 INDEX = pd.MultiIndex.from_product([["near", "far"], ["probe", "lp-ft"]])
@@ -45,8 +45,9 @@ def test_curves_are_named_at_their_ends_without_overlap() -> None:
 def test_tables_are_shown_with_names_and_in_points() -> None:
     shown = plots.styled(TABLE).to_html()
     assert "linear probe" in shown and LOOKS["probe"].color in shown and "50.0%" in shown
-    lead = plots.in_points({"far": Interval(0.1, -0.02, 0.22)}).to_html()
-    assert all(text in lead for text in ("+10.0", "-2.0", "+22.0"))
+    lead = Scores(np.array([0.1 - 0.12 / 12.706, 0.1 + 0.12 / 12.706]), overlap=0)  # t of .975
+    found = plots.in_points({"far": lead}).to_html()
+    assert all(text in found for text in ("+10.0", "-2.0", "+22.0", "95 % interval for other runs"))
 
 
 def history(ids: list[float], oods: list[float]) -> list[Moment]:

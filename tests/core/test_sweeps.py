@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from labkit import sweeps
-from labkit.evaluate import mean_interval, paired_difference
+from labkit.statistics import concept_scores, crossed_estimate, mean_interval, read_hits
 from labkit.sweeps import Experiment, command_line, read_table, sweep
 
 CELLS = [{"shift": shift, "seed": seed} for seed in (0, 1) for shift in ("near", "far")]
@@ -174,7 +174,7 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "shift": shift, "seed": seed, "method": method, "rate": rate,
-            "picked": rate == RATES[1], "validation": rate,
+            "picked": rate == RATES[1], "validation": rate, "overlap": 0.3,
             "id": 0.5 + seed / 100 + (method == "lp-ft") / 10 if rate == RATES[1] else 0.0,
             "ood": 0.3 + seed / 100 + (shift == "far") / 10,
         }
@@ -187,31 +187,72 @@ def table() -> pd.DataFrame:
 
 def test_scores_are_one_a_seed_in_order(table) -> None:
     found = sweeps.scores(table, "id", shift="near", method="fine-tuning", picked=True)
-    assert found.tolist() == pytest.approx([0.5, 0.51, 0.52]) and found.index.tolist() == [0, 1, 2]
+    assert found.values == pytest.approx([0.5, 0.51, 0.52]) and found.index == (0, 1, 2)
     both = sweeps.scores(table, "ood", shift=["near", "far"], method="lp-ft", picked=True)
-    assert both.tolist() == pytest.approx([0.35, 0.36, 0.37])
+    assert both.values == pytest.approx([0.35, 0.36, 0.37])
     two = sweeps.scores(table, ["id", "ood"], shift="near", method="lp-ft", picked=True)
-    assert two.tolist() == pytest.approx([0.45, 0.46, 0.47])
+    assert two.values == pytest.approx([0.45, 0.46, 0.47])
 
 
 def test_a_lead_pairs_seeds(table) -> None:
     found = sweeps.lead(table, "id", "lp-ft", "fine-tuning", shift=["near", "far"], picked=True)
-    assert found == pytest.approx((0.1, 0.1, 0.1)), "what both share leaves no doubt"
+    assert found.interval == pytest.approx((0.1, 0.1, 0.1)), "what both share leaves no doubt"
     by_rate = sweeps.lead(table, "id", {"rate": 0.01}, {"rate": 0.001}, shift="far", method="lp-ft")
-    assert by_rate == pytest.approx(paired_difference([0.6, 0.61, 0.62], [0, 0, 0]))
+    assert by_rate.interval == pytest.approx(mean_interval([0.6, 0.61, 0.62], overlap=0.3))
 
 
 def test_intervals_are_a_row_for_each_cell(table) -> None:
     found = sweeps.intervals(table, "id", ["method", "rate"], shift="near")
     assert list(found.columns) == ["mean", "low", "high"] and len(found) == 4
-    assert tuple(found.loc["lp-ft", 0.01]) == pytest.approx(mean_interval([0.6, 0.61, 0.62]))
+    assert tuple(found.loc["lp-ft", 0.01]) == pytest.approx(mean_interval([0.6, 0.61, 0.62], 0.3))
+
+
+def test_what_seeds_share_is_computed_when_a_table_is_complete(tmp_path, monkeypatch) -> None:
+    """Tests of {0, 1}, {1, 2} and {2, 3}: each shares a half with its neighbours."""
+    cells = [{"seed": seed} for seed in range(3)]
+    tested = {"overlap": lambda row: {row["seed"], row["seed"] + 1}, "overlap_ood": lambda row: "x"}
+    monkeypatch.setattr("sys.argv", ["sweep", "--jobs", "1", "--folder", str(tmp_path)])
+    runs = Experiment("t", lambda seed: [{"id": 0.1 * seed, "far_ood": 0.5}], cells, tested)
+    command_line("A sweep.", runs)
+    found = read_table(tmp_path / "t.csv")
+    assert found["overlap"].tolist() == [0.25, 0.5, 0.25] and (found["overlap_ood"] == 1).all()
+    assert sweeps.scores(found, "id").overlap == pytest.approx(1 / 3)
+    assert sweeps.scores(found, "far_ood").overlap == 1
+    with pytest.raises(ValueError, match="overlap: got nan"):
+        _ = sweeps.scores(found.drop(columns=["overlap", "overlap_ood"]), "id").low
+
+
+def test_a_fixed_test_with_hits_has_an_interval_over_its_concepts(table) -> None:
+    hits = ["bdcdbbcc", "cdbdabcc", "ddbdaacc"]
+    fixed = pd.DataFrame({"seed": [1, 0, 2], "id": 0.5, "id_hits": hits, "overlap": 1.0})
+    order = [hits[1], hits[0], hits[2]]
+    expected = crossed_estimate(concept_scores(*read_hits(order)))
+    assert sweeps.scores(fixed, "id").estimate == expected._replace(mean=0.5)
+    assert (sweeps.scores(fixed, "id") - sweeps.scores(fixed, "id")).interval == (0, 0, 0)
+    no_hits = sweeps.scores(fixed.drop(columns="id_hits"), "id")
+    assert no_hits.about == "for other draws, but the same test concepts"
+
+
+def test_episodes_have_an_interval_over_their_concepts() -> None:
+    rows = {
+        "episode": range(4),
+        "concepts": ["1 2", "3 4", "1 3", "5 6"],
+        "a": [0.1, 0.2, 0.4, 0.3],
+    }
+    found = sweeps.scores(pd.DataFrame(rows), "a")
+    assert found.members.tolist() == [[1, 2], [3, 4], [1, 3], [5, 6]] and found.index == (
+        0,
+        1,
+        2,
+        3,
+    )
 
 
 @pytest.mark.parametrize(
     ("where", "message"),
     [
         ({"method": "scratch"}, r"method: got \['scratch'\], accepted: fine-tuning, lp-ft"),
-        ({"method": "lp-ft", "form": 1}, r"score, by, where: got \['form'\]"),
+        ({"method": "lp-ft", "form": 1}, r"score, where: got \['form'\]"),
         ({"method": "lp-ft"}, "12 rows, not one for each seed"),
         ({"method": "lp-ft", "rate": 0.01, "shift": []}, "shift: got nothing"),
     ],
@@ -223,7 +264,7 @@ def test_what_is_missing_or_left_open_is_named(table, where, message) -> None:
 
 def test_seeds_that_do_not_pair_are_refused(table) -> None:
     less = table[(table["method"] != "lp-ft") | (table["seed"] != 1)]
-    with pytest.raises(ValueError, match=r"theirs: has seed \[0, 1, 2\], ours \[0, 2\]"):
+    with pytest.raises(ValueError, match=r"theirs: has \[0, 1, 2\], ours \[0, 2\]"):
         sweeps.lead(less, "id", "lp-ft", "fine-tuning", shift="near", picked=True)
     uneven = table[(table["shift"] != "far") | (table["seed"] != 2)]
     with pytest.raises(ValueError, match=r"look at seed \[2\]"):

@@ -6,11 +6,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from seeds import generator
 
 from labkit import data, encoders, evaluate, tasks, training, transfer
+from labkit.evaluate import Measure
 from labkit.failure import corruptions
-from labkit.sweeps import Measure
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,15 @@ def test_an_episode_has_its_shape_and_no_shared_image(ways, shots, queries, seed
     for side in (episode.support, episode.query):
         for image, label in zip(side.images, side.labels.tolist(), strict=True):
             assert find[image.numpy().tobytes()] == episode.concepts[label]
+
+
+def test_a_concept_with_many_drawings_is_drawn_as_often_as_any_other() -> None:
+    """Ten drawings of the first, three of the five others: two of six concepts an episode."""
+    concept = torch.tensor([0] * 10 + [c for c in range(1, 6) for _ in range(3)])
+    style = torch.cat([torch.arange(10), torch.arange(3).repeat(5)])
+    emoji, rng = data.Emoji(torch.zeros(25, 1), concept, style), generator(0)
+    drawn = torch.cat([tasks.sample_episode(emoji, 2, 1, 1, rng).concepts for _ in range(600)])
+    assert stats.chisquare(drawn.bincount(minlength=6).numpy()).pvalue > 0.01
 
 
 def test_an_episode_can_cross_styles() -> None:

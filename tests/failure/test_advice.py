@@ -11,19 +11,23 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from labkit import data, encoders, tasks
-from labkit.evaluate import paired_difference
 from labkit.failure import advice
 from labkit.failure import double_descent as descent
 from labkit.failure.label_free_estimates import accuracy_line
+from labkit.statistics import Scores, clearly_ahead
 
 SEEDS = 8
 
 
-def scores(**means: float) -> dict[str, np.ndarray]:
+def runs(*values: float) -> Scores:
+    return Scores(np.array(values), overlap=0)
+
+
+def scores(**means: float) -> dict[str, Scores]:
     rng = np.random.default_rng(0)
     luck = rng.normal(0, 0.1, SEEDS)
     return {
-        name.replace("_", "-"): mean + luck + rng.normal(0, 0.005, SEEDS)
+        name.replace("_", "-"): runs(*(mean + luck + rng.normal(0, 0.005, SEEDS)))
         for name, mean in means.items()
     }
 
@@ -32,21 +36,19 @@ def test_the_least_change_wins_unless_it_is_clearly_beaten() -> None:
     assert advice.first_try(scores(probe=0.5, fine_tuning=0.495)) == "probe"
     assert advice.first_try(scores(probe=0.5, fine_tuning=0.6, scratch=0.4)) == "fine-tuning"
     assert advice.first_try(scores(probe=0.3, lp_ft=0.35, scratch=0.5)) == "scratch"
-    assert advice.first_try({"scratch": [0.1, 0.2]}) == "scratch"
+    assert advice.first_try({"scratch": runs(0.1, 0.2)}) == "scratch"
 
 
 @given(st.integers(0, 2**31), st.permutations(advice.BY_CHANGE[:4]))
 @cases(30)
 def test_advice_does_not_depend_on_the_order_and_is_never_clearly_beaten(seed, order) -> None:
     rng = np.random.default_rng(seed)
-    found = {m: rng.normal(0.5, 0.1, SEEDS) for m in advice.BY_CHANGE[:4]}
+    found = {m: runs(*rng.normal(0.5, 0.1, SEEDS)) for m in advice.BY_CHANGE[:4]}
     first = advice.first_try(found)
     assert first == advice.first_try({m: found[m] for m in order})
-    best = max(found, key=lambda m: found[m].mean())
-    clearly_beaten = any(
-        paired_difference(found[m], found[first]).low > 0 for m in found if m != first
-    )
-    assert first == best or not clearly_beaten
+    best = max(found, key=lambda m: found[m].mean)
+    ahead = clearly_ahead({m: found[m] - found[first] for m in found if m != first})
+    assert first == best or not ahead
 
 
 def test_methods_without_a_cost_are_named() -> None:
@@ -58,8 +60,8 @@ def test_methods_without_a_cost_are_named() -> None:
 
 def test_points_behind_the_best_in_each_situation() -> None:
     found = advice.points_behind([
-        advice.Situation("few labels", {"scratch": [0.1, 0.3], "probe": [0.5, 0.5]}),
-        advice.Situation("far", {"lp-ft": [0.4, 0.4], "probe": [0.3, 0.3]}),
+        advice.Situation("few labels", {"scratch": runs(0.1, 0.3), "probe": runs(0.5, 0.5)}),
+        advice.Situation("far", {"lp-ft": runs(0.4, 0.4), "probe": runs(0.3, 0.3)}),
     ])  # fmt: skip
     assert list(found) == ["probe", "lp-ft", "scratch"], "from near the pretrained to far from it"
     assert found.loc["few labels", ["probe", "scratch"]].tolist() == pytest.approx([0, -30])

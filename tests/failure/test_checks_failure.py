@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from labkit import checks
-from labkit.evaluate import paired_difference
 from labkit.failure import advice
 from labkit.failure.calibration import Answers, calibration_error
 from labkit.failure.label_free_estimates import average_thresholded_confidence
@@ -47,7 +46,7 @@ def from_the_end(confidence, right, elsewhere):
 
 
 def ahead(scores, one, two):
-    return paired_difference(scores[one], scores[two]).low > 0
+    return (scores[one] - scores[two]).low > 0
 
 
 def in_their_order(scores):
@@ -56,7 +55,7 @@ def in_their_order(scores):
 
 
 def against_the_best_mean(scores):
-    best = max(scores, key=lambda m: scores[m].mean())
+    best = max(scores, key=lambda m: scores[m].mean)
     order = [m for m in advice.BY_CHANGE if m in scores]
     return next(m for m in order if m == best or not ahead(scores, best, m))
 
@@ -89,7 +88,7 @@ def test_right_answers_pass() -> None:
         ("thresholded_confidence", lambda c, r, e: 1 - guess(c, r, e), "below the threshold"),
         ("thresholded_confidence", lambda c, r, e: (e > 0.5).mean(), "choose the threshold"),
         ("first_try", lambda s: None, "returns nothing"),
-        ("first_try", lambda s: max(s, key=lambda m: s[m].mean()), "not always clearly better"),
+        ("first_try", lambda s: max(s, key=lambda m: s[m].mean), "not always clearly better"),
         ("first_try", lambda s: "probe", "pair the seeds"),
         ("first_try", lambda s: s["nothing"], "raised KeyError"),
     ],

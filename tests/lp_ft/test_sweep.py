@@ -27,7 +27,10 @@ def toy(monkeypatch) -> None:
 def test_a_row_is_a_network_with_numbers_and_one_is_picked(toy) -> None:
     table = pd.DataFrame(sweep.run("sub-population", 3))
     shipped = sweeps.read("lp_ft")
-    assert ["shift", "seed", *table.columns] == list(shipped.columns)
+    overlaps = ["overlap", "overlap_ood"]
+    assert ["shift", "seed", *table.columns, *overlaps] == list(shipped.columns)
+    same_test = shipped.loc[shipped["overlap_ood"] == 1, "shift"].unique()
+    assert list(same_test) == ["sub-population"] and shipped["overlap"].between(0.28, 0.34).all()
     tried = table.groupby("method").size()
     assert tried.to_dict() == {**{m: len(rates) for m, rates in sweep.RATES.items()},
                                "probe": 1, "wise-ft": 4}  # fmt: skip
@@ -64,7 +67,7 @@ def test_the_figures_show_every_method_and_shift() -> None:
     for ax, score in zip(axes, found, strict=True):
         for line, method in zip(ax.lines, methods, strict=True):
             expected = sweeps.scores(table, score, shift=shifts[0], method=method, picked=True)
-            assert line.get_xdata()[0] == pytest.approx(expected.mean())
+            assert line.get_xdata()[0] == pytest.approx(expected.mean)
             assert line.get_color() == plots.LOOKS[method].color
     first = found["ood"].loc[(shifts[0], "fine-tuning"), "mean"]
     assert f"fine-tuning {first:.0%}" in plots.describe_shifts(found).split("Out of")[1]

@@ -132,7 +132,7 @@ def test_a_sweep_s_rows_are_numbers(monkeypatch) -> None:
     threads = torch.get_num_threads()
     rows = sweep.test("within", 1)
     torch.set_num_threads(threads)
-    assert [list(row) for row in rows] == 2 * [["episode", *sweep.CONTENDERS]]
+    assert [list(row) for row in rows] == 2 * [["episode", "concepts", *sweep.CONTENDERS]]
     right = [row[method] for row in rows for method in sweep.CONTENDERS]
     assert all(isinstance(share, float) and 0 <= share <= 1 for share in right)
 
@@ -141,7 +141,9 @@ def test_a_sweep_s_rows_are_numbers(monkeypatch) -> None:
 def cells():
     wide, by = sweeps.read("fewshot"), ["setting", "shots", "method"]
     assert (wide.groupby(by[:2])["episode"].nunique() == 600).all()
-    long = wide.melt(["setting", "shots", "episode"], list(plots.FEW_SHOT), *by[2:], "accuracy")
+    long = wide.melt(
+        ["setting", "shots", "episode", "concepts"], list(plots.FEW_SHOT), *by[2:], "accuracy"
+    )
     return sweeps.intervals(long, "accuracy", by).loc[["within", "across"]]
 
 

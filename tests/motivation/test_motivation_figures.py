@@ -5,10 +5,18 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from labkit import evaluate, plots
+from labkit import plots
+from labkit.statistics import mean_interval
 
 TABLE = pd.DataFrame(
-    {"method": method, "shots": shots, "seed": seed, "id": 0.1 * seed + extra, "ood": 0.0}
+    {
+        "method": method,
+        "shots": shots,
+        "seed": seed,
+        "overlap": 1,
+        "id": 0.1 * seed + extra,
+        "ood": 0.0,
+    }
     for seed in (2, 0, 1)
     for method, extra in (("probe", 0.3), ("scratch", 0.1))
     for shots in ("all", "1", "10")
@@ -20,7 +28,7 @@ def test_a_curve_of_shots_is_the_mean_and_interval_over_seeds() -> None:
     assert list(curves) == ["probe", "scratch"]
     for method, extra in (("probe", 0.3), ("scratch", 0.1)):
         assert curves[method].index.tolist() == [1, 10, 52.5]
-        expected = evaluate.mean_interval([extra, 0.1 + extra, 0.2 + extra])
+        expected = mean_interval([extra, 0.1 + extra, 0.2 + extra], overlap=1)
         for _, found in curves[method].iterrows():
             assert tuple(found) == pytest.approx(expected)
     told = plots.describe_shots(curves)

@@ -1,0 +1,232 @@
+"""How sure a mean is, by what was repeated: runs, splits of one pool, labels, or episodes.
+
+    lead = sweeps.scores(table, "ood", method="lp-ft") - sweeps.scores(table, "ood", method="probe")
+    lead.mean, lead.low, lead.high      # 95 %, with the standard error that fits the table
+    clearly_ahead({"probe": lead})      # a family of comparisons, Holm-corrected
+
+Every interval is mean +/- t * error; what the error is depends on what two repetitions share.
+tests/benchmarks/INTERVALS.md says how often each kind covers the truth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+
+class Interval(NamedTuple):
+    """A mean and the ends of its 95 % confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Estimate(NamedTuple):
+    """A mean, its standard error, and the degrees of freedom of Student's t that belong to it."""
+
+    mean: float
+    error: float
+    freedom: float
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        _check_confidence(confidence)
+        half = stats.t.ppf((1 + confidence) / 2, self.freedom) * self.error
+        return Interval(self.mean, self.mean - half, self.mean + half)
+
+    @property
+    def p(self) -> float:
+        """Two-sided: how likely so large a mean is where the true one is 0."""
+        if self.error == 0:
+            return float(self.mean == 0)
+        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
+
+
+def mean_estimate(values: Sequence[float], overlap: float) -> Estimate:
+    """The mean of n repetitions, two of which share `overlap` of their test data, from 0 to 1.
+
+    Nadeau & Bengio 2003, section 4: the corrected resampled t, of variance S^2 (1/n + r / (1 - r)),
+    with the overlap in the place of their n2 / (n1 + n2), which is its expectation. At 0, Student's
+    t of independent runs. At 1 the test is the same each time, and n draws cannot say what another
+    would give: Student's t, for other repetitions *on the same test*. Raises ValueError for fewer
+    than two values, or one that is not finite.
+    """
+    x = np.asarray(values, dtype=float)
+    if x.ndim != 1 or len(x) < 2 or not np.isfinite(x).all():
+        raise ValueError(f"values: got {values}, accepted: two or more finite numbers")
+    if not 0 <= overlap <= 1:
+        raise ValueError(f"overlap: got {overlap}, accepted: 0 to 1")
+    shared = overlap / (1 - overlap) if overlap < 1 else 0.0
+    error = x.std(ddof=1) * np.sqrt(1 / len(x) + shared)
+    return Estimate(float(x.mean()), float(error), len(x) - 1)
+
+
+def crossed_estimate(scores: np.ndarray) -> Estimate:
+    """The mean of (n, m): n draws of the labels, each tested on the same m concepts.
+
+    For other draws *and* other concepts: y = mean + draw + concept + rest, all random, has a mean
+    of variance (MS_draws + MS_concepts - MS_rest) / nm, with Satterthwaite's degrees of freedom
+    (Searle, Casella & McCulloch 1992, section 4.3). One draw alone (n = 1): over concepts.
+    """
+    y = np.asarray(scores, dtype=float)
+    n, m = y.shape
+    mean, by_concept = float(y.mean()), y.mean(axis=0)
+    concepts = n * by_concept.var(ddof=1)
+    if n == 1:
+        return Estimate(mean, float(np.sqrt(concepts / m)), m - 1)
+    by_draw = y.mean(axis=1)
+    draws = m * by_draw.var(ddof=1)
+    rest = y - by_draw[:, None] - by_concept + mean
+    rest = (rest**2).sum() / ((n - 1) * (m - 1))
+    total = max(draws + concepts - rest, draws, concepts, rest)
+    parts = draws**2 / (n - 1) + concepts**2 / (m - 1) + rest**2 / ((n - 1) * (m - 1))
+    return Estimate(mean, float(np.sqrt(total / (n * m))), float(total**2 / parts) if parts else 1)
+
+
+def episode_estimate(values: Sequence[float], members: np.ndarray) -> Estimate:
+    """The mean over M episodes of k concepts each, for other concepts: values (M,), members (M, k).
+
+    Episodes with a concept in common are dependent. The variance sums the products of residuals of
+    all pairs that share one, concept by concept (dyads: Fafchamps & Gubert 2007; Aronow, Samii &
+    Assenova 2015), less the k - 1 times too many that an episode is paired with itself.
+    """
+    x, members = np.asarray(values, dtype=float), np.asarray(members)
+    _, place = np.unique(members, return_inverse=True)
+    count, (m, k) = place.max() + 1, members.shape
+    rest = x - x.mean()
+    sums = np.bincount(place.ravel(), np.repeat(rest, k), count)
+    own = (rest**2).sum()
+    total = max((sums**2).sum() * count / (count - 1) - (k - 1) * own, own)
+    return Estimate(float(x.mean()), float(np.sqrt(total) / m), count - 1)
+
+
+def mean_interval(values: Sequence[float], overlap: float, confidence: float = 0.95) -> Interval:
+    """`mean_estimate` as an interval."""
+    return mean_estimate(values, overlap).interval(confidence)
+
+
+def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
+    """A share of `n` independent trials with Wilson's score interval, which stays within 0 and 1.
+
+    right: how many trials succeeded. Raises ValueError when it is not between 0 and n, or n < 1.
+    """
+    if right != int(right) or not 0 <= right <= n or n < 1:
+        raise ValueError(f"right and n: got {right} of {n}, accepted: 0 to n, with n >= 1")
+    _check_confidence(confidence)
+    found = stats.binomtest(int(right), n).proportion_ci(confidence, "wilson")
+    return Interval(right / n, float(found.low), float(found.high))
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence: got {confidence}, accepted: above 0 and below 1")
+
+
+# ---------------------------------------------------------------- scores that know their interval
+
+
+def concept_scores(right: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Each concept's part in a share: right (n, m) of count (n, m) images -> (n, m).
+
+    A row's mean is right.sum() / count.sum(), and its spread is what the share's is, although
+    concepts have different numbers of images (the ratio estimator, linearised).
+    """
+    right, count = np.asarray(right, dtype=float), np.asarray(count, dtype=float)
+    share = right.sum(axis=1, keepdims=True) / count.sum(axis=1, keepdims=True)
+    return share + (right - share * count) / count.mean(axis=1, keepdims=True)
+
+
+def write_hits(right: np.ndarray, concept: np.ndarray, among: Sequence[int]) -> str:
+    """Two letters for each concept of `among`: how many images are right, of how many (a is 0).
+
+    right, concept: (n,), arrays or tensors. A table's column "id_hits" tells how sure its "id" is.
+    """
+    own = (right[concept == place] for place in among)
+    return "".join(chr(97 + int(images.sum())) + chr(97 + len(images)) for images in own)
+
+
+def read_hits(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """How many images of each concept are right, and how many there are: (n, concepts) each."""
+    counts = np.array([[ord(letter) - 97 for letter in text] for text in texts])
+    return counts[:, ::2], counts[:, 1::2]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """A score of every repetition, and what they have in common. Subtract to compare.
+
+    values: (n,). index: which repetition each is (seeds, episodes): only equal ones are paired.
+    overlap: as in `mean_estimate`. by_concept: (n, m), `concept_scores` where all have one test.
+    members: (n, k), the concepts of episodes.
+    """
+
+    values: np.ndarray
+    index: tuple = ()
+    overlap: float = math.nan
+    by_concept: np.ndarray | None = None
+    members: np.ndarray | None = None
+
+    def __sub__(self, other: Scores) -> Scores:
+        """ours - theirs, repetition by repetition: what both share cancels."""
+        if self.index != other.index or len(self.values) != len(other.values):
+            raise ValueError(f"theirs: has {list(other.index)}, ours {list(self.index)}")
+        known = self.by_concept is not None and other.by_concept is not None
+        return replace(
+            self,
+            values=self.values - other.values,
+            overlap=max(self.overlap, other.overlap),
+            by_concept=self.by_concept - other.by_concept if known else None,
+        )
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The mean with the standard error that fits. Raises ValueError for no overlap."""
+        if self.members is not None:
+            return episode_estimate(self.values, self.members)
+        if self.by_concept is not None:
+            return crossed_estimate(self.by_concept)._replace(mean=self.mean)
+        return mean_estimate(self.values, self.overlap)
+
+    @cached_property
+    def interval(self) -> Interval:
+        return self.estimate.interval()
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.values))
+
+    @property
+    def low(self) -> float:
+        return self.interval.low
+
+    @property
+    def high(self) -> float:
+        return self.interval.high
+
+    @property
+    def about(self) -> str:
+        """What the interval is for."""
+        if self.by_concept is not None:
+            return "for other labels and other test concepts"
+        if self.overlap == 1:
+            return "for other draws, but the same test concepts"
+        if self.members is not None:
+            return "for other concepts"
+        return "for other test data" if self.overlap else "for other runs"
+
+
+def clearly_ahead(leads: Mapping[str, Scores], level: float = 0.05) -> list[str]:
+    """Whose lead is above 0 with a p below `level`, as a family (Holm 1979): no luck of many."""
+    found = {name: lead.estimate for name, lead in leads.items()}
+    ahead = []
+    for rank, name in enumerate(sorted(found, key=lambda name: found[name].p)):
+        if found[name].p * (len(found) - rank) >= level:
+            break
+        ahead += [name] * (found[name].mean > 0)
+    return ahead
