@@ -57,14 +57,9 @@ def stack(episodes: Sequence[tasks.Episode]) -> meta.TaskBatch:
 
     Where features (n, dim) stand in for images, they are stacked as they are.
     """
-
-    def stacked(parts: list[tasks.Examples]) -> tuple[Tensor, Tensor]:
-        x = torch.stack([part.images for part in parts])
-        labels = torch.stack([part.labels for part in parts])
-        return x / 255 if x.dtype == torch.uint8 else x, labels
-
-    support, query = ([getattr(e, side) for e in episodes] for side in ("support", "query"))
-    return meta.TaskBatch(*stacked(support), *stacked(query))
+    parts = zip(*((*e.support, *e.query) for e in episodes), strict=True)
+    stacked = (torch.stack(part) for part in parts)
+    return meta.TaskBatch(*(x / 255 if x.dtype == torch.uint8 else x for x in stacked))
 
 
 def sample(

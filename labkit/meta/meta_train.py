@@ -1,9 +1,8 @@
 """Meta-train the few-shot network on upstream concepts: `python -m labkit.meta.meta_train maml`.
 
-Writes data/fewshot/<method>.safetensors and its learning curve beside it (.csv). Five-way one-shot
-episodes of all styles; nothing of a downstream concept is trained on. Every so often, episodes of
-validation concepts say how it is going. They chose nothing: MAML's inner rate and number of steps
-are its paper's, and Adam's rate was not searched.
+Writes data/fewshot/<method>.safetensors and its learning curve (.csv). Five-way one-shot episodes
+of all styles. Validation concepts say how it is going and chose nothing: MAML's inner rate and
+number of steps are its paper's, and Adam's rate was not searched.
 """
 
 from __future__ import annotations

@@ -55,19 +55,24 @@ def compute_sinusoids(
     generator = torch.Generator().manual_seed(seed)
     like_it = sinusoids.sample(TASKS_LIKE_IT, shots, 40, generator, near)
     one = sinusoids.sample(1, shots, 40, generator, exact)
-    batch = meta.TaskBatch(*(torch.cat(pair) for pair in zip(one, like_it, strict=True)))
+    batch = [torch.cat(pair) for pair in zip(one, like_it, strict=True)]
+    shown = {m: networks[m] for m in ("maml", "reptile", "joint", "random")}
+    if order == "first":
+        shown["maml"] = networks["fomaml"]
+    # The tasks once for each theta, all at once: a frame has no time to take one after another.
+    tasks = meta.TaskBatch(*(part.repeat(len(shown), 1, 1) for part in batch))
+    thetas = [batched.stack_weights(network, len(batch[0])) for network in shown.values()]
+    start = {name: torch.cat([theta[name] for theta in thetas]) for name in thetas[0]}
+    network = networks["random"]
+    descent = meta.GradientDescent(network, inner_lr, steps, F.mse_loss, first_order=True)
+    path = descent.path(*tasks[:2], start)
     x = torch.linspace(*sinusoids.RANGE, 101)
-    functions, errors = {}, {}
-    for method in ("maml", "reptile", "joint", "random"):
-        network = networks["fomaml" if method == "maml" and order == "first" else method]
-        descent = meta.GradientDescent(network, inner_lr, steps, F.mse_loss, first_order=True)
-        path = descent.path(*batch[:2])
-        first = {name: w[:1] for name, w in path[-1].items()}
-        with torch.no_grad():  # where a function left the numbers, it left the picture too
-            y = batched.forward(network, first, x[None, :, None]).nan_to_num(1e6)
-        functions[method] = y[0, :, 0].numpy()
-        found = sinusoids.errors_along(network, path, batch)[:, 1:]
-        errors[method] = found.mean(dim=1).numpy()
+    with torch.no_grad():  # where a function left the numbers, it left the picture too
+        own = {name: w[:: len(batch[0])] for name, w in path[-1].items()}
+        y = batched.forward(network, own, x[:, None].expand(len(shown), -1, -1)).nan_to_num(1e6)
+    found = sinusoids.errors_along(network, path, tasks).unflatten(1, (len(shown), -1))
+    functions = dict(zip(shown, y[..., 0].numpy(), strict=True))
+    errors = dict(zip(shown, found[..., 1:].mean(dim=2).T.numpy(), strict=True))
     (low_a, high_a), (low_b, high_b) = sinusoids.AMPLITUDES, sinusoids.PHASES
     inside = low_a <= amplitude <= high_a and low_b <= phase <= high_b
     support = (one.support_x[0, :, 0].numpy(), one.support_y[0, :, 0].numpy())
@@ -90,13 +95,9 @@ def describe_sinusoids(result: Adapted) -> str:
 
 def sinusoid_panel(networks: Mapping[str, nn.Module]) -> Panel:
     """Adapt `networks` (the thetas of `sinusoids.THETAS`) to any sinusoid, live."""
-
-    def compute(**values) -> Adapted:
-        return compute_sinusoids(networks, **values)
-
     slider, whole = ipywidgets.FloatSlider, ipywidgets.IntSlider
     return panel(
-        compute,
+        partial(compute_sinusoids, networks),
         draw_sinusoids,
         describe_sinusoids,
         size=(11, 4.6),

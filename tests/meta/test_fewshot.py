@@ -158,10 +158,9 @@ def test_every_cell_is_drawn_and_told_beside_the_guesses(cells) -> None:
             means = [here[shots, method] for shots in (1, 5)]
             assert dots[look.name].tolist() == means
     guess = axes[0].lines[-1]
-    (row,) = [
-        x.get_ydata()[0] for x in axes[0].lines if x.get_label() == "prototypes, meta-trained"
-    ]
-    assert guess.get_xydata().tolist() == [[0.7, row]] and guess.get_markerfacecolor() == "none"
+    row = next(x for x in axes[0].lines if x.get_label() == "prototypes, meta-trained")
+    assert guess.get_xydata().tolist() == [[0.7, row.get_ydata()[0]]]
+    assert guess.get_markerfacecolor() == "none"
     told = plots.describe_few_shot(cells)
     assert told.count("%") == len(cells) and "across styles, 1 shot: logistic head" in told
 
@@ -187,5 +186,5 @@ def test_steps_have_a_curve_a_name_and_words_for_each_method() -> None:
     assert set(chance.get_ydata()) == {0.2} and ax.get_xlim() == (0, 2)
     assert [text.get_text() for text in ax.texts] == ["MAML", "MAML, head only", "guessing"]
     assert ax.get_title("left") == "One step takes MAML from 20% to 50%"
-    told = "Query accuracy after 0 to 2 inner steps: MAML 20% to 60%; MAML, head only 20% to 30%."
-    assert plots.describe_steps(accuracies) == told
+    told = "steps: MAML from 20% at 0 to 60% at 2; MAML, head only from 20% at 0 to 30% at 2."
+    assert plots.describe_steps(accuracies).endswith(told)
