@@ -1,15 +1,18 @@
 """Every figure of the lab: one style, and `draw_*(ax, result)` functions that only draw."""
 
-from labkit.adapters.block_figures import PARTS, draw_block, draw_storage, size
 from labkit.adapters.comparison import TUNED
 from labkit.adapters.figures import (
+    PARTS,
     describe_pruning,
     describe_settings,
+    draw_block,
     draw_forgetting,
     draw_frontier,
     draw_movement,
     draw_pruning,
+    draw_storage,
     show,
+    size,
 )
 from labkit.contrastive.figures import (
     describe_geometry,

@@ -29,9 +29,6 @@ def test_bottleneck_equals_adapterhub(run: int) -> None:
     bottleneck.load_state_dict({n.replace("_", "."): case[f"in/{n}"] for n in names})
     assert torch.allclose(bottleneck(case["in/x"]), case["out/y"], rtol=0, atol=1e-12)
     assert sum(p.numel() for p in bottleneck.parameters()) == case["out/n_params"]
-    bottleneck.approximate = "tanh"  # the paper's code: close, and not the same
-    gap = (bottleneck(case["in/x"]) - case["out/y"]).abs().max().item()
-    assert 1e-6 < gap < 1e-3
 
 
 @pytest.mark.parametrize("run", [0, 1])
