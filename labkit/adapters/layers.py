@@ -14,10 +14,7 @@ from labkit.inputs import finite, whole
 
 
 class Wrapper(nn.Module):
-    """What is inserted stands where a part of the network stood, and holds that part.
-
-    To take it out again is to put the part back: `labkit.adapters.remove` needs no more.
-    """
+    """What is inserted stands where a part stood and holds it; `remove` puts the part back."""
 
     held = "layer"  # the name of the part
 

@@ -1,9 +1,8 @@
 """The transfer / meta-learning objective: theta^ = argmin_theta sum_i L(D_i^s, A(D_i^s, theta)).
 
-`objective` is that sum, written once. The algorithm A is passed in: gradient descent from theta
-(MAML, Finn et al. 2017; with no steps, plain pretraining), class means (prototypical networks,
-Snell et al. 2017), or a closed-form head on features. Each D_i^s is split as the papers do: A
-learns from the support set, L is measured on the query set. All tasks of a batch run at once.
+`objective` is that sum. The algorithm A is passed in: gradient descent from theta (MAML, Finn et
+al. 2017; with no steps, plain pretraining), class means, or a closed-form head on features. Each
+D_i^s is split as the papers do: A learns from the support set, L is measured on the query set.
 """
 
 from __future__ import annotations
@@ -143,8 +142,8 @@ def maml_loss(
     """MAML (Finn et al. 2017, eq. 1): the query loss after `inner_steps` steps, mean over tasks.
 
     The first axis of the tensors counts tasks. Differentiable in the parameters of any small
-    `model` whose output is a tensor (one that is no Sequential of common layers takes the tasks one
-    after another). Raises ValueError for BatchNorm in training mode, and what `objective` raises.
+    `model` whose output is a tensor. Raises ValueError for BatchNorm in training mode, and what
+    `objective` raises.
     """
     algorithm = GradientDescent(model, inner_lr, inner_steps, loss_fn, first_order)
     return objective(algorithm, TaskBatch(support_x, support_y, query_x, query_y), loss_fn)

@@ -81,10 +81,20 @@ def class_means(function: Callable) -> Iterator[str]:
     train_x, train_y, test_x, _ = _toy(seed=1, apart=0.5)  # where only class means agree with them
     means = torch.stack([train_x[train_y == c].mean(dim=0) for c in range(3)])
     distances = torch.cdist(test_x, means)  # (n, classes)
-    hint = "yours is the farthest mean everywhere: argmin of distances, argmax of similarities."
-    otherwise = "One mean per class, `features[labels == c].mean(dim=0)`; then the nearest."
-    yours, farthest = function(train_x, train_y, test_x), distances.argmax(dim=1)
-    yield from compare(yours, distances.argmin(dim=1), {hint: farthest}, otherwise)
+    expected, farthest = distances.argmin(dim=1).numpy(), distances.argmax(dim=1).numpy()
+    yours = function(train_x, train_y, test_x)
+    if yours is None:
+        yield NOTHING
+        return
+    yours = np.asarray(yours)
+    if np.array_equal(yours, farthest):
+        yield "yours is the farthest mean everywhere: argmin of distances, argmax of similarities."
+    if yours.shape != expected.shape or (yours == expected).mean() < 0.99:
+        agree = (yours == expected).mean() if yours.shape == expected.shape else 0
+        yield (
+            f"yours agrees with the nearest class mean on {agree:.0%} of the images, expected all. "
+            "One mean per class: `features[labels == c].mean(dim=0)`."
+        )
 
 
 @checker

@@ -77,13 +77,15 @@ def test_meta_training_repeats_and_writes_weights_with_their_config(tmp_path, mo
 
 
 @pytest.mark.parametrize("method", meta_train.META_TRAINED)
-def test_meta_training_lowers_the_loss_and_sees_no_downstream_concept(method, monkeypatch) -> None:
-    asked, losses, load = [], [], data.load
+def test_meta_training_lowers_the_loss_and_only_validates_on_downstream_concepts(
+    method, monkeypatch, tmp_path
+) -> None:
+    asked, load = [], data.load
     monkeypatch.setattr(data, "load", lambda *a, **k: asked.append(k) or load(*a, **k))
     config = meta_train.MetaTraining(method, steps=12, tasks=4, width=8, lr=0.01)
-    meta_train.run(config, lambda model, step, loss: losses.append(loss))
+    losses = meta_train.meta_train(config, 12, tmp_path)
     assert len(losses) == 12 and sum(losses[-4:]) < sum(losses[:4])
-    assert asked == [{"parts": "upstream"}]
+    assert asked == [{"parts": "upstream"}, {"parts": "validation"}]
     with pytest.raises(ValueError, match="method: got"):
         meta_train.MetaTraining("reptile")
 

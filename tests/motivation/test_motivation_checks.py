@@ -49,10 +49,10 @@ MISTAKES = {
     },
     checks.class_means: {
         "farthest": by_means(lambda x, means: torch.cdist(x, means).argmax(dim=1)),
-        "One mean per class": by_means(lambda x, means: (x @ means.T).argmax(dim=1)),
-        "mean(dim=0)": right_probe,
-        "then the nearest": lambda x, y, t: y[torch.cdist(t, x).argmin(dim=1)],
-        "features[labels == c]": lambda x, y, t: torch.cdist(
+        "of the images, expected all": by_means(lambda x, means: (x @ means.T).argmax(dim=1)),
+        "% of the images": right_probe,
+        "images, expected all": lambda x, y, t: y[torch.cdist(t, x).argmin(dim=1)],
+        "expected all. One mean": lambda x, y, t: torch.cdist(
             t, torch.stack([x[y == c][0] for c in range(3)])
         ).argmin(dim=1),
     },
