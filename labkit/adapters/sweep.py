@@ -1,7 +1,8 @@
 """Notebook 04's tables: ways to tune a vision transformer, on three tasks.
 
-python -m labkit.adapters.sweep --jobs 1    # half an hour of one core, or tables by name:
-                                            # adapters_rates, adapters, adapters_steps
+    python -m labkit.adapters.sweep --jobs 1    # half an hour of one core
+
+Or tables by name: adapters_rates, adapters, adapters_steps. data/README.md says how they were made.
 """
 
 from __future__ import annotations

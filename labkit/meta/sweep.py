@@ -1,7 +1,8 @@
 """Notebook 02's long experiments: few-shot accuracies, and what is left of a sinusoid's error.
 
-python -m labkit.meta.sweep    # 13 minutes of one core, or tables by name:
-                               # fewshot_chosen (on validation), fewshot (on test), sinusoids
+    python -m labkit.meta.sweep    # 13 minutes of one core
+
+Or tables by name: fewshot_chosen (on validation), fewshot (on test), sinusoids.
 """
 
 from __future__ import annotations

@@ -116,7 +116,6 @@ def neighbours() -> Panel:
 
 LIVE_RATES = {"fine-tuning": 0.01, "scratch": 0.03}  # what the sweep chose most often
 LIVE_STEPS = 40
-WAYS = ("scratch", "probe", "fine-tuning")
 
 
 class Learned(NamedTuple):
@@ -140,15 +139,13 @@ def compute_learned(
     seed: int,
     progress=None,
 ) -> Learned:
-    """Train each method on the same `shots` images per class.
-
-    Every choice is a task: one class is told from all others, no method is all of them, and a
-    second style equal to the first is replaced by another, which the result names.
-    """
-    methods = tuple(methods) or WAYS
+    """Train each method on the same `shots` images per class. Raises ValueError for one class."""
+    if len(classes) < 2:
+        raise ValueError(f"classes: got {len(classes)}, choose two or more (Ctrl+click, or Shift)")
+    if not methods:
+        raise ValueError("methods: got none, choose one or more")
     if style == ood_style:
-        ood_style = next(s for s in data.MONO_STYLES if s != style)
-    classes = classes if len(classes) > 1 else data.class_names()
+        raise ValueError(f"then try in: got {ood_style} for both, choose a style not the first")
     task = tasks.style_shift((style,), (ood_style,), classes=classes)
     task = tasks.few_shot(task, shots, torch.Generator().manual_seed(seed))
 
@@ -195,9 +192,20 @@ def describe_learned(result: Learned) -> str:
 
 def own_task() -> Panel:
     """Choose classes, labels, styles and methods; train them live."""
-    names = {LOOKS[method].name: method for method in WAYS}
+    encoder = encoders.load("clip-conv").image
+    names = {LOOKS[key].name: key for key in ("scratch", "probe", "fine-tuning")}
+
+    def compute(classes, shots, style, ood_style, methods, seed, progress) -> Learned:
+        # Every setting of the controls is a task: one class is told from all others, and a second
+        # style equal to the first is replaced by another (the picture's text names the one used).
+        classes = classes if len(classes) > 1 else data.class_names()
+        if style == ood_style:
+            ood_style = next(s for s in data.MONO_STYLES if s != style)
+        methods = methods or tuple(names.values())
+        return compute_learned(encoder, classes, shots, style, ood_style, methods, seed, progress)
+
     return panel(
-        partial(compute_learned, encoders.load("clip-conv").image),
+        compute,
         draw_learned,
         describe_learned,
         run="button",

@@ -78,11 +78,17 @@ def test_own_task_trains_every_method_and_repeats(encoder, monkeypatch) -> None:
     assert "linear probe" in explorers.describe_learned(one)
 
 
-def test_every_choice_is_a_task(encoder, monkeypatch) -> None:
-    monkeypatch.setattr(panels_01, "LIVE_STEPS", 2)
-    found = learn(encoder, classes=("animal",), methods=(), ood_style="twemoji")
-    assert found.classes == data.class_names() and len(found.histories) == 3
-    assert found.ood_style in data.MONO_STYLES
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": ("animal",)}, "classes: got 1, choose two"),
+        ({"methods": ()}, "methods: got none"),
+        ({"ood_style": "twemoji"}, "got twemoji for both"),
+    ],
+)
+def test_impossible_choices_are_explained(encoder, changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        learn(encoder, **changes)
 
 
 def test_the_panel_waits_for_its_button_then_shows_the_result(monkeypatch) -> None:
