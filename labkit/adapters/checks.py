@@ -90,6 +90,16 @@ def _formula(yours: nn.Module) -> Iterator[str]:
     yield from compare(y, expected, usual, otherwise, "with larger weights ")
 
 
+WHY = {  # part of a parameter's name -> what is to be said of it, if nothing before fits
+    ".adapter.": "Everything inside an adapter trains.",
+    "head": "Each task has a head of its own.",
+    "norm": "So do the layer norms, both in the blocks and the last one.",
+    "up.": "The FFN has layers called `up` and `down` too: look for `.adapter.`.",
+    "down.": "The FFN has layers called `up` and `down` too: look for `.adapter.`.",
+    "": "Only adapters, layer norms and head train.",
+}
+
+
 @checker
 def what_trains(function: Callable[[str], bool]) -> Iterator[str]:
     """Notebook 04: function(name) -> does the parameter of this name train with adapters?"""
@@ -101,22 +111,10 @@ def what_trains(function: Callable[[str], bool]) -> Iterator[str]:
     if all(answer is None for answer in answers.values()):
         yield NOTHING
     for name, answer in answers.items():  # in the order of the network
-        if answer and name not in trained(model):
-            yield f"{name!r} is frozen, and yours says it trains. {_why(name)}"
-        if not answer and name in trained(model):
-            yield f"{name!r} trains, and yours says it does not. {_why(name)}"
-
-
-def _why(name: str) -> str:
-    if ".adapter." in name:
-        return "Everything inside an adapter trains."
-    if name.startswith("head"):
-        return "Each task has a head of its own."
-    if "norm" in name:
-        return "So do the layer norms, both in the blocks and the last one."
-    if name.endswith(("up.weight", "up.bias", "down.weight", "down.bias")):
-        return "The FFN has layers called `up` and `down` too: look for `.adapter.`."
-    return "Only adapters, layer norms and head train."
+        if bool(answer) != (name in trained(model)):
+            both = ("is frozen", "it trains") if answer else ("trains", "it does not")
+            why = next(why for part, why in WHY.items() if part in name)
+            yield f"{name!r} {both[0]}, and yours says {both[1]}. {why}"
 
 
 @checker

@@ -1,8 +1,8 @@
 """Notebook 04's methods as they are drawn, and what its long experiment says of each setting.
 
-A *setting* is a method with its width, ("adapters", 8); methods without one have width 0. The table
-is `sweeps.read("adapters")`. Results are DataFrames with a row for each setting, by its name, from
-the fewest trained parameters to the most; columns mean, low and high.
+A *setting* is a method with its width, ("adapters", 8), or 0 where it has none. Results of
+`sweeps.read("adapters")` have a row for each, from the fewest trained parameters to the most;
+columns mean, low and high.
 """
 
 from __future__ import annotations

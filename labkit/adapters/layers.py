@@ -14,10 +14,7 @@ from labkit.inputs import finite, whole
 
 
 class Wrapper(nn.Module):
-    """What is inserted stands where a part of the network stood, and holds that part.
-
-    To take it out again is to put the part back: `labkit.adapters.remove` needs no more.
-    """
+    """What is inserted stands where a part stood and holds it; `remove` puts the part back."""
 
     held = "layer"  # the name of the part
 
@@ -30,18 +27,14 @@ class Bottleneck(nn.Module):
     """x + up(gelu(down(x))): an adapter (Houlsby et al. 2019, figure 2), at first almost x itself.
 
     (..., dim) -> (..., dim). Weights start from a normal distribution of standard deviation 1e-3
-    truncated at two of them, biases at zero, as in the paper's code. `approximate="none"` is the
-    exact GELU, which AdapterHub calls "gelu"; the paper's code approximates it with a tanh, here
-    "tanh", which differs by less than 1e-3.
+    truncated at two of them, biases at zero, as in the paper's code, whose GELU is approximated by
+    a tanh, within 1e-3 of this one.
     """
 
-    def __init__(
-        self, dim: int, width: int, approximate: str = "none", generator: Generator | None = None
-    ) -> None:
+    def __init__(self, dim: int, width: int, generator: Generator | None = None) -> None:
         super().__init__()
         whole("dim", dim, 1)
         whole("width", width, 1)
-        self.approximate = approximate
         self.down, self.up = nn.Linear(dim, width), nn.Linear(width, dim)
         for linear in (self.down, self.up):
             nn.init.trunc_normal_(linear.weight, std=1e-3, a=-2e-3, b=2e-3, generator=generator)
@@ -49,7 +42,7 @@ class Bottleneck(nn.Module):
 
     def change(self, x: Tensor) -> Tensor:
         """What the adapter adds to x."""
-        return self.up(F.gelu(self.down(x), approximate=self.approximate))
+        return self.up(F.gelu(self.down(x)))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.change(x)

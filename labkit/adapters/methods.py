@@ -1,8 +1,7 @@
 """Parameter-efficient fine-tuning: a few new weights in a frozen transformer, and taking them out.
 
-A method is a small class. It says what it puts into a block (`into`), how many numbers that is
-(`new_numbers`), and which of the network's own weights train beside it. `insert` changes a network
-in place, `remove` gives it back exactly as it was.
+A method is a small class: what it puts into a block (`into`), how many numbers that is
+(`new_numbers`), and which of the network's own weights train beside it.
 """
 
 from __future__ import annotations
@@ -160,9 +159,8 @@ def insert(encoder: nn.Module, method: Method, generator: Generator) -> nn.Modul
     everything = range(len(blocks))
     chosen = everything if method.blocks is None else method.blocks
     if set(chosen) - set(everything) or len(set(chosen)) < len(chosen):
-        raise ValueError(
-            f"method.blocks: got {chosen}, accepted: 0 to {len(blocks) - 1}, each once"
-        )
+        accepted = f"accepted: 0 to {len(blocks) - 1}, each once"
+        raise ValueError(f"method.blocks: got {chosen}, {accepted}")
     own, there = dict(encoder.named_parameters()), set(encoder.modules())
     flags = {name: parameter.requires_grad for name, parameter in own.items()}
     values = {n: own[n].detach().clone() for n in _trained_names(encoder, method.trains)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import ipywidgets
@@ -13,8 +13,8 @@ from torch import nn
 
 from labkit import encoders, tasks, transfer
 from labkit.adapters import storage_cost as storage
-from labkit.adapters.block_figures import draw_block, draw_storage, size
 from labkit.adapters.comparison import TUNED
+from labkit.adapters.figures import draw_block, draw_storage, size
 from labkit.adapters.layers import Adapted, Wrapper
 from labkit.adapters.methods import METHODS, Method, count, insert, remove
 from labkit.adapters.parts import HALVES, Parts, parts_of
@@ -91,13 +91,8 @@ def describe_block(result: Block) -> str:
 
 def transformer_block() -> Panel:
     """Which parts of the transformer train, by method and width."""
-    encoder = encoders.load("clip-vit").image
-
-    def compute(method: str, width: int) -> Block:
-        return compute_block(encoder, method, width)
-
     return panel(
-        compute,
+        partial(compute_block, encoders.load("clip-vit").image),
         draw_block,
         describe_block,
         size=(9, 3.2),
@@ -117,20 +112,15 @@ LIVE_STEPS = 60
 
 
 class Live(NamedTuple):
-    """One training run, and what it is to be compared with."""
+    """One training run, and the probe that it is to be compared with."""
 
-    history: tuple[transfer.Moment, ...]
-    probe: transfer.Moment
+    histories: dict[str, tuple[transfer.Moment, ...]]  # of the probe, and by `name`
     method: Method
     lr: float
     count: int
     chance: float
     task: str
     name: str  # of the method, a key of METHODS
-
-    @property
-    def histories(self) -> dict[str, tuple[transfer.Moment, ...]]:
-        return {"probe": (self.probe,), self.name: self.history}
 
 
 def compute_live(
@@ -143,12 +133,13 @@ def compute_live(
     insert(model.encoder, method, generator)
     schedule = transfer.Schedule(LIVE_STEPS, optimizer="adam", record_every=LIVE_STEPS // 3)
     fit = transfer.fit(model, task, lr, generator, schedule, progress)
-    trained = count(model)
-    return Live(fit.history, probe, method, lr, trained, task.chance, task.name, name)
+    histories = {"probe": (probe,), name: fit.history}
+    return Live(histories, method, lr, count(model), task.chance, task.name, name)
 
 
 def draw_live(ax, result: Live) -> None:
-    gap = 100 * (result.history[-1].id - result.probe.id)
+    probe, tuned = (history[-1].id for history in result.histories.values())
+    gap = 100 * (tuned - probe)
     title = f"{result.count:,} numbers trained: {gap:+.0f} points against the probe"
     draw_history(ax, result.histories, result.chance, title, TUNED)
 

@@ -28,11 +28,7 @@ BACKBONES = {
 
 
 def numbers(method: str, backbone: Backbone, width: int) -> int:
-    """How many numbers one task stores, its head included.
-
-    width: of what the method inserts, if it inserts anything. Raises ValueError for an unknown
-    method or a width below 1.
-    """
+    """How many numbers one task stores, its head included; width: of what the method inserts."""
     check_choice("method", (method,), METHODS)
     chosen = METHODS[method].with_width(whole("width", width, 1))
     blocks = backbone.depth if chosen.blocks is None else len(chosen.blocks)

@@ -1,24 +1,14 @@
 """Notebook 04's tables: ways to tune a vision transformer, on three tasks.
 
-    python -m labkit.adapters.sweep --jobs 1    # half an hour of one core, or tables by name:
+    python -m labkit.adapters.sweep --jobs 1    # half an hour of one core
 
-adapters_rates (7 minutes): learning rates, by ID validation. adapters (15 minutes): a row for every
-network, and one for each block whose adapters were taken out of it afterwards. adapters_steps (6
-minutes): would longer training change the order? By validation too; no test image is looked at.
-
-A seed draws the split of the downstream concepts, the head, what is inserted and the batches.
-Everything trains with Adam, as Houlsby et al. (2019) do. Rates and steps have two seeds of their
-own; their splits divide the same concepts anew, so that two thirds of the concepts that `adapters`
-tests on are among their training and validation concepts. Where the best rate is the largest, the
-next one was tried by hand with the first seed: adapters at 0.06 and biases at 0.1 collapse, norms
-at 0.1 gain nothing, prompts at 0.2 lose. A new method needs its line in RATES; what the tables have
-is not run again.
+Or tables by name: adapters_rates, adapters, adapters_steps. data/README.md says how they were made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -80,67 +70,62 @@ def best_rate(task: str, method: str) -> float:
     return float(found.groupby("rate", sort=False)["validation"].mean().idxmax())
 
 
-class OldJob:
-    """What pretraining taught: to find an emoji's own name among those of all upstream concepts."""
-
-    def __init__(self) -> None:
-        self.clip = encoders.load("clip-vit")
-        emoji = data.load(parts="upstream")
-        order = torch.randperm(len(emoji), generator=torch.Generator().manual_seed(0))
-        self.emoji = emoji[order[:OLD_JOB_IMAGES]]
-        self.concepts = [c.position for c in data.concepts() if c.part == "upstream"]
-        with torch.no_grad():
-            self.names = self.clip.embed_captions(
-                [data.concepts()[position].caption for position in self.concepts]
-            )
-
-    @torch.no_grad()
-    def __call__(self, encoder: torch.nn.Module) -> float:
-        """The share of images whose nearest name is their own, by a tuned image encoder."""
-        image = self.clip.project_image(transfer.features(encoder, self.emoji.images))
-        nearest = torch.tensor(self.concepts)[(image @ self.names.T).argmax(dim=1)]
-        return round((nearest == self.emoji.concept).float().mean().item(), 4)
+@cache
+def upstream() -> tuple:
+    """CLIP, some upstream emoji, and the positions and features (n, dim) of all upstream names."""
+    clip, emoji = encoders.load("clip-vit"), data.load(parts="upstream")
+    order = torch.randperm(len(emoji), generator=torch.Generator().manual_seed(0))
+    concepts = [c for c in data.concepts() if c.part == "upstream"]
+    names = clip.embed_captions([concept.caption for concept in concepts]).detach()
+    positions = torch.tensor([concept.position for concept in concepts])
+    return clip, emoji[order[:OLD_JOB_IMAGES]], positions, names
 
 
-class Run:
-    """One task with one seed, and how a network that learned it is measured."""
-
-    def __init__(self, task: str, seed: int) -> None:
-        self.task = JOBS[task].make(seed)
-        self.encoder, self.old_job = encoders.load("clip-vit").image, OldJob()
-        self.measure = evaluate.Measure(self.encoder, self.task)
-
-    def row(self, about: Row, fit: transfer.Fit) -> Row:
-        knows = {"old_job": self.old_job(fit.model.encoder)}
-        return {**about, "parameters": count(fit.model), **self.measure(fit), **knows}
+@torch.no_grad()
+def old_job(encoder: torch.nn.Module) -> float:
+    """What pretraining taught: the share of images that a tuned encoder gives their own name."""
+    clip, emoji, positions, names = upstream()
+    image = clip.project_image(transfer.features(encoder, emoji.images))
+    found = positions[(image @ names.T).argmax(dim=1)]
+    return round((found == emoji.concept).float().mean().item(), 4)
 
 
-make_run = lru_cache(maxsize=1)(Run)
+@lru_cache(maxsize=1)
+def prepared(task: str, seed: int) -> tuple[tasks.Task, evaluate.Measure]:
+    made = JOBS[task].make(seed)
+    return made, evaluate.Measure(encoders.load("clip-vit").image, made)
+
+
+def tuned(
+    here: tasks.Task, name: str, method: str, width: int, seed: int, times: int = 1
+) -> tuple[transfer.Fit, float]:
+    """A network for the task of this name, at its method's best rate (or the probe's strength)."""
+    if method == "probe":
+        fit = transfer.linear_probe(encoders.load("clip-vit").image, here)
+        fit.model.encoder.requires_grad_(False)
+        return fit, fit.chosen
+    rate, steps = best_rate(name, method), times * JOBS[name].steps
+    return train(here, METHODS[method].with_width(width), rate, seed, steps), rate
 
 
 def run_main(task: str, seed: int, method: str) -> list[Row]:
     """A row for each width; from adapters of the default width, blocks are taken out afterwards."""
     torch.set_num_threads(1)
-    here, plain, rows = make_run(task, seed), METHODS[method], []
-    if method == "probe":
-        fit = transfer.linear_probe(here.encoder, here.task)
-        fit.model.encoder.requires_grad_(False)
-        return [here.row({"width": 0, "pruned": "none", "rate": fit.chosen}, fit)]
-    for width in WIDTHS.get(method, (plain.width,)):
-        rate = best_rate(task, method)
-        fit = train(here.task, plain.with_width(width), rate, seed, JOBS[task].steps)
-        rows.append(here.row({"width": width, "pruned": "none", "rate": rate}, fit))
-        if (method, width) == ("adapters", plain.width):
+    (here, measure), plain, rows = prepared(task, seed), METHODS[method].width, []
+    for width in WIDTHS.get(method, (plain,)):
+        fit, rate = tuned(here, task, method, width, seed)
+        about = {"width": width, "pruned": "none", "rate": rate, "parameters": count(fit.model)}
+        rows.append({**about, **measure(fit), "old_job": old_job(fit.model.encoder)})
+        if (method, width) == ("adapters", plain):
             for pruned, blocks in PRUNED.items():
                 cut = transfer.Classifier(without(fit.model.encoder, blocks), fit.model.head)
-                right = round(transfer.accuracy(cut, here.task.test), 4)
-                about = {name: rows[-1][name] for name in ("width", "rate", "parameters")}
+                right = round(transfer.accuracy(cut, here.test), 4)
                 rows.append({**about, "pruned": pruned, "id": right})
     return rows
 
 
 def run_rates(task: str, method: str, seed: int) -> list[Row]:
-    """The validation accuracy of every learning rate."""
+    """The validation accuracy of every learning rate; no test image is looked at."""
     torch.set_num_threads(1)
     here = JOBS[task].make(seed)
     fits = {r: train(here, METHODS[method], r, seed, JOBS[task].steps) for r in RATES[method]}
@@ -150,15 +135,9 @@ def run_rates(task: str, method: str, seed: int) -> list[Row]:
 def run_steps(task: str, method: str, seed: int) -> list[Row]:
     """Validation accuracy after the sweep's number of steps, and after three times as many."""
     torch.set_num_threads(1)
-    here, rows = JOBS[task].make(seed), []
-    for times in (1, 3):
-        if method == "probe":
-            fit = transfer.linear_probe(encoders.load("clip-vit").image, here)
-        else:
-            steps = times * JOBS[task].steps
-            fit = train(here, METHODS[method], best_rate(task, method), seed, steps)
-        rows.append({"times": times, "validation": round(fit.validation, 4)})
-    return rows
+    here, width = JOBS[task].make(seed), METHODS[method].width
+    fits = {times: tuned(here, task, method, width, seed, times)[0] for times in (1, 3)}
+    return [{"times": n, "validation": round(fit.validation, 4)} for n, fit in fits.items()]
 
 
 def cells(methods, names, seeds=(100, 101)) -> list[Row]:

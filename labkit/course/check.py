@@ -3,9 +3,8 @@
     python -m labkit check                         # the notebooks here; the lab's, if here are none
     python -m labkit check 01 03 --json out.json   # some; and a file for a grader
 
-A notebook is run cell by cell, as JupyterLab runs it, which takes about half a minute. Which
-exercises there are is read from the solutions: a check that was deleted is not passed, and a stub
-that was left alone is not either, since every check runs the student's function.
+A notebook is run cell by cell, as JupyterLab runs it. Which exercises there are is read from the
+solutions: a check that was deleted is not passed, nor a stub that was left alone.
 """
 
 from __future__ import annotations

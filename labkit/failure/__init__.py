@@ -1,9 +1,8 @@
 """Notebook 05: when transfer fails, how one would notice, and what to try then.
 
-Read calibration (is a classifier as sure as it is right?), label_free_estimates and under_shift
-(accuracy guessed without labels), corruptions and train_test_mismatch (images unlike the training
-images), invariance (what pretraining was told to ignore), double_descent (the number of labels) and
-advice (what to try first); then figures, panels, and sweep, which measured the tables.
+Read calibration (as sure as right?), label_free_estimates and under_shift (accuracy guessed without
+labels), corruptions (images unlike the training images), invariance (what pretraining was told to
+ignore), double_descent (the number of labels), advice; then figures, panels, sweep.
 """
 
 from labkit.failure.advice import Situation, first_try

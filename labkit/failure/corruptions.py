@@ -1,7 +1,7 @@
-"""Graded damage to small images, after ImageNet-C (Hendrycks & Dietterich 2019).
+"""Images unlike the training images: graded damage, other augmentation, other resolution.
 
-Noise and blur are two of its kinds, with amounts for small images; rotation and inversion are ours.
-Severity runs from 1 (barely seen) to 5 (hard for people too); 0 changes nothing.
+Noise and blur are two of ImageNet-C's kinds (Hendrycks & Dietterich 2019), with amounts for small
+images; rotation and inversion are ours. Severity is 1 (barely seen) to 5 (hard for people too).
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from labkit.augment import affine_box, as_float, blur, warp
-from labkit.inputs import check_choice
+from labkit.augment import Augmentation, affine_box, as_float, blur, warp
+from labkit.inputs import at_least_0, check_choice, whole
 from labkit.tasks import Examples, Task
 
 # corruption -> its amount at severities 1 to 5
@@ -61,3 +62,15 @@ def with_corruptions(
         for severity in severities
     }
     return replace(task, name=f"{task.name}, {kind}", ood=damaged)
+
+
+def strength(amount: float) -> Augmentation:
+    """Turns, zoom, shift and colour jitter, `amount` times those of CLIP's pretraining here."""
+    amount, color = at_least_0("amount", amount), min(0.2 * amount, 1.0)
+    return Augmentation(rotate=10 * amount, zoom=0.2 * amount, shift=0.1 * amount, color=color)
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Scale images (n, 3, h, w) to (n, 3, size, size), float in [0, 1], antialiased to shrink."""
+    size, images = whole("size", size, 1), as_float(images, check_range=True)
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True).clamp(0, 1)

@@ -1,9 +1,8 @@
 """Accuracy against the number of labels when a closed form fits the head: many draws, instantly.
 
-With almost no ridge, least squares passes through every training label until there are more labels
-than the features have rank, and near that number by the wildest of functions: the error peaks and
-then falls again, double descent (Belkin et al. 2019; in the number of samples, Nakkiran et al.
-2021).
+Least squares passes through every training label until there are more labels than the features
+have rank, and near that number by the wildest of functions: the error peaks and falls again, double
+descent (Belkin et al. 2019; in the number of samples, Nakkiran et al. 2021).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Concepts that only colour (hearts, circles, squares, books) or direction (arrows, hands) tells apart
 were kept from every encoder: the traps of data/emoji/traps.csv. What pretraining was told to ignore
-cannot be read from its features, however good they are for other things.
+cannot be read from its features.
 """
 
 from __future__ import annotations
@@ -32,10 +32,7 @@ TRAP_STYLES = data.COLOUR_STYLES + data.SHADED_STYLES  # black and white shows n
 
 
 def trap_answers(question: str) -> dict[int, str]:
-    """Concept position -> the right answer, for the traps that the question can be asked of.
-
-    Raises ValueError for a question that is not one of QUESTIONS.
-    """
+    """Concept position -> the right answer, for the traps that one of QUESTIONS can be asked of."""
     check_choice("question", (question,), QUESTIONS)
     kind = "direction" if question == "direction" else "colour"
     found = {place: trap for place, trap in data.traps().items() if trap.kind == kind}

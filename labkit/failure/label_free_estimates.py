@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import linregress, norm
 
 from labkit.failure.calibration import Answers, shares
 
@@ -65,9 +65,8 @@ def accuracy_line(known: np.ndarray, elsewhere: np.ndarray) -> Line:
             f"known, elsewhere: got shapes {x.shape} and {y.shape}, accepted: three or more pairs "
             "of finite numbers, whose first differ"
         )
-    slope, intercept = np.polyfit(x, y, 1)
-    correlation = np.corrcoef(x, y)[0, 1] if np.ptp(y) else 0.0
-    return Line(float(slope), float(intercept), float(correlation))
+    fit = linregress(x, y)
+    return Line(float(fit.slope), float(fit.intercept), float(fit.rvalue) if np.ptp(y) else 0.0)
 
 
 def _probit(accuracies: np.ndarray) -> np.ndarray:

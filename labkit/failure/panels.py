@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import ipywidgets
@@ -83,18 +84,14 @@ def damage(model: torch.nn.Module | None = None, test: tasks.Examples | None = N
     task = tasks.style_shift(("twemoji",), ())
     model = model or transfer.linear_probe(encoders.load("clip-conv").image, task).model
     damaged = damage_all(model, test or task.test)
-
-    def compute(corruption: str, severity: int, temperature: float, page: int) -> Damage:
-        return compute_damage(damaged, corruption, severity, temperature, page)
-
     return panel(
-        compute,
+        partial(compute_damage, damaged),
         figures.draw_damage,
         describe_damage,
         size=(9, 3.7),
         columns=2,
         title="Does it know that it does not know?",
-        corruption=ipywidgets.Dropdown(options=[*AMOUNTS], value="noise", description="Corruption"),
+        kind=ipywidgets.Dropdown(options=[*AMOUNTS], value="noise", description="Corruption"),
         severity=ipywidgets.IntSlider(0, 0, WORST, description="Severity"),
         temperature=ipywidgets.FloatSlider(1, min=0.5, max=4, step=0.1, description="Temperature"),
         page=ipywidgets.IntSlider(0, 0, 6, description="Other images"),
@@ -134,13 +131,12 @@ def label_counts(embedded: Embedded) -> tuple[int, ...]:
 
 def label_curve(embedded: Embedded, strength: float, seed: int = 1) -> np.ndarray:
     """Mean and 95 % interval of the accuracy for every number of labels: (3, counts)."""
-    found = []
-    for n in label_counts(embedded):
-        generator = torch.Generator().manual_seed(seed)
-        scores = draw_accuracies(embedded, n, strength, DRAWS, generator)
-        mean, low, high = mean_interval(scores, overlap=1)  # other labels, the same test
-        found.append((low, mean, high))
-    return np.array(found).T
+    scores = (
+        draw_accuracies(embedded, n, strength, DRAWS, torch.Generator().manual_seed(seed))
+        for n in label_counts(embedded)
+    )
+    # Other labels, the same test.
+    return np.array([mean_interval(found, overlap=1) for found in scores]).T[[1, 0, 2]]
 
 
 def compute_labels(
@@ -277,13 +273,11 @@ def invariances(table: pd.DataFrame | None = None) -> Panel:
     table = sweeps.read("traps") if table is None else table
     gallery = make_trap_gallery()
     scores, chance = invariance.trap_scores(table), invariance.trap_chance(table)
-    places = {data.concepts()[place]: place for place in data.traps()}
-    shown = {f"{concept.emoji} {concept.name}": place for concept, place in places.items()}
-    heart = shown["💚 green heart"]
+    traps = [data.concepts()[place] for place in data.traps()]
+    shown = {f"{concept.emoji} {concept.name}": concept.position for concept in traps}
 
-    def compute(ignore_colour: bool, ignore_flips: bool, emoji: int, style: str) -> Seen:
-        encoder = (ignore_colour, ignore_flips)
-        return compute_seen(gallery, scores, chance, encoder, emoji, style)
+    def compute(ignore_colour: bool, ignore_flips: bool, **which) -> Seen:
+        return compute_seen(gallery, scores, chance, (ignore_colour, ignore_flips), **which)
 
     return panel(
         compute,
@@ -294,6 +288,8 @@ def invariances(table: pd.DataFrame | None = None) -> Panel:
         title="What was the encoder told to ignore?",
         ignore_colour=ipywidgets.Checkbox(True, description="Colour augmentation"),
         ignore_flips=ipywidgets.Checkbox(True, description="Flips"),
-        emoji=ipywidgets.Dropdown(options=shown, value=heart, description="Emoji"),
+        emoji=ipywidgets.Dropdown(
+            options=shown, value=shown["💚 green heart"], description="Emoji"
+        ),
         style=ipywidgets.Dropdown(options=invariance.TRAP_STYLES, description="Style"),
     )

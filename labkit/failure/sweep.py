@@ -1,22 +1,8 @@
 """Notebook 05's tables: shifted images, encoders that ignore what is asked for, mismatched images.
 
-    python -m labkit.failure.sweep shifts      # about five CPU minutes
-    python -m labkit.failure.sweep traps       # about eight
-    python -m labkit.failure.sweep mismatch    # about two
+    python -m labkit.failure.sweep    # 15 CPU minutes, or tables by name: shifts, traps, mismatch
 
-Each writes data/sweeps/NAME.csv. A seed draws the split of the concepts (of the traps, the styles
-to learn from), the head, the batches and the damage.
-
-shifts: three classifiers on the styles they learned from, seven others, damaged ID test images and
-sub-populations (for which they are trained anew). `drift` is how far features move, as a share of
-their norm, when the same emoji is drawn in the other style (against Twemoji) or damaged.
-
-traps: what can be read of four SimCLR encoders, CLIP's, and pixels, by a probe; where one of TUNED
-is asked for shape or colour, by fine-tuning and from scratch too, rates chosen on ID validation.
-
-mismatch: probes trained on one preparation and tested on another: "strength" of the augmentation
-(in units of the pretraining's), or "resolution" in pixels, made from 64-pixel drawings (the encoder
-was pretrained at 32 and averages over places, so it takes any).
+data/README.md says what they hold.
 """
 
 from __future__ import annotations
@@ -26,9 +12,8 @@ from collections.abc import Iterator
 import torch
 
 from labkit import data, encoders, evaluate, tasks, transfer
-from labkit.failure.corruptions import AMOUNTS, with_corruptions
+from labkit.failure.corruptions import AMOUNTS, resize, strength, with_corruptions
 from labkit.failure.invariance import QUESTIONS, WEIGHTS, Pixels, trap_styles, trap_task
-from labkit.failure.train_test_mismatch import SIZES, STRENGTHS, resize, strength
 from labkit.failure.under_shift import Known, in_distribution, report
 from labkit.sweeps import Experiment, Row, command_line
 
@@ -42,6 +27,7 @@ MODELS = {  # the encoder, and what is done with it
 SHIFT_SCHEDULE = (0.03, 80)  # rate and steps: what validation picked most often in lp_ft's sweep
 TRAP_RATES, TRAP_STEPS = (0.01, 0.03), 160  # for scratch too: neither shall win by training longer
 TUNED = ("simclr-color-flip", "simclr-plain")  # told to ignore colour, and not
+SIZES, STRENGTHS = (16, 24, 32, 48, 64), (0.0, 1.0, 2.0, 4.0)  # pixels; of the augmentation
 DRAWS = 2  # of each augmented training image; with one, a strong augmentation has few examples
 
 
@@ -115,11 +101,11 @@ def run_traps(weights: str, seed: int) -> list[Row]:
 
 
 def best(recipe, encoder, task: tasks.Task, seed: int) -> transfer.Fit:
-    def run(lr: float) -> transfer.Fit:
-        schedule = transfer.Schedule(TRAP_STEPS, record_every=0)
-        return recipe(encoder, task, lr, torch.Generator().manual_seed(seed), schedule)
-
-    return transfer.best_rate(run, TRAP_RATES)
+    schedule = transfer.Schedule(TRAP_STEPS, record_every=0)
+    return transfer.best_rate(
+        lambda lr: recipe(encoder, task, lr, torch.Generator().manual_seed(seed), schedule),
+        TRAP_RATES,
+    )
 
 
 def run_mismatch(kind: str, seed: int) -> list[Row]:
@@ -161,16 +147,26 @@ def tested(row: Row) -> frozenset[int]:
 
 
 ENCODERS = (*WEIGHTS.values(), "clip-conv", "pixels")
-SHIFT_CELLS = [{"model": model, "seed": seed} for seed in range(5) for model in MODELS]
-TRAP_CELLS = [{"weights": name, "seed": seed} for seed in range(6) for name in ENCODERS]
-KINDS = ("strength", "resolution")
-MISMATCH_CELLS = [{"kind": kind, "seed": seed} for seed in range(6) for kind in KINDS]
+
+
+def cells(seeds: int, name: str, values) -> list[Row]:
+    return [{name: value, "seed": seed} for seed in range(seeds) for value in values]
+
+
 EXPERIMENTS = (
-    Experiment("shifts", run_shifts, SHIFT_CELLS, {"overlap": tested}),
+    Experiment("shifts", run_shifts, cells(5, "model", MODELS), {"overlap": tested}),
     Experiment(
-        "traps", run_traps, TRAP_CELLS, {"overlap": lambda row: trap_styles(row["seed"])[4:]}
+        "traps",
+        run_traps,
+        cells(6, "weights", ENCODERS),
+        {"overlap": lambda row: trap_styles(row["seed"])[4:]},
     ),
-    Experiment("mismatch", run_mismatch, MISMATCH_CELLS, {"overlap": tested}),
+    Experiment(
+        "mismatch",
+        run_mismatch,
+        cells(6, "kind", ("strength", "resolution")),
+        {"overlap": tested},
+    ),
 )
 
 if __name__ == "__main__":

@@ -38,10 +38,8 @@ def _same_loss(
     if given is None:
         yield NOTHING
     elif not isinstance(given, Tensor) or given.dim() or not given.requires_grad:
-        yield (
-            "return the query loss as a scalar tensor that depends on the model's parameters, so "
-            f"that it can be differentiated; yours is {given!r}."
-        )
+        wanted = "the query loss as a scalar tensor that depends on the model's parameters"
+        yield f"return {wanted}, so that it can be differentiated; yours is {given!r}."
     else:
         yield from compare(given, right, mistakes, otherwise, what, 1e-6)
         what += "the value is right, but not its gradient: "
@@ -81,10 +79,7 @@ def inner_step(function: Callable) -> Iterator[str]:
 @checker
 def first_order(function: Callable) -> Iterator[str]:
     """Notebook 02: the same with its second-order term deleted (FOMAML)."""
-    hint = (
-        "It still has the second-order term: make the inner gradient a constant (drop "
-        "`create_graph=True`, or `.detach()` it)."
-    )
+    hint = "It still has the second-order term: drop `create_graph=True`, or `.detach()` gradients."
     yield from _one_step(function, True, hint)
 
 
@@ -98,7 +93,6 @@ def ridge(function: Callable) -> Iterator[str]:
         f = function(x, y, strength)
         if f is None or not callable(f):
             yield f"A returns a function f of new features; yours returns {type(f).__name__}."
-            return
         mistakes = {
             "This is plain least squares: add strength * identity to X'X.": (
                 new @ torch.linalg.lstsq(x, y).solution

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,19 +14,11 @@ from labkit.inputs import check_choice, whole
 from labkit.meta import batched
 from labkit.weights import parse_tensors
 
-
-class FewShotStyles(NamedTuple):
-    """Which drawings of a concept are shown, and which are asked about."""
-
-    support_styles: tuple[str, ...]
-    query_styles: tuple[str, ...]
-
-
-ALL_STYLES = FewShotStyles(data.STYLES, data.STYLES)
-# A style draws a concept once, so "within" means within the family of flat colour drawings.
+# In which styles a concept is shown, and in which it is asked about. A style draws it once, so
+# "within" means within the family of flat colour drawings.
 SETTINGS = {
-    "within": FewShotStyles(data.COLOUR_STYLES, data.COLOUR_STYLES),
-    "across": FewShotStyles(data.COLOUR_STYLES, data.MONO_STYLES),
+    "within": (data.COLOUR_STYLES, data.COLOUR_STYLES),
+    "across": (data.COLOUR_STYLES, data.MONO_STYLES),
 }
 WEIGHTS = {"maml": "fewshot/maml", "prototypes": "fewshot/prototypes"}  # file names under data/
 
@@ -57,14 +48,9 @@ def stack(episodes: Sequence[tasks.Episode]) -> meta.TaskBatch:
 
     Where features (n, dim) stand in for images, they are stacked as they are.
     """
-
-    def stacked(parts: list[tasks.Examples]) -> tuple[Tensor, Tensor]:
-        x = torch.stack([part.images for part in parts])
-        labels = torch.stack([part.labels for part in parts])
-        return x / 255 if x.dtype == torch.uint8 else x, labels
-
-    support, query = ([getattr(e, side) for e in episodes] for side in ("support", "query"))
-    return meta.TaskBatch(*stacked(support), *stacked(query))
+    parts = zip(*((*e.support, *e.query) for e in episodes), strict=True)
+    stacked = (torch.stack(part) for part in parts)
+    return meta.TaskBatch(*(x / 255 if x.dtype == torch.uint8 else x for x in stacked))
 
 
 def sample(
@@ -74,7 +60,7 @@ def sample(
     shots: int,
     queries: int,
     generator: Generator,
-    styles: FewShotStyles = ALL_STYLES,
+    styles: tuple[Sequence[str], Sequence[str]] = (data.STYLES, data.STYLES),
 ) -> meta.TaskBatch:
     """Draw `count` episodes (`labkit.tasks.sample_episode`) and stack them."""
     size = (ways, shots, queries, generator)

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
-from labkit.figures import describe_dots, draw_curves, draw_dots, name_methods
+from labkit.figures import describe_curves, describe_dots, draw_curves, draw_dots, name_methods
 from labkit.looks import LOOKS
-from labkit.ui.images import draw_sheet
+from labkit.ui.images import draw_sheet, tiles
 from labkit.ui.style import INK, label_end, percent_axis, spread, style
 
 if TYPE_CHECKING:
@@ -120,15 +120,12 @@ CENTRED = {"ha": "center", "fontweight": "bold"}
 def draw_episode(ax: Axes, result) -> None:
     """A support column per class, queries below; ticks and crosses once the model has answered."""
     ways, shots = result.support.shape[:2]
-    places = [(way * STEP, shot * STEP) for way in range(ways) for shot in range(shots)]
-    top = shots * STEP + 34
-    below = [(i % ways * STEP, top + i // ways * (STEP + LABEL)) for i in range(len(result.query))]
-    pictures = [*result.support.reshape(-1, *result.support.shape[2:]), *result.query]
-    wide, high = (ways - 1) * STEP + SIZE, below[-1][1] + SIZE + LABEL
-    sheet = np.zeros((high, wide, 4), np.uint8)  # transparent; one image draws fastest
-    for picture, (left, upper) in zip(pictures, places + below, strict=True):
-        sheet[upper : upper + SIZE, left : left + SIZE, :3] = picture.transpose(1, 2, 0)
-        sheet[upper : upper + SIZE, left : left + SIZE, 3] = 255
+    gap, top = STEP - SIZE, shots * STEP + 34  # where the queries begin
+    support = tiles(np.concatenate(result.support.swapaxes(0, 1)), ways, (gap, gap))
+    between = np.zeros((top - len(support), *support.shape[1:]), np.uint8)  # transparent
+    queries = tiles(result.query, ways, (LABEL + gap, gap))
+    sheet = np.concatenate([support, between, queries])[:-gap, :-gap]  # one draws fastest
+    high, wide = sheet.shape[:2]
     zoom = min(VIEW[0] / wide, (VIEW[1] - 30) / high)  # 30: the line of letters
     start = (VIEW[0] - zoom * wide) / 2
 
@@ -139,7 +136,8 @@ def draw_episode(ax: Axes, result) -> None:
     for way in range(ways):
         write(way * STEP + SIZE / 2, -5, "ABCDE"[way], 17, **CENTRED, va="bottom")
     write(0, top - 5, "Queries: which letter?", 15, va="bottom")
-    for mark, (left, upper) in zip(result.marks, below, strict=True):
+    for i, mark in enumerate(result.marks):
+        left, upper = i % ways * STEP, top + i // ways * (STEP + LABEL)
         write(left + SIZE / 2, upper + SIZE + 2, mark, 14, **CENTRED, va="top")
     ax.set(xlim=(0, VIEW[0]), ylim=(VIEW[1], 0), aspect="equal")
     ax.set_title(result.title)
@@ -149,25 +147,23 @@ def draw_episode(ax: Axes, result) -> None:
 @style()
 def draw_steps(ax: Axes, accuracies: Mapping[str, Sequence[float]], chance: float) -> None:
     """Accuracy on queries after 0, 1, ... inner steps, of methods of `FEW_SHOT`."""
-    import pandas as pd
-
-    curves = {method: pd.DataFrame({"mean": found}) for method, found in accuracies.items()}
-    draw_curves(ax, curves, FEW_SHOT, gap=0.075)
-    last = max(map(len, accuracies.values())) - 1
-    ax.axhline(chance, color=INK, linewidth=1, linestyle=":")
-    ax.annotate("guessing", (last / 2, chance), xytext=(0, -3), fontsize=12, va="top",
-                textcoords="offset points")  # fmt: skip
+    draw_curves(ax, _by_step(accuracies), FEW_SHOT, gap=0.075, chance=chance)
     percent_axis(ax)
-    method, (start, one, *_) = next(iter(accuracies.items()))
-    ax.set_title(f"One step takes {FEW_SHOT[method].name} from {start:.0%} to {one:.0%}")
-    ax.set(xlim=(0, last), xlabel="inner steps k", ylabel="query accuracy")
+    method, (start, one, *others) = next(iter(accuracies.items()))
+    title = f"One step takes {FEW_SHOT[method].name} from {start:.0%} to {one:.0%}"
+    ax.set(xlim=(0, 1 + len(others)), xlabel="inner steps k", ylabel="query accuracy", title=title)
 
 
 def describe_steps(accuracies: Mapping[str, Sequence[float]]) -> str:
     """The alternative text of `draw_steps`."""
-    parts = [f"{FEW_SHOT[m].name} {a[0]:.0%} to {a[-1]:.0%}" for m, a in accuracies.items()]
-    steps = len(next(iter(accuracies.values()))) - 1
-    return f"Query accuracy after 0 to {steps} inner steps: {'; '.join(parts)}."
+    said = describe_curves(_by_step(accuracies), FEW_SHOT)
+    return f"Query accuracy by the number of inner steps: {said}"
+
+
+def _by_step(accuracies: Mapping[str, Sequence[float]]) -> dict[str, pd.DataFrame]:
+    import pandas as pd
+
+    return {method: pd.DataFrame({"mean": found}) for method, found in accuracies.items()}
 
 
 @style()

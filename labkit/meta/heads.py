@@ -1,8 +1,7 @@
 """Algorithms A that leave the features alone: class means, ridge and logistic regression on them.
 
-All but the last are closed forms, differentiable in the encoder's weights theta, so that theta can
-be meta-trained through them. A label is a column: labels are 0 to N-1, each of them in every task,
-and anything else is refused (`labels.unique(return_inverse=True)[1]` numbers others so).
+All but the last are closed forms, differentiable in the encoder's weights theta. A label is a
+column: labels are 0 to N-1, each in every task (`labels.unique(return_inverse=True)[1]` makes so).
 """
 
 from __future__ import annotations

@@ -64,10 +64,7 @@ def values(theta: np.ndarray, steps: int, lr: float) -> np.ndarray:
 
 
 def landscape(theta: np.ndarray, steps: int, lr: float, points: int = 41) -> Landscape:
-    """Adapt every task from `theta`, and evaluate the objective on a grid around it.
-
-    Raises ValueError when a step would overshoot for ever (lr above 2 / largest curvature).
-    """
+    """Adapt every task from `theta`, and evaluate the objective on a grid; lr must be STABLE."""
     steps, points = whole("steps", steps, 0), whole("points", points, 1)
     if not 0 < lr < STABLE:
         raise ValueError(f"lr: got {lr}, accepted: above 0 and below {STABLE:.2f}")

@@ -1,15 +1,14 @@
 """Meta-train the few-shot network on upstream concepts: `python -m labkit.meta.meta_train maml`.
 
-Writes data/fewshot/<method>.safetensors and its learning curve beside it (.csv). Five-way one-shot
-episodes of all styles; nothing of a downstream concept is trained on. Every so often, episodes of
-validation concepts say how it is going. They chose nothing: MAML's inner rate and number of steps
-are its paper's, and Adam's rate was not searched.
+Writes data/fewshot/<method>.safetensors and its learning curve (.csv). Five-way one-shot episodes
+of all styles. Validation concepts say how it is going and chose nothing: MAML's inner rate and
+number of steps are its paper's, and Adam's rate was not searched.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -60,48 +59,40 @@ class MetaTraining:
         return meta.GradientDescent(model, self.inner_lr, self.inner_steps, F.cross_entropy)
 
 
-def run(config: MetaTraining, on_step: Callable[[nn.Module, int, float], None]) -> nn.Sequential:
-    """Meta-train from random weights; the same config gives the same weights.
+def meta_train(config: MetaTraining, every: int, folder: Path) -> list[float]:
+    """Meta-train from random weights, validate every so often, then write weights and curve.
 
-    `on_step(model, step, loss)` is called after each step.
-    """
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)  # torch's layers draw from the global generator only
-        model = fewshot.network(config.width, config.ways)
-    upstream, generator = data.load(parts="upstream"), torch.Generator().manual_seed(config.seed)
-    batches = (config.sample(upstream, config.tasks, generator) for _ in range(config.steps))
-    algorithm = config.algorithm(model)
-    meta.train(
-        model, lambda tasks: meta.objective(algorithm, tasks, F.cross_entropy), batches, config.lr,
-        lambda step, loss: on_step(model, step, loss), decay_steps=config.steps,
-    )  # fmt: skip
-    return model.eval()
-
-
-def meta_train(config: MetaTraining, every: int, folder: Path) -> None:
-    """Run, validate every so often, and write weights and curve at the end, not before.
-
-    An interrupted run leaves what was there, begins anew, and ends in the same weights.
+    The same config gives the same weights. An interrupted run leaves what was there, and begins
+    anew. Returns the losses.
     """
     whole("every", every, 1)
     make_folder(folder)
-    path = folder / f"{config.method}.safetensors"
-    fixed = config.sample(data.load(parts="validation"), 100, torch.Generator().manual_seed(1))
-    rows, losses = [COLUMNS], []
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)  # torch's layers draw from the global generator only
+        model = fewshot.network(config.width, config.ways)
+    upstream, validation = (data.load(parts=part) for part in ("upstream", "validation"))
+    generator, algorithm = torch.Generator().manual_seed(config.seed), config.algorithm(model)
+    batches = (config.sample(upstream, config.tasks, generator) for _ in range(config.steps))
+    fixed = config.sample(validation, 100, torch.Generator().manual_seed(1))
+    rows, recent = [COLUMNS], deque(maxlen=every)
     bar = tqdm(total=config.steps, desc=config.method)
 
-    def on_step(model: nn.Module, step: int, loss: float) -> None:
+    def on_step(step: int, loss: float) -> None:
         bar.update()
-        losses.append(loss)
+        recent.append(loss)
         if step % every == 0 or step == config.steps:
-            right = fewshot.accuracies(config.algorithm(model), fixed).mean().item()
-            recent = losses[-every:]
+            right = fewshot.accuracies(algorithm, fixed).mean().item()
             rows.append((step, f"{sum(recent) / len(recent):.4f}", f"{right:.4f}"))
             bar.set_postfix(loss=rows[-1][1], validation=rows[-1][2])
 
-    model = run(config, on_step)
+    losses = meta.train(
+        model, lambda tasks: meta.objective(algorithm, tasks, F.cross_entropy), batches, config.lr,
+        on_step, decay_steps=config.steps,
+    )  # fmt: skip
+    path = folder / f"{config.method}.safetensors"
     encoders.save(model, asdict(config), path)
     write_csv(path.with_suffix(".csv"), rows)
+    return losses
 
 
 def main() -> None:

@@ -1,9 +1,8 @@
 """The transfer / meta-learning objective: theta^ = argmin_theta sum_i L(D_i^s, A(D_i^s, theta)).
 
-`objective` is that sum, written once. The algorithm A is passed in: gradient descent from theta
-(MAML, Finn et al. 2017; with no steps, plain pretraining), class means (prototypical networks,
-Snell et al. 2017), or a closed-form head on features. Each D_i^s is split as the papers do: A
-learns from the support set, L is measured on the query set. All tasks of a batch run at once.
+`objective` is that sum. The algorithm A is passed in: gradient descent from theta (MAML, Finn et
+al. 2017; with no steps, plain pretraining), class means, or a closed-form head on features. Each
+D_i^s is split as the papers do: A learns from the support set, L is measured on the query set.
 """
 
 from __future__ import annotations
@@ -59,10 +58,8 @@ def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor, name: str) -
     """The sum over tasks of loss_fn(predictions[i], targets[i]). name: of the targets."""
     tasks = len(predictions)
     if loss_fn in MEANS and predictions.shape != targets.shape:
-        raise ValueError(
-            f"{name}: got shape {tuple(targets.shape)}, accepted: {tuple(predictions.shape)}, as "
-            "predicted"
-        )
+        accepted = f"accepted: {tuple(predictions.shape)}, as predicted"
+        raise ValueError(f"{name}: got shape {tuple(targets.shape)}, {accepted}")
     labels = loss_fn is F.cross_entropy and not targets.is_floating_point()
     if labels:
         check_labels(predictions, targets, name)
@@ -103,14 +100,16 @@ class GradientDescent:
         weights = self.path(support_x, support_y)[-1]
         return lambda x: batched.forward(self.model, weights, x)
 
-    def path(self, support_x: Tensor, support_y: Tensor) -> list[batched.Weights]:
-        """theta, and each task's weights after every step: name -> (tasks, *shape)."""
+    def path(
+        self, support_x: Tensor, support_y: Tensor, start: batched.Weights | None = None
+    ) -> list[batched.Weights]:
+        """theta (or `start`), and each task's weights after every step: name -> (tasks, *shape)."""
         named = self.model.named_parameters()
         moving = [name for name, p in named if p.requires_grad and name.startswith(self.only)]
         if self.steps and not moving:
             raise ValueError(f"model: no parameter that can be adapted (only={self.only!r})")
         with torch.enable_grad():  # an inner gradient is needed even where no outer one is
-            path = [batched.stack_weights(self.model, len(support_x))]
+            path = [start or batched.stack_weights(self.model, len(support_x))]
             for _ in range(self.steps):
                 weights = path[-1]
                 # The sum over tasks has each task's own gradient: none's loss knows another's.
@@ -143,8 +142,8 @@ def maml_loss(
     """MAML (Finn et al. 2017, eq. 1): the query loss after `inner_steps` steps, mean over tasks.
 
     The first axis of the tensors counts tasks. Differentiable in the parameters of any small
-    `model` whose output is a tensor (one that is no Sequential of common layers takes the tasks one
-    after another). Raises ValueError for BatchNorm in training mode, and what `objective` raises.
+    `model` whose output is a tensor. Raises ValueError for BatchNorm in training mode, and what
+    `objective` raises.
     """
     algorithm = GradientDescent(model, inner_lr, inner_steps, loss_fn, first_order)
     return objective(algorithm, TaskBatch(support_x, support_y, query_x, query_y), loss_fn)
@@ -178,13 +177,11 @@ def train(
     on_step: Callable[[int, float], None] | None = None,
     decay_steps: int | None = None,
 ) -> list[float]:
-    """The outer loop of all that is meta-trained here: Adam on theta. Returns the losses.
+    """Adam on theta, a batch of tasks a step, where `labkit.training.train` takes labelled images.
 
-    Not `labkit.training.train`: a step takes a batch of tasks, not of labelled images, the loss is
-    the caller's, and there is no classifier whose accuracy could be followed on the way.
-    `decay_steps` lowers the rate to zero along a cosine of so many steps. `on_step(step, loss)` is
-    called after each step. Raises ValueError for a rate that is not positive, FloatingPointError
-    when the loss leaves the numbers.
+    `decay_steps` lowers the rate to zero along a cosine of so many steps; `on_step(step, loss)` is
+    called after each. Returns the losses. Raises ValueError for a rate that is not positive,
+    FloatingPointError when the loss leaves the numbers.
     """
     above_0("lr", lr)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
@@ -208,10 +205,8 @@ def train(
 def check_labels(logits: Tensor, labels: Tensor, name: str) -> None:
     """Raise ValueError for labels (tasks, n) beyond the columns of logits (tasks, n, classes)."""
     if logits.dim() > 2 and labels.max() >= logits.shape[2]:
-        raise ValueError(
-            f"{name}: got label {labels.max().item()}, accepted: 0 to {logits.shape[2] - 1}, a "
-            "column for each"
-        )
+        accepted = f"accepted: 0 to {logits.shape[2] - 1}, a column for each"
+        raise ValueError(f"{name}: got label {labels.max().item()}, {accepted}")
 
 
 def check_tasks(tasks: TaskBatch) -> None:

@@ -35,6 +35,16 @@ class Adapted(NamedTuple):
 TASKS_LIKE_IT = 12
 
 
+def tasks_near(amplitude: float, phase: float, shots: int, noise: float, seed: int) -> list[Tensor]:
+    """A `meta.TaskBatch` of a sin(x - b) itself, and of tasks like it."""
+    exact = sinusoids.Sines((amplitude,) * 2, (phase,) * 2, noise)
+    near = sinusoids.Sines((amplitude - 0.1, amplitude + 0.1), (phase - 0.1, phase + 0.1), noise)
+    generator = torch.Generator().manual_seed(seed)
+    like_it = sinusoids.sample(TASKS_LIKE_IT, shots, 40, generator, near)
+    one = sinusoids.sample(1, shots, 40, generator, exact)
+    return [torch.cat(pair) for pair in zip(one, like_it, strict=True)]
+
+
 def compute_sinusoids(
     networks: Mapping[str, nn.Module],
     amplitude: float,
@@ -46,33 +56,33 @@ def compute_sinusoids(
     noise: float = 0.0,
     seed: int = 0,
 ) -> Adapted:
-    """Adapt every network to `shots` points of a sin(x - b), with a and b near what is asked for.
+    """Adapt every network to `shots` points of a sin(x - b), all at once: a frame is short.
 
     `networks`: the thetas of `sinusoids.THETAS`; `order` picks "maml" or "fomaml".
     """
-    near = sinusoids.Sines((amplitude - 0.1, amplitude + 0.1), (phase - 0.1, phase + 0.1), noise)
-    exact = sinusoids.Sines((amplitude,) * 2, (phase,) * 2, noise)
-    generator = torch.Generator().manual_seed(seed)
-    like_it = sinusoids.sample(TASKS_LIKE_IT, shots, 40, generator, near)
-    one = sinusoids.sample(1, shots, 40, generator, exact)
-    batch = meta.TaskBatch(*(torch.cat(pair) for pair in zip(one, like_it, strict=True)))
-    x = torch.linspace(*sinusoids.RANGE, 101)
-    functions, errors = {}, {}
-    for method in ("maml", "reptile", "joint", "random"):
-        network = networks["fomaml" if method == "maml" and order == "first" else method]
-        descent = meta.GradientDescent(network, inner_lr, steps, F.mse_loss, first_order=True)
-        path = descent.path(*batch[:2])
-        first = {name: w[:1] for name, w in path[-1].items()}
-        with torch.no_grad():  # where a function left the numbers, it left the picture too
-            y = batched.forward(network, first, x[None, :, None]).nan_to_num(1e6)
-        functions[method] = y[0, :, 0].numpy()
-        found = sinusoids.errors_along(network, path, batch)[:, 1:]
-        errors[method] = found.mean(dim=1).numpy()
+    shown = {m: networks[m] for m in ("maml", "reptile", "joint", "random")}
+    if order == "first":
+        shown["maml"] = networks["fomaml"]
+    batch = tasks_near(amplitude, phase, shots, noise, seed)
+    tasks = meta.TaskBatch(*(part.repeat(len(shown), 1, 1) for part in batch))
+    thetas = [batched.stack_weights(network, len(batch[0])) for network in shown.values()]
+    start = {name: torch.cat([theta[name] for theta in thetas]) for name in thetas[0]}
+    network, x = networks["random"], torch.linspace(*sinusoids.RANGE, 101)
+    descent = meta.GradientDescent(network, inner_lr, steps, F.mse_loss, first_order=True)
+    path = descent.path(*tasks[:2], start)
+    with torch.no_grad():  # where a function left the numbers, it left the picture too
+        own = {name: w[:: len(batch[0])] for name, w in path[-1].items()}
+        y = batched.forward(network, own, x[:, None].expand(len(shown), -1, -1)).nan_to_num(1e6)
+    found = sinusoids.errors_along(network, path, tasks).unflatten(1, (len(shown), -1))
     (low_a, high_a), (low_b, high_b) = sinusoids.AMPLITUDES, sinusoids.PHASES
-    inside = low_a <= amplitude <= high_a and low_b <= phase <= high_b
-    support = (one.support_x[0, :, 0].numpy(), one.support_y[0, :, 0].numpy())
-    truth = amplitude * np.sin(x.numpy() - phase)
-    return Adapted(x.numpy(), truth, functions, support, errors, inside)
+    return Adapted(
+        x.numpy(),
+        amplitude * np.sin(x.numpy() - phase),
+        dict(zip(shown, y[..., 0].numpy(), strict=True)),
+        (batch[0][0, :, 0].numpy(), batch[1][0, :, 0].numpy()),
+        dict(zip(shown, found[..., 1:].mean(dim=2).T.numpy(), strict=True)),
+        low_a <= amplitude <= high_a and low_b <= phase <= high_b,
+    )
 
 
 def describe_sinusoids(result: Adapted) -> str:
@@ -90,13 +100,9 @@ def describe_sinusoids(result: Adapted) -> str:
 
 def sinusoid_panel(networks: Mapping[str, nn.Module]) -> Panel:
     """Adapt `networks` (the thetas of `sinusoids.THETAS`) to any sinusoid, live."""
-
-    def compute(**values) -> Adapted:
-        return compute_sinusoids(networks, **values)
-
     slider, whole = ipywidgets.FloatSlider, ipywidgets.IntSlider
     return panel(
-        compute,
+        partial(compute_sinusoids, networks),
         draw_sinusoids,
         describe_sinusoids,
         size=(11, 4.6),

@@ -101,10 +101,7 @@ def meta_train(
 def errors_after(
     model: nn.Module, tasks: meta.TaskBatch, steps: int, lr: float = INNER_LR
 ) -> Tensor:
-    """The mean squared query error of every task after 0, 1, ..., steps steps: (steps + 1, tasks).
-
-    A diverging task has an infinite error.
-    """
+    """Mean squared query errors after 0 to `steps` steps, (steps + 1, tasks); inf: it diverged."""
     meta.check_tasks(tasks)
     all_finite(**tasks._asdict())
     descent = meta.GradientDescent(model, lr, steps, F.mse_loss, first_order=True)

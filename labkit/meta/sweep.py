@@ -1,12 +1,8 @@
 """Notebook 02's long experiments: few-shot accuracies, and what is left of a sinusoid's error.
 
-    python -m labkit.meta.sweep fewshot_chosen fewshot    # eleven minutes of one core
-    python -m labkit.meta.sweep sinusoids                 # under two
+    python -m labkit.meta.sweep    # 13 minutes of one core
 
-fewshot: five-way accuracy on concepts that no method was trained on. Writes fewshot_chosen.csv,
-what was chosen on validation concepts, and fewshot.csv, a row per test episode with its concepts
-and every method's accuracy (so that methods can be paired), in data/sweeps. sinusoids: mean squared
-errors after k steps on 200 new tasks from the trained range ("inside") and beyond it ("outside").
+Or tables by name: fewshot_chosen (on validation), fewshot (on test), sinusoids.
 """
 
 from __future__ import annotations
@@ -101,7 +97,7 @@ def choose(setting: str, shots: int) -> list[Row]:
 
 
 def test(setting: str, shots: int) -> list[Row]:
-    """Every method's accuracy on every test episode of one setting, and the episode's concepts."""
+    """Every method's accuracy on every test episode, a row each, and the episode's concepts."""
     drawn = episodes("test", "", setting, shots)
     columns = {"concepts": [" ".join(map(str, e.concepts.tolist())) for e in drawn]}
     for row in choose(setting, shots):
@@ -119,7 +115,10 @@ RANGES = {"inside": sinusoids.TRAINED, "outside": sinusoids.Sines((5.0, 8.0), (3
 
 
 def adapt(seed: int, method: str) -> list[Row]:
-    """The error after 0 to 5 steps, by how theta was chosen in 600 steps of meta-training."""
+    """The mean squared error after 0 to 5 steps on 200 new tasks, from the trained range and not.
+
+    By how theta was chosen in 600 steps of meta-training.
+    """
     torch.set_num_threads(1)
     model, rows = sinusoids.meta_train(method, 600, seed), []
     for name, sines in RANGES.items():

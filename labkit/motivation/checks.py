@@ -30,7 +30,6 @@ def linear_probe(probe: Callable) -> Iterator[str]:
     given = probe(train_x, train_y, test_x)
     if given is None:
         yield NOTHING
-        return
     yours = np.asarray(given)
     if yours.shape == (len(test_x), 3):
         yield "yours are scores for every class; return labels: `.predict`, not `.predict_proba`."
@@ -85,7 +84,6 @@ def class_means(function: Callable) -> Iterator[str]:
     yours = function(train_x, train_y, test_x)
     if yours is None:
         yield NOTHING
-        return
     yours = np.asarray(yours)
     if np.array_equal(yours, farthest):
         yield "yours is the farthest mean everywhere: argmin of distances, argmax of similarities."
@@ -103,7 +101,6 @@ def random_control(function: Callable, encoder: torch.nn.Module, task: tasks.Tas
     yours = function(encoder, task)
     if yours is None:
         yield NOTHING
-        return
     pretrained = transfer.accuracy(transfer.linear_probe(encoder, task).model, task.test)
     draws = [
         transfer.reinitialised(encoder, torch.Generator().manual_seed(seed)) for seed in range(3)

@@ -12,7 +12,7 @@ from labkit import sweeps
 from labkit.evaluate import labels_needed
 from labkit.figures import describe_curves, draw_curves
 from labkit.looks import LOOKS
-from labkit.ui.images import draw_frames, draw_sheet, frame_first, tiles
+from labkit.ui.images import draw_framed, frame_first
 from labkit.ui.style import INK, percent_axis, style
 
 if TYPE_CHECKING:
@@ -85,16 +85,10 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
     The query stands in front, framed in grey; neighbours of its class are framed in colour and
     counted by the titles. No names: eighteen more texts would take longer than all the rest.
     """
-    for ax, network in zip(axes, ("random", "pretrained"), strict=True):
+    titles = {"random": "Before pretraining", "pretrained": "After pretraining"}
+    for ax, (network, title) in zip(axes, titles.items(), strict=True):
         same = result.same_class[network]
         images = np.concatenate([result.query[None], result.images[network]])
-        size = images.shape[-1]
-        gap = size // 6
-        row = tiles(images, len(images), (0, gap))[:, :-gap]  # (size, width, 4)
-        draw_sheet(ax, row, (0, row.shape[1], size, 0))
-        frame_first(ax, size)
-        draw_frames(ax, size, [(i * (size + gap), 0) for i, own in enumerate(same, 1) if own])
-        ax.set(xlim=(-3, row.shape[1] + 3), ylim=(size + 3, -3), aspect="equal")
-        ax.axis("off")
-        before = "Before pretraining" if network == "random" else "After pretraining"
-        ax.set_title(f"{before}: {sum(same)} of {len(same)} share its class")
+        draw_framed(ax, images, len(images), [False, *same], interpolation="bilinear")
+        frame_first(ax, images.shape[-1])
+        ax.set_title(f"{title}: {sum(same)} of {len(same)} share its class")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import ipywidgets
@@ -63,7 +64,10 @@ def compute_neighbours(
     images, names, same = {}, {}, {}
     for network, features in gallery.features.items():
         order = evaluate.nearest(features[row][None], features[candidates], len(candidates))[0]
-        near = first_of_each(candidates[order], gallery.emoji.concept)[:NEIGHBOURS]
+        order = candidates[order]
+        # The first of every concept: seven styles of a camel say less than seven animals.
+        _, first = np.unique(gallery.emoji.concept[order], return_index=True)
+        near = order[np.sort(first)[:NEIGHBOURS]]
         images[network] = gallery.emoji.images[near].numpy()
         names[network] = [data.concepts()[i].name for i in gallery.emoji.concept[near].tolist()]
         same[network] = (gallery.labels[near] == gallery.labels[row]).tolist()
@@ -71,14 +75,6 @@ def compute_neighbours(
     return Neighbours(
         gallery.emoji.images[row].numpy(), concept.name, concept.label, images, names, same
     )
-
-
-def first_of_each(rows: torch.Tensor, concept: torch.Tensor) -> torch.Tensor:
-    """Keep the first row of every concept: seven styles of a camel say less than seven animals."""
-    seen: dict[int, int] = {}
-    for row, position in zip(rows.tolist(), concept[rows].tolist(), strict=True):
-        seen.setdefault(position, row)
-    return torch.tensor(list(seen.values()))
 
 
 def describe_neighbours(result: Neighbours) -> str:
@@ -103,12 +99,8 @@ def neighbours() -> Panel:
         if concept.part == "test"
     }
     start = next(c.position for c in data.concepts() if c.part == "test" and c.label == "animal")
-
-    def compute(emoji: int, style: str, other_concepts_only: bool) -> Neighbours:
-        return compute_neighbours(gallery, emoji, style, other_concepts_only)
-
     return panel(
-        compute,
+        partial(compute_neighbours, gallery),
         draw_neighbours,
         describe_neighbours,
         size=(9, 2.9),  # as wide as a panel, so that no pixel is drawn to be scaled away
@@ -153,20 +145,19 @@ def compute_learned(
     if not methods:
         raise ValueError("methods: got none, choose one or more")
     if style == ood_style:
-        raise ValueError(
-            f"then try in: got {ood_style} for both, choose a style other than the first"
-        )
+        raise ValueError(f"then try in: got {ood_style} for both, choose a style not the first")
     task = tasks.style_shift((style,), (ood_style,), classes=classes)
     task = tasks.few_shot(task, shots, torch.Generator().manual_seed(seed))
-    histories = {}
-    for place, method in enumerate(methods):
 
-        def report(fraction: float, text: str, place: int = place, method: str = method) -> None:
-            if progress is not None:
-                name = LOOKS[method].name
-                progress((place + fraction) / len(methods), f"{name}: {text}")
+    def report(place: int, fraction: float, text: str) -> None:
+        if progress is not None:
+            name = LOOKS[methods[place]].name
+            progress((place + fraction) / len(methods), f"{name}: {text}")
 
-        histories[method] = learn(encoder, task, method, seed, report)
+    histories = {
+        method: learn(encoder, task, method, seed, partial(report, place))
+        for place, method in enumerate(methods)
+    }
     return Learned(histories, task.classes, shots, style, ood_style, task.chance)
 
 

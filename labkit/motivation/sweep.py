@@ -3,9 +3,8 @@
     python -m labkit.motivation.sweep                                # all cores: an hour on two
     python -m labkit.motivation.sweep --scheduler tcp://host:8786    # on a dask.distributed cluster
 
-Writes data/sweeps/motivation.csv, a row per run. The learning rate of each run (and the probe's
-strength) is chosen on ID validation images; the test accuracies are recorded and never chosen by.
-All seeds are tested on the same concepts, so the columns of hits say how each concept fared.
+Learning rates (and the probe's strength) are chosen on ID validation images. All seeds are tested
+on the same concepts, so the columns of hits say how each concept fared.
 """
 
 from __future__ import annotations

@@ -88,15 +88,16 @@ def tiles(images: np.ndarray, columns: int, gap: tuple[int, int] = (0, 0)) -> np
 
 @style()
 def draw_framed(
-    ax: Axes, images: np.ndarray, columns: int, framed: Sequence[bool], color: str = OWN
-) -> None:
+    ax: Axes, images: np.ndarray, columns: int, framed: Sequence[bool], color: str = OWN,
+    interpolation: str = "nearest",
+) -> None:  # fmt: skip
     """A grid of pictures (n, 3, size, size) without titles, some of them in frames of colour."""
     size = images.shape[-1]
     step = size + size // 5
     mosaic = tiles(images, columns, (size // 5,) * 2)
     height, width = (side - size // 5 for side in mosaic.shape[:2])
     # "nearest": a third of the PNG's bytes when the pictures are noisy
-    draw_sheet(ax, mosaic, (0, width + size // 5, height + size // 5, 0), "nearest")
+    draw_sheet(ax, mosaic, (0, width + size // 5, height + size // 5, 0), interpolation)
     corners = [(i % columns * step, i // columns * step) for i, own in enumerate(framed) if own]
     draw_frames(ax, size, corners, color)
     ax.set(xlim=(-3, width + 3), ylim=(height + 3, -3), aspect="equal")

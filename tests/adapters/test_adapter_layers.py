@@ -2,53 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles import oracle
 from shared import generator
 from torch import nn
 
 from labkit import adapters
 from labkit.adapters import Bottleneck, LoRAAttention, LoRALinear
 
-FIXTURE = np.load(Path(__file__).parents[1] / "fixtures/adapters.npz")
 few = cases(20)
 
 
 # Float64 values from AdapterHub's `adapters` 1.3.0 (gelu) and peft 0.21.2 (LoRA).
 
 
-def oracle(run: int, case: str) -> dict[str, torch.Tensor]:
-    start = f"{run}/{case}/"
-    return {
-        key.removeprefix(start): torch.from_numpy(FIXTURE[key])
-        for key in FIXTURE.files
-        if key.startswith(start)
-    }
-
-
 @pytest.mark.parametrize("run", [0, 1])
 def test_bottleneck_equals_adapterhub(run: int) -> None:
-    case = oracle(run, "bottleneck_gelu")
+    case = oracle("adapters", run, "bottleneck_gelu")
     width, dim = case["in/down_weight"].shape
     bottleneck = Bottleneck(dim, width).double()
     names = ("down_weight", "down_bias", "up_weight", "up_bias")
     bottleneck.load_state_dict({n.replace("_", "."): case[f"in/{n}"] for n in names})
     assert torch.allclose(bottleneck(case["in/x"]), case["out/y"], rtol=0, atol=1e-12)
     assert sum(p.numel() for p in bottleneck.parameters()) == case["out/n_params"]
-    bottleneck.approximate = "tanh"  # the paper's code: close, and not the same
-    gap = (bottleneck(case["in/x"]) - case["out/y"]).abs().max().item()
-    assert 1e-6 < gap < 1e-3
 
 
 @pytest.mark.parametrize("run", [0, 1])
 def test_lora_equals_peft_apart_and_merged(run: int) -> None:
-    case = oracle(run, "lora_linear")
+    case = oracle("adapters", run, "lora_linear")
     (rank, inside), outside = case["in/A"].shape, len(case["in/weight"])
     linear = nn.Linear(inside, outside).double()
     linear.load_state_dict({name: case[f"in/{name}"] for name in ("weight", "bias")})

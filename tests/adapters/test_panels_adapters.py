@@ -99,10 +99,10 @@ def test_live_training_repeats_and_leaves_the_encoder_alone(monkeypatch) -> None
         )
 
     one = run()
-    assert done[-1] == 1 and one.history == run().history
-    assert [moment.step for moment in one.history] == [0, 1, 2, 3]
+    assert done[-1] == 1 and one.histories == run().histories
+    assert [moment.step for moment in one.histories["adapters"]] == [0, 1, 2, 3]
     assert_same(before, snapshot(encoder))
-    assert one.probe == probe
+    assert one.histories["probe"] == (probe,)
     assert f"colours: adapters of width 2 in blocks 1, learning rate 0.01: {one.count:,}" in (
         explorers.describe_live(one)
     )
@@ -233,7 +233,7 @@ def test_a_cell_measures_each_width_and_takes_blocks_out(monkeypatch) -> None:
     """On a small task, with the shipped transformer: what a row holds."""
     job = sweep.Job(lambda seed: tiny_task(32), 2, sweep.FIRST)
     monkeypatch.setitem(sweep.JOBS, "tiny", job)
-    monkeypatch.setattr(sweep, "OldJob", lambda: lambda encoder: 0.5)
+    monkeypatch.setattr(sweep, "old_job", lambda encoder: 0.5)
     rows = sweep.run_main("tiny", 0, "adapters")
     about = [(row["width"], row["pruned"]) for row in rows]
     assert about == [(8, "none"), *((8, p) for p in (*"012345", "all")), (32, "none")]

@@ -69,8 +69,8 @@ def test_an_error_that_can_be_written_down() -> None:
 def test_the_fitted_temperature_finds_a_known_one() -> None:
     """Logits multiplied by three need to be divided by three."""
     logits, labels = random_logits(0, 20_000)
-    assert calibration.fit_temperature(logits, labels) == pytest.approx(1, rel=0.05)
     unscaled = calibration.fit_temperature(logits, labels)
+    assert unscaled == pytest.approx(1, rel=0.05)
     assert calibration.fit_temperature(3 * logits, labels) == pytest.approx(3 * unscaled, rel=1e-4)
 
 
@@ -96,14 +96,11 @@ def test_a_classifier_that_is_always_right_gets_the_coldest_temperature(scale: f
 def test_every_floating_type_is_read() -> None:
     logits, labels = (torch.from_numpy(x) for x in random_logits(1))
     expected = calibration.fit_temperature(logits, labels)
-    for dtype in (torch.bfloat16, torch.float16, torch.float32):
-        found = calibration.answers(logits.to(dtype), labels)
-        assert found.right.mean() == pytest.approx(
-            calibration.answers(logits, labels).right.mean(), abs=0.02
-        )
-        assert calibration.fit_temperature(logits.to(dtype), labels) == pytest.approx(
-            expected, 0.02
-        )
+    right = calibration.answers(logits, labels).right.mean()
+    for kind in (torch.bfloat16, torch.float16, torch.float32):
+        found = calibration.answers(logits.to(kind), labels).right.mean()
+        assert found == pytest.approx(right, abs=0.02)
+        assert calibration.fit_temperature(logits.to(kind), labels) == pytest.approx(expected, 0.02)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +118,7 @@ def test_bad_input_is_named(logits, labels, message: str) -> None:
         calibration.answers(logits, labels)
 
 
-def test_bad_settings_and_answers_are_named() -> None:
-    with pytest.raises(ValueError, match="temperature: got 0"):
-        calibration.answers(np.zeros((2, 2)), np.zeros(2, int), 0)
-    with pytest.raises(ValueError, match="bins: got 0"):
-        calibration.reliability(random_answers(0), 0)
+def test_answers_that_are_none_are_named() -> None:
     with pytest.raises(ValueError, match="right: got"):
         Answers(np.array([0.5, 0.6]), np.array([True]))
     with pytest.raises(ValueError, match="confidence: got shape"):

@@ -1,9 +1,9 @@
-"""Notebook 05's checks: right answers pass, stubs never do, usual mistakes are recognised."""
+"""Notebook 05's exercise checks."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
+from exercises import exercise_tests
 
 from labkit import checks
 from labkit.failure import advice
@@ -64,35 +64,34 @@ def guess(confidence, right, elsewhere):
     return average_thresholded_confidence(Answers(confidence, right), elsewhere)
 
 
-def test_right_answers_pass() -> None:
-    assert checks.expected_calibration_error(error)
-    assert checks.thresholded_confidence(guess)
-    assert checks.first_try(advice.first_try)
-
-
-@pytest.mark.parametrize(
-    ("check", "mistake", "hint"),
-    [
-        ("expected_calibration_error", lambda c, r, b: None, "returns nothing"),
-        ("expected_calibration_error", lambda c, r, b: 0.0, "per bin"),
-        ("expected_calibration_error", unweighted, "same weight"),
-        ("expected_calibration_error", lambda c, r, b: abs(c.mean() - r.mean()), "over all"),
-        ("expected_calibration_error", with_empty_bins, "empty"),
-        ("expected_calibration_error", ten_bins, "their edges"),
-        ("thresholded_confidence", from_the_end, "the guess is 1"),
-        ("first_try", in_their_order, "expected"),
-        ("first_try", against_the_best_mean, "the best mean is luck"),
-        ("thresholded_confidence", lambda c, r, e: None, "returns nothing"),
-        ("thresholded_confidence", lambda c, r, e: r.mean(), "whatever the shift"),
-        ("thresholded_confidence", lambda c, r, e: e.mean(), "mean confidence"),
-        ("thresholded_confidence", lambda c, r, e: 1 - guess(c, r, e), "below the threshold"),
-        ("thresholded_confidence", lambda c, r, e: (e > 0.5).mean(), "choose the threshold"),
-        ("first_try", lambda s: None, "returns nothing"),
-        ("first_try", lambda s: max(s, key=lambda m: s[m].mean), "not always clearly better"),
-        ("first_try", lambda s: "probe", "pair the seeds"),
-        ("first_try", lambda s: s["nothing"], "raised KeyError"),
-    ],
+RIGHT = [
+    (checks.expected_calibration_error, error),
+    (checks.thresholded_confidence, guess),
+    (checks.first_try, advice.first_try),
+]
+MISTAKES = {
+    checks.expected_calibration_error: {
+        "per bin": lambda c, r, b: 0.0,
+        "same weight": unweighted,
+        "over all": lambda c, r, b: abs(c.mean() - r.mean()),
+        "empty": with_empty_bins,
+        "their edges": ten_bins,
+    },
+    checks.thresholded_confidence: {
+        "the guess is 1": from_the_end,
+        "whatever the shift": lambda c, r, e: r.mean(),
+        "mean confidence": lambda c, r, e: e.mean(),
+        "below the threshold": lambda c, r, e: 1 - guess(c, r, e),
+        "choose the threshold": lambda c, r, e: (e > 0.5).mean(),
+    },
+    checks.first_try: {
+        "expected": in_their_order,
+        "the best mean is luck": against_the_best_mean,
+        "not always clearly better": lambda s: max(s, key=lambda m: s[m].mean),
+        "pair the seeds": lambda s: "probe",
+        "raised KeyError": lambda s: s["nothing"],
+    },
+}
+test_right_answers_pass, test_stubs_never_pass, test_mistakes_are_named = exercise_tests(
+    RIGHT, MISTAKES
 )
-def test_mistakes_are_recognised(check: str, mistake, hint: str) -> None:
-    outcome = getattr(checks, check)(mistake)
-    assert not outcome and hint in outcome.message

@@ -20,22 +20,13 @@ def panels() -> dict[str, Panel]:
     return {name: getattr(explorers, name)() for name in ("damage", "labels", "invariances")}
 
 
-@pytest.fixture
-def damage(panels) -> Panel:
-    return panels["damage"]
-
-
-@pytest.fixture
-def labels(panels) -> Panel:
-    return panels["labels"]
-
-
 @pytest.mark.parametrize("name", ["damage", "labels", "invariances"])
 def test_panels_follow_every_control(panels, name: str) -> None:
     check_every_control(panels[name])
 
 
-def test_frames_of_a_severity_reuse_the_background(damage: Panel) -> None:
+def test_frames_of_a_severity_reuse_the_background(panels) -> None:
+    damage = panels["damage"]
     hits = damage.canvas.hits
     for severity in (1, 2, 3):
         damage.controls["severity"].value = severity
@@ -51,13 +42,13 @@ def test_damage_is_the_corruption_and_its_answers() -> None:
         def forward(self, images):
             return flatten(images.float() / 255)
 
+    def content(images: torch.Tensor) -> list[bytes]:
+        return sorted(image.numpy().tobytes() for image in images)
+
     damaged = explorers.damage_all(OfPixels(), test, seed=3)
     for kind in corruptions.AMOUNTS:
-        clean = damaged.images[kind][0]
-        assert sorted(i.numpy().tobytes() for i in clean) == sorted(
-            i.numpy().tobytes() for i in test.images
-        )
-        assert not torch.equal(damaged.images[kind][5], clean)
+        clean, *_, worst = damaged.images[kind]
+        assert content(clean) == content(test.images) and not torch.equal(worst, clean)
     found = explorers.compute_damage(damaged, "noise", 2, 1.5, page=1)
     expected = answers(damaged.logits["noise"][2], damaged.labels, 1.5)
     assert found.accuracy[2] == pytest.approx(expected.right.mean())
@@ -67,16 +58,16 @@ def test_damage_is_the_corruption_and_its_answers() -> None:
     assert f"{found.accuracy[2]:.0%}" in explorers.describe_damage(found)
 
 
-def test_labels_show_double_descent_and_ridge_removes_it(labels: Panel) -> None:
-    labels.reset()
-    curve = dict(zip(labels.result.counts, labels.result.curve[1], strict=True))
-    threshold = labels.result.threshold
-    assert {12, 24, 48, threshold, labels.controls["n"].max} <= set(curve)
-    assert curve[threshold] < min(curve[48], curve[labels.controls["n"].max]) - 0.1
-    labels.controls["ridge"].value = explorers.RIDGES["about right (30)"]
-    tuned = dict(zip(labels.result.counts, labels.result.curve[1], strict=True))
-    assert tuned[threshold] > curve[threshold] + 0.15
-    labels.reset()
+def test_labels_show_double_descent_and_ridge_removes_it(panels) -> None:
+    panel, curves = panels["labels"], []
+    for strength in ("almost none (least squares)", "about right (30)"):
+        panel.controls["ridge"].value = explorers.RIDGES[strength]
+        curves.append(dict(zip(panel.result.counts, panel.result.curve[1], strict=True)))
+    panel.reset()
+    curve, threshold, most = curves[0], panel.result.threshold, panel.controls["n"].max
+    assert {12, 24, 48, threshold, most} <= set(curve)
+    assert curve[threshold] < min(curve[48], curve[most]) - 0.1
+    assert curves[1][threshold] > curve[threshold] + 0.15
 
 
 def test_neighbours_are_the_nearest_traps_of_their_style(panels) -> None:
@@ -86,32 +77,23 @@ def test_neighbours_are_the_nearest_traps_of_their_style(panels) -> None:
     found = explorers.compute_seen(gallery, None, None, (False, False), place, "noto")
     noto, positions = data.STYLES.index("noto"), gallery.emoji.concept.tolist()
     features = torch.nn.functional.normalize(gallery.features[False, False], dim=1)
-    rows = [
-        i
-        for i in range(len(gallery.emoji))
-        if gallery.emoji.style[i] == noto and data.traps()[positions[i]].kind == "colour"
-    ]
+    drawn = [i for i, style in enumerate(gallery.emoji.style) if style == noto]
+    rows = [i for i in drawn if data.traps()[positions[i]].kind == "colour"]
     query = next(i for i in rows if positions[i] == place)
     near = sorted((i for i in rows if i != query), key=lambda i: -(features[i] @ features[query]))
-    names = [data.concepts()[positions[i]].name for i in near[: len(found.names)]]
-    assert found.names == names and found.trait == "colour"
-    blue = [data.traps()[positions[i]].colour == "blue" for i in near[: len(found.names)]]
-    assert found.same == blue
+    near = [positions[i] for i in near[: len(found.names)]]
+    assert found.names == [data.concepts()[p].name for p in near] and found.trait == "colour"
+    assert found.same == [data.traps()[p].colour == "blue" for p in near]
     with_scores = found._replace(scores=panels["invariances"].result.scores)
     assert "blue heart" in explorers.describe_seen(with_scores)
 
 
 def test_an_emoji_that_a_style_lacks_is_shown_in_another() -> None:
     gallery = explorers.make_trap_gallery()
-    lacking = [
-        (place, style)
-        for place in data.traps()
-        for style in invariance.TRAP_STYLES
-        if style not in data.concepts()[place].styles
-    ]
-    assert lacking
-    found = explorers.compute_seen(gallery, None, None, (True, True), *lacking[0])
-    assert found.name == data.concepts()[lacking[0][0]].name
+    traps = [data.concepts()[place] for place in data.traps()]
+    trap, lacking = next((t, s) for t in traps for s in invariance.TRAP_STYLES if s not in t.styles)
+    found = explorers.compute_seen(gallery, None, None, (True, True), trap.position, lacking)
+    assert found.name == trap.name
 
 
 # ---------------------------------------------------------------- tables

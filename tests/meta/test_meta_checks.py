@@ -1,12 +1,10 @@
-"""Notebook 02's exercise checks: the right answer passes, stubs never, mistakes get their hint."""
+"""Notebook 02's exercise checks."""
 
 from __future__ import annotations
 
-import re
-
-import pytest
 import torch
 import torch.nn.functional as F
+from exercises import exercise_tests
 
 from labkit import checks, meta
 
@@ -28,69 +26,42 @@ def ridge(x, y, strength):
     return lambda new: new @ meta.ridge(x, y, strength)
 
 
-def coinciding(model, x, y, lr, steps):
-    return meta.maml_loss(model, x, y, x, y, lr, steps, F.mse_loss)
+def coinciding(model, x, y, lr, steps, first_order=False):
+    return meta.maml_loss(model, x, y, x, y, lr, steps, F.mse_loss, first_order)
 
 
-RIGHT = {
-    checks.inner_step: maml,
-    checks.first_order: first_order,
-    checks.ridge: ridge,
-    checks.query_is_support: coinciding,
-}
-
-
-@pytest.mark.parametrize("check", RIGHT, ids=lambda check: check.__name__)
-def test_the_right_answer_passes(check) -> None:
-    assert check(RIGHT[check]), check(RIGHT[check])
-
-
-@pytest.mark.parametrize("check", RIGHT, ids=lambda check: check.__name__)
-@pytest.mark.parametrize(
-    "stub",
-    [lambda *a: None, lambda *a: a[-1], lambda *a: torch.tensor(0.0), lambda *a: 1 / 0],
-    ids=["nothing", "echo", "zero", "crash"],
-)
-def test_a_stub_never_passes_and_never_raises(check, stub) -> None:
-    outcome = check(stub)
-    assert not outcome and len(outcome.message) > 20
-
-
-MISTAKES = [
-    (checks.inner_step, lambda m, sx, sy, qx, qy, lr: F.mse_loss(m(qx), qy), "theta itself"),
-    (checks.inner_step, lambda m, sx, sy, qx, qy, lr: maml(m, sx, sy, sx, sy, lr), "use the query"),
-    (checks.inner_step, lambda *a: maml(*a, steps=2), "two inner steps"),
-    (checks.inner_step, lambda *a: maml(*a[:-1], -a[-1]), "theta - lr"),
-    (checks.inner_step, first_order, "create_graph"),
-    (checks.inner_step, lambda *a: maml(*a).item(), "scalar tensor"),
-    (checks.inner_step, lambda *a: 2 * maml(*a) - maml(*a).detach(), "undetached"),
-    (checks.inner_step, lambda *a: maml(*a[:-1], 0.1), "use the `lr`"),
-    (checks.first_order, maml, "second-order term"),
-    (checks.ridge, lambda x, y, s: x, "returns Tensor"),
-    (checks.ridge, lambda x, y, s: lambda new: None, "f returns nothing|function returns nothing"),
-    (checks.ridge, lambda x, y, s: lambda new: torch.zeros(6, 3), "shape .6, 3., expected .6, 2."),
-    (checks.ridge, lambda x, y, s: lambda new: torch.zeros(6, 2), "yours starts 0, 0, 0, expected"),
-    (
-        checks.ridge,
-        lambda x, y, s: lambda new: new @ torch.linalg.lstsq(x, y).solution,
-        "least squares",
-    ),
-    (checks.ridge, lambda x, y, s: ridge(x, y, s * len(x)), "divided by n"),
-    (checks.query_is_support, lambda m, x, y, lr, k: coinciding(m, x, y, lr, 0), "adaptation"),
-    (
-        checks.query_is_support,
-        lambda m, x, y, lr, k: coinciding(m, x, y, lr, k + 1),
-        "with 0 steps",
-    ),
-    (
-        checks.query_is_support,
-        lambda m, x, y, lr, k: meta.maml_loss(m, x, y, x, y, lr, k, F.mse_loss, True),
-        "second order",
-    ),
+RIGHT = [
+    (checks.inner_step, maml),
+    (checks.first_order, first_order),
+    (checks.ridge, ridge),
+    (checks.query_is_support, coinciding),
 ]
-
-
-@pytest.mark.parametrize(("check", "wrong", "hint"), MISTAKES)
-def test_hints_name_the_mistake(check, wrong, hint: str) -> None:
-    outcome = check(wrong)
-    assert not outcome and re.search(hint, outcome.message), outcome.message
+MISTAKES = {
+    checks.inner_step: {
+        "theta itself: take": lambda m, sx, sy, qx, qy, lr: F.mse_loss(m(qx), qy),
+        "use the query": lambda m, sx, sy, qx, qy, lr: maml(m, sx, sy, sx, sy, lr),
+        "two inner steps": lambda *a: maml(*a, steps=2),
+        "theta - lr": lambda *a: maml(*a[:-1], -a[-1]),
+        "create_graph": first_order,
+        "scalar tensor": lambda *a: maml(*a).item(),
+        "undetached": lambda *a: 2 * maml(*a) - maml(*a).detach(),
+        "use the `lr`": lambda *a: maml(*a[:-1], 0.1),
+    },
+    checks.first_order: {"second-order term": maml},
+    checks.ridge: {
+        "returns Tensor": lambda x, y, s: x,
+        "function returns nothing": lambda x, y, s: lambda new: None,
+        "shape (6, 3), expected (6, 2)": lambda x, y, s: lambda new: torch.zeros(6, 3),
+        "yours starts 0, 0, 0, expected": lambda x, y, s: lambda new: torch.zeros(6, 2),
+        "least squares": lambda x, y, s: lambda new: new @ torch.linalg.lstsq(x, y).solution,
+        "divided by n": lambda x, y, s: ridge(x, y, s * len(x)),
+    },
+    checks.query_is_support: {
+        "adaptation": lambda m, x, y, lr, k: coinciding(m, x, y, lr, 0),
+        "with 0 steps": lambda m, x, y, lr, k: coinciding(m, x, y, lr, k + 1),
+        "second order": lambda *a: coinciding(*a, first_order=True),
+    },
+}
+test_right_answers_pass, test_stubs_never_pass, test_mistakes_are_named = exercise_tests(
+    RIGHT, MISTAKES
+)

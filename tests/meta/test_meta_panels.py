@@ -53,11 +53,6 @@ def test_every_method_trains_from_the_same_start_and_repeats(method: str) -> Non
         assert torch.equal(a, b) and torch.equal(a, start) == (method == "random")
 
 
-def test_an_unknown_method_is_named() -> None:
-    with pytest.raises(ValueError, match="method: got .'mmal'., accepted: maml"):
-        sinusoids.meta_train("mmal")
-
-
 def test_maml_learns_to_adapt() -> None:
     """In a few seconds: one step helps MAML's theta more than a random one."""
     tasks, trained = sample(50, 10, 30, seed=7), sinusoids.meta_train("maml", steps=150)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,25 +11,18 @@ import torch.nn.functional as F
 from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles import oracle
 from sklearn.linear_model import Ridge
 from torch import Tensor, nn
 
 from labkit import meta
 from labkit.meta import batched, fewshot
 
-FIXTURE = Path(__file__).parents[1] / "fixtures/meta.npz"
 few = cases(20)
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def oracle(case: str, part: int) -> dict[str, Tensor]:
-    """ "in/..." and "out/..." of one case."""
-    stored, start = np.load(FIXTURE), f"{part}/{case}/"
-    names = [k for k in stored.files if k.startswith(start)]
-    return {k[len(start) :]: torch.from_numpy(np.array(stored[k])) for k in names}
 
 
 def mlp(seed: int = 0) -> nn.Sequential:
@@ -75,7 +67,7 @@ def plain_maml(model, tasks, lr, steps, loss_fn, first_order=False) -> Tensor:
 @pytest.mark.parametrize("order", ["first", "second"])
 def test_maml_equals_learn2learn_and_higher(order: str, part: int) -> None:
     """Float64 values of learn2learn 0.2.0, equal to higher's: tanh MLP 1-8-8-1, five steps."""
-    case = oracle(f"maml_{order}_order", part)
+    case = oracle("meta", part, f"maml_{order}_order")
     layers = (nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 1))
     model = nn.Sequential(*layers).double()
     with torch.no_grad():
@@ -92,7 +84,7 @@ def test_maml_equals_learn2learn_and_higher(order: str, part: int) -> None:
 
 @pytest.mark.parametrize("part", [0, 1])
 def test_prototypes_equal_learn2learn(part: int) -> None:
-    case = oracle("prototypical", part)
+    case = oracle("meta", part, "prototypical")
     support, query = (case[f"in/{name}"].requires_grad_() for name in ("support", "query"))
     logits = meta.prototypical_logits(support, case["in/support_labels"], query)
     loss = F.cross_entropy(logits, case["in/query_labels"])
@@ -118,7 +110,7 @@ class Residual(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """`kind` reads a row as a sequence of two; its last state is the answer."""
+    """`kind` (which `vmap` cannot batch) reads a row as a sequence of two and gives its end."""
 
     def __init__(self, kind: type) -> None:
         super().__init__()
@@ -163,14 +155,18 @@ def one_activation_twice() -> nn.Sequential:
     return nn.Sequential(nn.Linear(6, 5), tanh, nn.Linear(5, 4), tanh, nn.Linear(4, 3))
 
 
+class Branching(nn.Module):
+    """It looks at values, which `vmap` does not allow."""
+
+    def forward(self, x):
+        return x if x.mean() > 0 else -x
+
+
 VECTOR, IMAGE = (6,), (2, 6, 6)
 MODELS = {
-    "linear": (lambda: nn.Linear(6, 3), VECTOR),
-    "no bias": (lambda: nn.Linear(6, 3, bias=False), VECTOR),
-    "linear on tokens": (lambda: nn.Sequential(nn.Linear(6, 5), nn.GELU()), (4, 6)),
-    "nested": (
-        lambda: nn.Sequential(nn.Sequential(nn.Linear(6, 4), nn.Tanh()), nn.LayerNorm(4)), VECTOR,
-    ),
+    "linear": (lambda: nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 3)), VECTOR),
+    "linear on tokens": (lambda: nn.Sequential(nn.Linear(6, 5, bias=False), nn.GELU()), (4, 6)),
+    "nested": (lambda: nn.Sequential(nn.Sequential(nn.Linear(6, 4)), nn.LayerNorm(4)), VECTOR),
     "one activation twice": (one_activation_twice, VECTOR),
     "convolution": (
         lambda: nn.Sequential(
@@ -179,23 +175,10 @@ MODELS = {
         ),
         IMAGE,
     ),
-    "pooling": (
-        lambda: nn.Sequential(
-            nn.Conv2d(2, 3, 3, dilation=2), nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Flatten()
-        ),
-        (2, 9, 9),
-    ),
-    "other padding": (lambda: nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), IMAGE),
-    "norms without weights": (
-        lambda: nn.Sequential(
-            nn.GroupNorm(1, 2, affine=False), nn.LayerNorm(6, elementwise_affine=False)
-        ),
-        IMAGE,
-    ),
     "norm of every picture": (lambda: nn.Sequential(nn.InstanceNorm2d(2), nn.Flatten()), IMAGE),
-    "layer norm without bias": (lambda: nn.LayerNorm((6, 6), bias=False), IMAGE),
     "flatten from the front": (lambda: nn.Sequential(nn.Linear(6, 2), nn.Flatten(-2)), (4, 6)),
     "unknown": (lambda: nn.Sequential(Residual(), nn.Linear(6, 2)), VECTOR),
+    "branching": (lambda: nn.Sequential(nn.Linear(6, 2), Branching()), VECTOR),
     "LSTM": (lambda: Recurrent(nn.LSTM), VECTOR),
     "GRU": (lambda: nn.Sequential(Recurrent(nn.GRU), nn.Linear(4, 2)), VECTOR),
     "subclass": (lambda: nn.Sequential(Twice(6, 2), nn.Sigmoid()), VECTOR),
@@ -308,14 +291,6 @@ def test_frozen_parameters_stay_and_only_the_head_moves_when_told() -> None:
         assert {name for name in start if not torch.equal(start[name], end[name])} == expected
 
 
-def test_stacking_repeats_theta_and_its_gradient_adds_up() -> None:
-    model = nn.Linear(2, 3)
-    weights = batched.stack_weights(model, 4)
-    assert {n: tuple(w.shape) for n, w in weights.items()} == {"weight": (4, 3, 2), "bias": (4, 3)}
-    weights["bias"].sum().backward()
-    assert (model.bias.grad == 4).all()
-
-
 def test_dropout_draws_anew_for_every_task() -> None:
     out = batched.forward(nn.Sequential(nn.Dropout(0.5)), {}, torch.ones(2, 50, 4))
     assert not torch.equal(out[0], out[1])
@@ -339,16 +314,11 @@ def bad(**changes) -> dict:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"inner_steps": -1}, "inner_steps: got -1"),
-        ({"inner_steps": 1.5}, "inner_steps: got 1.5"),
-        ({"inner_lr": float("nan")}, "inner_lr: got nan"),
-        ({"inner_lr": -0.1}, "inner_lr: got -0.1"),
         ({"query_x": batch(2).query_x}, "first axes"),
         ({"support_y": batch(n=3).support_y}, "support_x .* and support_y"),
         ({"support_x": torch.zeros(0, 4, 2), "support_y": torch.zeros(0, 4, 3)}, "first axes"),
         ({"loss_fn": lambda p, y: (p - y).square()}, "loss_fn: returned shape"),
         ({"model": mlp().requires_grad_(False)}, "no parameter that can be adapted"),
-        ({"model": nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 3))}, "BatchNorm1d in training"),
         (
             {"support_y": torch.full((3, 4), 3), "loss_fn": F.cross_entropy},
             "support_y: got label 3, accepted: 0 to 2",
@@ -394,11 +364,6 @@ def test_ridge_equals_scikit_learn(n: int, dim: int, strength: float) -> None:
     for task in range(2):
         theirs = Ridge(strength, fit_intercept=False).fit(x[task].numpy(), y[task].numpy())
         assert np.allclose(ours[task], np.atleast_2d(theirs.coef_).T, atol=1e-8)
-
-
-def test_ridge_needs_a_strength() -> None:
-    with pytest.raises(ValueError, match="strength: got 0"):
-        meta.ridge(torch.ones(2, 2), torch.ones(2, 1), 0)
 
 
 def few_shot() -> meta.TaskBatch:
@@ -463,17 +428,6 @@ def test_prototypes_by_hand() -> None:
     query = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
     logits = meta.prototypical_logits(support, torch.tensor([7, 7, 9]), query)
     assert torch.equal(logits, torch.tensor([[0.0, -26.0], [-10.0, -4.0]]))
-
-
-@few
-@given(seed=st.integers(0, 999))
-def test_prototypes_ignore_order_and_shift(seed: int) -> None:
-    support, query, order = draw(6, 3, seed=seed), draw(4, 3, seed=seed + 1), draw(6).argsort()
-    labels = torch.tensor([0, 1, 2, 0, 1, 2])
-    logits = meta.prototypical_logits(support, labels, query)
-    assert torch.allclose(meta.prototypical_logits(support[order], labels[order], query), logits)
-    assert torch.allclose(meta.prototypical_logits(support + 2, labels, query + 2), logits)
-    assert (logits <= 0).all()
 
 
 @pytest.mark.parametrize(
