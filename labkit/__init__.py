@@ -1,9 +1,8 @@
 """Helpers for the Transfer Learning Lab. Importing the package loads nothing heavy.
 
-It only says how torch's threads wait for one another: soon asleep. By default they spin for long:
-with another program on one of two cores a notebook took up to fifteen times as long
-(tests/benchmarks/ENDURANCE.md). OpenMP reads this once, when torch is loaded, so labkit is imported
-before torch in the notebooks, whoever starts their kernels. 3000 is for GNU's OpenMP, which torch
+It says how torch's threads wait for one another: soon asleep. By default they spin, and with one of
+two cores busy a notebook took up to fifteen times as long (tests/benchmarks/ENDURANCE.md). OpenMP
+asks once, when torch is loaded, so import labkit first. 3000 is for the GNU OpenMP that torch
 brings on Linux: enough to lose nothing while both cores are free.
 """
 

@@ -34,6 +34,13 @@ class Classifier(nn.Module):
         return self.head(self.encoder(images))  # (n, classes)
 
 
+class Stopped(KeyboardInterrupt):
+    """The reader interrupted a training; a notebook shows this sentence in place of a traceback."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython asks for it
+        return [f"Stopped {self}"]
+
+
 class Moment(NamedTuple):
     """What `fit` records: the test accuracies after so many steps."""
 
@@ -196,16 +203,19 @@ def fit(
     """`train` to the end, recording accuracies on the way; `model` is trained in place.
 
     `on_step(step, model)` is called before the first step and after each (for snapshots of weights
-    or features).
+    or features). Raises `Stopped` when interrupted.
     """
-    history = []
-    for step in train(model, task, lr, generator, schedule, penalty):
-        if on_step is not None:
-            on_step(step, model)
-        if schedule.record_every and _is_recorded(step, schedule):
-            history.append(moment(step, model, task))
-        if progress is not None and step:
-            progress(step / schedule.steps, f"step {step} of {schedule.steps}")
+    history, step = [], 0
+    try:
+        for step in train(model, task, lr, generator, schedule, penalty):
+            if on_step is not None:
+                on_step(step, model)
+            if schedule.record_every and _is_recorded(step, schedule):
+                history.append(moment(step, model, task))
+            if progress is not None and step:
+                progress(step / schedule.steps, f"step {step} of {schedule.steps}")
+    except KeyboardInterrupt:
+        raise Stopped(f"at step {step} of {schedule.steps}") from None
     return Fit(model, accuracy(model, task.validation), tuple(history), lr)
 
 
@@ -247,6 +257,11 @@ def _train_mode(model: nn.Module, freeze_norm: bool) -> None:
 
 @contextmanager
 def progress_bar(name: str) -> Iterator[Progress]:
-    """A `progress` for recipes that draws a bar in a notebook or terminal."""
-    with tqdm(total=100, desc=name, bar_format="{l_bar}{bar}| {elapsed}") as bar:
-        yield lambda fraction, text: bar.update(round(100 * fraction) - bar.n)
+    """A `progress` for recipes that draws a bar in a notebook or terminal, gone at the end."""
+    with tqdm(total=100, desc=name, bar_format="{l_bar}{bar}| {elapsed}", leave=False) as bar:
+        try:
+            yield lambda fraction, text: bar.update(round(100 * fraction) - bar.n)
+        except KeyboardInterrupt as error:
+            told = isinstance(error, Stopped)
+            raise error if told else Stopped(f"at {bar.n} % of {name}") from None
+        bar.update(100 - bar.n)  # a bar that is not full would stay, in red

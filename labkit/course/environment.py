@@ -49,10 +49,7 @@ def say(text: str, stream: TextIO | None = None) -> None:
 
 
 def ensure_environment(requirements: Sequence[str], cpu: bool = False) -> Path:
-    """Return the Python of an environment that holds `requirements`, making or mending it.
-
-    cpu: torch's CPU build, also where there is an NVIDIA GPU.
-    """
+    """Return the Python of an environment with `requirements`; cpu: despite an NVIDIA GPU."""
     version = python_version()
     if not version or MARKER.exists():
         make_venv()
@@ -71,10 +68,10 @@ def python_version() -> str:
     After an upgrade of the system, .venv/bin/python may lead nowhere, or to another Python, which
     sees none of the installed packages, pip included.
     """
-    code = "import sys, importlib.util as u\n"
-    code += "if sys.version_info >= (3, 10) and u.find_spec('pip'): print(sys.version)"
+    code = "import pip, sys; print(sys.version if sys.version_info >= (3, 10) else '')"
+    command, quiet = [str(PYTHON), "-I", "-c", code], subprocess.DEVNULL
     try:
-        return subprocess.check_output([str(PYTHON), "-I", "-c", code], text=True).strip()
+        return subprocess.check_output(command, text=True, stderr=quiet).strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
 
@@ -147,8 +144,8 @@ def pip(*what: str) -> str:
     """Install `what` into .venv; return "", or pip's log if it failed (half-way: MARKER stays)."""
     PIP_LOG.unlink(missing_ok=True)
     MARKER.touch()
-    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
-    command += ["--target=", f"--prefix={VENV}", f"--log={PIP_LOG}", *what]
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--target="]
+    command += [f"--prefix={VENV}", f"--log={PIP_LOG}", *what]
     env = {name: value for name, value in os.environ.items() if name not in ELSEWHERE} | HERE
     failed = subprocess.call(command, cwd=ROOT, env=env)  # `-e .` is relative to where pip stands
     log = PIP_LOG.read_text(encoding="utf-8", errors="replace") if PIP_LOG.exists() else ""
@@ -184,8 +181,8 @@ def check_here(requirements: Sequence[str]) -> Path:
 
 
 def lacking(python: Sequence[str], requirements: Sequence[str]) -> list[str]:
-    """Those packages that a Python does not have."""
-    names = re.findall(r"^\w[\w.-]*", read(requirements), re.MULTILINE)  # no comments, no `-e .`
+    """Those packages, `-e .` aside, that a Python does not have."""
+    names = re.findall(r"^\w[\w.-]*", read(requirements), re.MULTILINE)
     return subprocess.check_output([*python, "-c", LACKING, *names], text=True).split()
 
 

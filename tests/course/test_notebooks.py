@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import sys
 from pathlib import Path
 
 import nbformat
@@ -44,16 +42,6 @@ def test_notebooks_are_committed_without_outputs_and_with_tags_that_are_known(pa
         assert ("exercise" in cell.metadata) == ("exercise" in tags(cell))
         if cell.cell_type == "code":
             assert not cell.outputs and cell.execution_count is None
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS + SOLUTIONS, ids=lambda p: f"{p.parent.name}-{p.stem}")
-def test_labkit_is_imported_before_torch_whose_threads_it_tells_how_to_wait(path: Path) -> None:
-    for node in ast.parse(code_cells(path)[0].source).body:
-        names = [alias.name for alias in node.names]  # only imports stand before it
-        packages = {(getattr(node, "module", None) or name).partition(".")[0] for name in names}
-        if "labkit" in packages:
-            break
-        assert packages <= sys.stdlib_module_names, ast.unparse(node)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
