@@ -8,6 +8,7 @@
     python -m labkit setup [--tests]   the environment only (--tests: with what the tests need)
 
     --here    use this Python as it is (Binder, Colab, conda) and make no environment
+    --cpu     a new environment on Linux: torch without CUDA, as is done by itself without a GPU
     --help    show this text; after `check` or `site`, that command's own
 
 Options after `lab` go to JupyterLab, after `classroom` to Voila:
@@ -56,12 +57,14 @@ def run(arguments):
     command, rest = (arguments[0], arguments[1:]) if named else ("lab", arguments)
     if command not in COMMANDS:
         raise Problem("no such command: %s (there are: %s)" % (command, ", ".join(COMMANDS)))
-    here, tests = "--here" in rest, "--tests" in rest or command == "test"
-    rest = [word for word in rest if word not in ("--here", "--tests")]
+    here, cpu, tests = ["--" + word in rest for word in ("here", "cpu", "tests")]
+    rest = [word for word in rest if word not in ("--here", "--cpu", "--tests")]
     if command == "setup" and rest:
-        raise Problem("setup takes only --tests and --here, not " + " ".join(rest))
-    found = environment.check_here if here else environment.ensure_environment
-    python = [str(found(environment.TEST_REQUIREMENTS if tests else environment.LAB_REQUIREMENTS))]
+        raise Problem("setup takes only --tests, --here and --cpu, not " + " ".join(rest))
+    tests = tests or command == "test"
+    needed = environment.TEST_REQUIREMENTS if tests else environment.LAB_REQUIREMENTS
+    check, make = environment.check_here, environment.ensure_environment
+    python = [str(check(needed) if here else make(needed, cpu))]
     # Many tiny steps on two threads mostly wait for one another where two processes share two
     # cores: fifty training steps took 1.5 s so, and 0.01 s with one thread.
     one_thread = {"OMP_NUM_THREADS": "1"}
@@ -85,8 +88,7 @@ def hand_over(command, defaults, starts_here=True):
 
     starts_here: in the lab's folder; a command that takes folders finds them from the user's.
     """
-    env = dict(environment.WAITING, **defaults)
-    env.update(os.environ)
+    env = dict(defaults, **os.environ)
     # There JupyterLab finds labconfig/default_setting_overrides.json: no news pop-up, and slider
     # callbacks never on a second thread beside a cell that is training.
     config = [str(ROOT / "labkit" / "course"), env.get("JUPYTER_CONFIG_PATH", "")]

@@ -34,6 +34,13 @@ class Classifier(nn.Module):
         return self.head(self.encoder(images))  # (n, classes)
 
 
+class Stopped(KeyboardInterrupt):
+    """The reader interrupted a training; a notebook shows this sentence in place of a traceback."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython asks for it
+        return [f"Stopped {self}"]
+
+
 class Moment(NamedTuple):
     """What `fit` records: the test accuracies after so many steps."""
 
@@ -129,6 +136,7 @@ class Schedule:
     optimizer: str = "sgd"  # or "adam"
     momentum: float = 0.9  # of SGD
     augmentation: Augmentation = NO_AUGMENTATION
+    head_times: float = 1.0  # the head's learning rate, in units of the encoder's
     freeze_norm: bool = False  # keep BatchNorm's pretrained statistics and use them in training
     record_every: int = 10  # steps between two records of the accuracies; 0 for none
 
@@ -136,6 +144,7 @@ class Schedule:
         whole("steps", self.steps, 1)
         whole("batch", self.batch, 1)
         whole("record_every", self.record_every, 0)
+        above_0("head_times", self.head_times)
         check_choice("optimizer", (self.optimizer,), ("sgd", "adam"))
         if self.momentum != 0:
             between("momentum", self.momentum, 0, 1)
@@ -158,7 +167,7 @@ def train(
     lr = above_0("lr", lr)
     task = checked_task(task, ood=schedule.record_every > 0)
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = _optimizer(trained, lr, schedule)
+    optimizer = _optimizer(model, lr, schedule)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
     batches = _batches(len(task.train.labels), schedule, generator)
     for step in range(schedule.steps):
@@ -196,23 +205,31 @@ def fit(
     """`train` to the end, recording accuracies on the way; `model` is trained in place.
 
     `on_step(step, model)` is called before the first step and after each (for snapshots of weights
-    or features).
+    or features). Raises `Stopped` when interrupted.
     """
-    history = []
-    for step in train(model, task, lr, generator, schedule, penalty):
-        if on_step is not None:
-            on_step(step, model)
-        if schedule.record_every and _is_recorded(step, schedule):
-            history.append(moment(step, model, task))
-        if progress is not None and step:
-            progress(step / schedule.steps, f"step {step} of {schedule.steps}")
+    history, step = [], 0
+    try:
+        for step in train(model, task, lr, generator, schedule, penalty):
+            if on_step is not None:
+                on_step(step, model)
+            if schedule.record_every and _is_recorded(step, schedule):
+                history.append(moment(step, model, task))
+            if progress is not None and step:
+                progress(step / schedule.steps, f"step {step} of {schedule.steps}")
+    except KeyboardInterrupt:
+        raise Stopped(f"at step {step} of {schedule.steps}") from None
     return Fit(model, accuracy(model, task.validation), tuple(history), lr)
 
 
-def _optimizer(trained: list, lr: float, schedule: Schedule) -> torch.optim.Optimizer:
+def _optimizer(model: Classifier, lr: float, schedule: Schedule) -> torch.optim.Optimizer:
+    rates = {model.encoder: lr, model.head: lr * schedule.head_times}
+    groups = [
+        {"params": [p for p in part.parameters() if p.requires_grad], "lr": rate}
+        for part, rate in rates.items()
+    ]
     if schedule.optimizer == "adam":
-        return torch.optim.Adam(trained, lr=lr)
-    return torch.optim.SGD(trained, lr=lr, momentum=schedule.momentum)
+        return torch.optim.Adam(groups)
+    return torch.optim.SGD(groups, momentum=schedule.momentum)
 
 
 def _batches(count: int, schedule: Schedule, generator: Generator) -> Iterator[Tensor]:
@@ -247,6 +264,11 @@ def _train_mode(model: nn.Module, freeze_norm: bool) -> None:
 
 @contextmanager
 def progress_bar(name: str) -> Iterator[Progress]:
-    """A `progress` for recipes that draws a bar in a notebook or terminal."""
-    with tqdm(total=100, desc=name, bar_format="{l_bar}{bar}| {elapsed}") as bar:
-        yield lambda fraction, text: bar.update(round(100 * fraction) - bar.n)
+    """A `progress` for recipes that draws a bar in a notebook or terminal, gone at the end."""
+    with tqdm(total=100, desc=name, bar_format="{l_bar}{bar}| {elapsed}", leave=False) as bar:
+        try:
+            yield lambda fraction, text: bar.update(round(100 * fraction) - bar.n)
+        except KeyboardInterrupt as error:
+            told = isinstance(error, Stopped)
+            raise error if told else Stopped(f"at {bar.n} % of {name}") from None
+        bar.update(100 - bar.n)  # a bar that is not full would stay, in red

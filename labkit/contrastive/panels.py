@@ -12,13 +12,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from IPython.display import display
-from tqdm.auto import tqdm
 
 from labkit import augment, data, encoders
 from labkit.contrastive import geometry, pretrain, projections
 from labkit.contrastive.figures import draw_push, draw_training, draw_views
 from labkit.contrastive.losses import cosine_similarities, unit
 from labkit.contrastive.upstream import Upstream
+from labkit.training import progress_bar
 from labkit.ui.panel import Panel, panel
 from labkit.ui.style import Picture, figure
 
@@ -96,10 +96,10 @@ def watch_simclr(
         "simclr", options=options, steps=steps, batch=batch, seed=seed, icons=0
     )
     handle = None
-    with tqdm(total=steps, desc="SimCLR", bar_format="{l_bar}{bar}| {elapsed}") as bar:
+    with progress_bar("SimCLR") as bar:
         for trained, snapshot in train_simclr(config, data.load(parts="upstream")):
             model = trained
-            bar.update(len(snapshot.losses) - bar.n)
+            bar(len(snapshot.losses) / steps, "")
             fig, axes = figure(1, 2, size=(11, 4.6))
             draw_training(axes, snapshot)
             picture = Picture(fig, describe_snapshot(snapshot))

@@ -210,6 +210,7 @@ def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Modul
     optimizer = make_optimizer(model, config)
     checkpoint = out.with_suffix(".checkpoint.safetensors")
     curve = restore(checkpoint, model, optimizer, config) if checkpoint.exists() else []
+    agree(checkpoint, curve)
     is_first = not dist.is_initialized() or dist.get_rank() == 0
     model.train()
     begun = time.monotonic()
@@ -255,6 +256,18 @@ def restore(path: Path, model: nn.Module, optimizer, config: Config) -> list[flo
             saved["state"].setdefault(int(i), {})[key] = value
     optimizer.load_state_dict(saved)
     return tensors["curve"].tolist()
+
+
+def agree(checkpoint: Path, curve: list[float]) -> None:
+    """Raise ValueError, in all of torchrun's processes, unless they go on from the same step."""
+    if dist.is_initialized():
+        found: list = [None] * dist.get_world_size()
+        dist.all_gather_object(found, curve)
+        if any(other != curve for other in found):
+            raise ValueError(
+                f"{checkpoint}: the processes found {[len(other) for other in found]} steps in it, "
+                "accepted: the same. Copy one file to every machine, or delete it everywhere."
+            )
 
 
 def write_curve(path: Path, curve: list[float], every: int = 50) -> None:

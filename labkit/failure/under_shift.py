@@ -6,6 +6,7 @@ report(fit.model, known, task.ood["fluent"])  # accuracy, confidence, and guesse
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from torch import nn
@@ -64,6 +65,16 @@ def report(model: nn.Module, known: Known, examples: Examples) -> Report:
         difference_of_confidences(known.validation, scaled.confidence),
         average_thresholded_confidence(known.validation, scaled.confidence),
     )
+
+
+def as_table(reports: Mapping[str, Report]) -> pd.DataFrame:
+    """How often each is right, how sure it is, and how far off that is, before and after scaling."""
+    import pandas as pd
+
+    shown = ("accuracy", "confidence", "error", "scaled_confidence", "scaled_error")
+    names = ("right", "sure", "calibration error", "sure, scaled", "its calibration error")
+    rows = {name: [getattr(found, field) for field in shown] for name, found in reports.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names)
 
 
 def by_test(table: pd.DataFrame, model: str) -> pd.DataFrame:

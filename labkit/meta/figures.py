@@ -52,11 +52,40 @@ def draw_sinusoids(axes: Sequence[Axes], result) -> None:
         label_end(ax, 10.3, 10**end, SINUSOIDS[method].name, SINUSOIDS[method].color)
     best = min(result.errors, key=lambda method: result.errors[method][-1])
     where = "In the trained range" if result.inside else "Out of range"
+    outcome = f"{SINUSOIDS[best].name} wins" if result.errors[best][-1] < high else "all diverge"
     ax.set_yscale("log", subs=[])
-    ax.set_title(f"{where}: {SINUSOIDS[best].name} wins")
+    ax.set_title(f"{where}: {outcome}")
     ax.set(ylim=(low, high), xlim=(-0.3, 10.3), xlabel="inner steps k",
            ylabel="squared error, new points")  # fmt: skip
     ax.xaxis.set_major_locator(MultipleLocator(2))  # set_xticks makes them all, every time
+
+
+@style()
+def draw_errors(ax: Axes, errors: pd.DataFrame, where: str, zero: float) -> str:
+    """Errors over seeds after k steps, on a logarithmic axis that ends where nobody would care.
+
+    errors: by method and seed, columns k0, k1, ...; zero: that of always answering 0. Returns what
+    the picture shows, in words.
+    """
+    steps = [int(name[1:]) for name in errors.columns]
+    most, least, ends = 300.0, 0.1, []
+    methods = list(errors.index.unique("method"))
+    for method in methods:
+        look, found = SINUSOIDS[method], errors.loc[method].clip(least, most)
+        ax.fill_between(steps, found.min(), found.max(), color=look.color, alpha=0.25, lw=0)
+        ax.plot(steps, found.median(), color=look.color, marker=look.marker)
+        ends.append(np.log10(found.median().iloc[-1]))
+    ax.axhline(zero, color=INK, lw=1, ls=":")
+    for method, end in zip(methods, spread(ends, 0.2), strict=True):
+        label_end(ax, steps[-1], 10**end, SINUSOIDS[method].name, SINUSOIDS[method].color)
+    medians = errors.groupby("method").median()
+    best = {k: medians[f"k{k}"].idxmin() for k in (1, steps[-1])}
+    worse = (medians[f"k{steps[-1]}"] > zero).sum()
+    told = f"{where.capitalize()} the trained range {SINUSOIDS[best[1]].name} errs least after one step"
+    ax.set(yscale="log", ylim=(least, 2 * most), xlabel="inner steps k", title=told)
+    return (
+        f"{told}; after {steps[-1]}, {worse} of {len(methods)} are worse than always answering 0."
+    )
 
 
 @style()

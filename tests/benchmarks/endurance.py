@@ -13,7 +13,6 @@ highest.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import subprocess
 import sys
@@ -30,7 +29,6 @@ import psutil
 from nbclient import NotebookClient
 
 from labkit.course.check import NOTEBOOKS, chosen
-from labkit.course.environment import WAITING
 
 # Times differ from run to run, and so does a progress bar.
 VOLATILE = re.compile(r"\d+(\.\d+)? ?(ms|s|seconds|it/s)\b|\d\d:\d\d|0x[0-9a-f]+")
@@ -127,7 +125,6 @@ def main() -> int:
     parser.add_argument("--kernels", type=int, default=1, help="of each notebook, at once")
     parser.add_argument("--busy", type=int, default=0, help="cores that other work keeps busy")
     options = parser.parse_args()
-    os.environ.update(WAITING | os.environ)  # as `python -m labkit` sets it
     rows = []
     with busy(options.busy):
         for path in chosen(NOTEBOOKS, options.notebooks):

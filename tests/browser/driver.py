@@ -19,8 +19,6 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, Playwright
 
-from labkit.course.environment import WAITING
-
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = (
     "chromium",
@@ -94,18 +92,14 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
     port = free_port()
     server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(16), root)
     # Everything a user may have set elsewhere is out of the way; labkit/ holds the lab's settings.
-    env = (
-        WAITING
-        | os.environ
-        | {
-            "JUPYTER_CONFIG_PATH": str(ROOT / "labkit" / "course"),
-            "JUPYTER_CONFIG_DIR": str(home / "config"),
-            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        }
-    )
+    env = os.environ | {
+        "JUPYTER_CONFIG_PATH": str(ROOT / "labkit" / "course"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    }
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
         f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}",

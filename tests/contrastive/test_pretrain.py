@@ -347,8 +347,22 @@ def work(rank: int, folder: str, methods: tuple[str, ...]) -> None:
             refused()
         except ValueError as error:
             found["refused"].append(str(error))
+    found["disagreement"] = go_on_from_another_step(path / f"{rank}.safetensors", rank, batch)
     torch.save(found, path / f"found-{rank}.pt")
     dist.destroy_process_group()
+
+
+def go_on_from_another_step(out: Path, rank: int, batch: data.Emoji) -> str:
+    """Only the second process finds a checkpoint, as on two machines that share no disk."""
+    config = replace(VIT, steps=2)
+    model, _ = pretrain.make_model(config)
+    if rank == 1:
+        optimizer = pretrain.make_optimizer(model, config)
+        pretrain.remember(out.with_suffix(".checkpoint.safetensors"), model, optimizer, config, [4])
+    data.load = lambda parts: batch
+    with pytest.raises(ValueError) as error:
+        pretrain.pretrain(config, out)
+    return str(error.value)
 
 
 @pytest.fixture(scope="module")
@@ -374,6 +388,11 @@ def test_shares_are_disjoint_and_complete_or_refused_before_any_work(two) -> Non
     assert pretrain.share([1, 2, 3]) == [1, 2, 3], "alone, a process takes all"
     for found in two:
         assert found["refused"] == ["batch: got 7, accepted: a multiple of the 2 processes"] * 2
+
+
+def test_two_processes_agree_on_their_checkpoint_or_do_not_begin(two) -> None:
+    for found in two:
+        assert "found [0, 1] steps in it" in found["disagreement"]
 
 
 # The command

@@ -15,11 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from cases import LONG
+from tqdm import tqdm
 
-from labkit import data
+from labkit import data, training
 from labkit.contrastive import pretrain
+from labkit.course.notebooks import run_cells
 from labkit.sweeps import read_table, sweep
 from labkit.weights import parse_tensors
 
@@ -137,6 +140,56 @@ def test_the_command_killed_at_any_time_ends_in_the_same_weights(tmp_path) -> No
 
 def changed(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
+
+
+# A training in a notebook
+
+TRAINING = """
+import os, signal, torch
+from labkit import encoders, tasks, transfer
+
+def stop(step, model):
+    if step == 8:
+        os.kill(os.getpid(), signal.SIGINT)
+
+generator = torch.Generator()
+model = transfer.new_classifier(encoders.ConvEncoder(4), 3, generator)
+with transfer.progress_bar("training") as bar:
+    {work}
+"""
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        (
+            "transfer.fit(model, tasks.toy(), 0.01, generator, transfer.Schedule(40), bar, stop)",
+            "Stopped at step 8 of 40",
+        ),
+        ("bar(0.43, ''); stop(8, model)", "Stopped at 43 % of training"),
+    ],
+)
+def test_an_interrupted_training_says_how_far_it_came_and_no_more(tmp_path, work, said) -> None:
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(TRAINING.format(work=work))]
+    assert "raised Stopped" in run_cells(notebook, tmp_path / "notebook.ipynb")[0]
+    [error] = [o for o in notebook.cells[0].outputs if o.output_type == "error"]
+    assert error.traceback == [said]
+
+
+@pytest.mark.parametrize("done", [0, 0.95, 1])
+def test_a_progress_bar_ends_full_and_leaves_the_page(monkeypatch, done) -> None:
+    ends = []
+
+    class Bar(tqdm):
+        def close(self) -> None:
+            ends.append((self.n, self.leave))
+            super().close()
+
+    monkeypatch.setattr(training, "tqdm", Bar)
+    with training.progress_bar("random") as bar:
+        bar(done, "")
+    assert ends[0] == (100, False)
 
 
 # Sweeps

@@ -1,6 +1,11 @@
-"""How many threads work is given, and that the number is as before afterwards."""
+"""How many threads work is given, that the number is as before afterwards, and how they wait."""
 
 from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -38,3 +43,17 @@ def test_a_regression_is_fitted_by_one_blas_thread(monkeypatch, fit) -> None:
         fit(encoders.load("clip-conv").image)
         assert blas_threads() == {3}
     assert seen == [{1}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch brings another OpenMP")
+@pytest.mark.parametrize(
+    ("own", "spins"),
+    [({}, 3000), ({"GOMP_SPINCOUNT": "7"}, 7), ({"OMP_WAIT_POLICY": "PASSIVE"}, 0)],
+)
+def test_torch_s_threads_wait_asleep_whoever_started_python(own: dict, spins: int) -> None:
+    """As OpenMP itself tells, when torch is loaded; a reader's own choice stays."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
+    env |= own | {"OMP_DISPLAY_ENV": "VERBOSE"}
+    command = [sys.executable, "-c", "import labkit, torch"]
+    said = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stderr
+    assert re.findall(r"GOMP_SPINCOUNT = '(\d+)'", said) == [str(spins)]

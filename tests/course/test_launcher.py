@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -40,14 +41,17 @@ def copy_checkout(folder: Path, requirements: str = "") -> Path:
     return folder
 
 
-def launch(checkout: Path, *arguments: str, code: str = "", python: str = sys.executable):
-    """Run `python -m labkit ...`, or `code` in its place, and return the finished process."""
+def launch(checkout: Path, *arguments: str, code: str = "", python: str = sys.executable, **own):
+    """Run `python -m labkit ...`, or `code` in its place, and return the finished process.
+
+    own: variables of its environment.
+    """
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "PYTHON", "COV_"))}
     start = ["-c", code + "\n" + RUN_LABKIT] if code else ["-m", "labkit"]
     return subprocess.run(
         [python, "-B", *start, *arguments],
         cwd=checkout,
-        env=env | OFFLINE,
+        env=env | OFFLINE | own,
         capture_output=True,
         text=True,
         timeout=120,
@@ -110,6 +114,13 @@ def test_what_is_missing_is_told_before_anything_is_made(tmp_path, code, parts):
     assert not (checkout / ".venv").exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such names")
+def test_a_folder_in_which_no_environment_can_be_is_told_before_anything_is_made(tmp_path):
+    checkout = copy_checkout(tmp_path / "week 3: transfer")
+    assert_told(launch(checkout, "setup"), str(checkout), "has a ':' in it", "Rename or move")
+    assert not (checkout / ".venv").exists()
+
+
 def test_a_disk_that_fills_up_is_told(tmp_path):
     checkout = copy_checkout(tmp_path / "lab")
     code = (
@@ -118,7 +129,7 @@ def test_a_disk_that_fills_up_is_told(tmp_path):
         "venv.create = full"
     )
     assert_told(launch(checkout, "setup", code=code), "the disk is full")
-    assert (checkout / ".venv" / environment.MARKER).exists()  # so the next run starts anew
+    assert (checkout / ".venv" / environment.MARKER.name).exists()  # so the next run starts anew
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no read-only folders")
@@ -189,9 +200,9 @@ def test_the_environment_can_run_the_launcher_itself(lab):
     python = environment.PYTHON.relative_to(environment.VENV)
     done = launch(lab, "setup", python=str(lab / ".venv" / python))
     assert done.returncode == 0 and "installing" not in done.stdout
-    (lab / ".venv" / environment.MARKER).touch()
+    (lab / ".venv" / environment.MARKER.name).touch()
     done = launch(lab, "setup", python=str(lab / ".venv" / python))
-    (lab / ".venv" / environment.MARKER).unlink()
+    (lab / ".venv" / environment.MARKER.name).unlink()
     assert_told(done, "deactivate")
 
 
@@ -214,14 +225,14 @@ def test_no_network_is_told_and_spoils_nothing(lab):
     assert "there is no network" in done.stderr and "run the same command again" in done.stderr
     assert "ERROR: No matching distribution found for some-package" in done.stderr
     assert len(done.stderr.splitlines()) <= 6
-    assert not (lab / ".venv" / environment.MARKER).exists()
+    assert not (lab / ".venv" / environment.MARKER.name).exists()
     done = launch(lab, "setup")
     assert done.returncode == 0 and "making" not in done.stdout
 
 
 def test_an_unfinished_environment_is_made_anew(lab):
     """Killed while pip was unpacking: the marker is there, and a package is in pieces."""
-    (lab / ".venv" / environment.MARKER).touch()
+    (lab / ".venv" / environment.MARKER.name).touch()
     (lab / ".venv" / "half-unpacked").touch()
     done = launch(lab, "setup")
     assert done.returncode == 0 and "making it anew" in done.stdout
@@ -234,9 +245,98 @@ def test_an_environment_whose_python_is_gone_is_made_anew(tmp_path):
     (checkout / ".venv" / "bin").mkdir(parents=True)
     (checkout / ".venv" / "bin" / "python").symlink_to(tmp_path / "uninstalled")
     # Far enough: the broken folder is seen, and not trusted for having a stamp.
-    (checkout / ".venv" / environment.STAMP).write_text("trust me")
+    (checkout / ".venv" / environment.STAMP.name).write_text("trust me")
     done = launch(checkout, "setup", code="import shutil; shutil.disk_usage = None")
     assert "making it anew" in done.stdout
+
+
+# ------------------------------------------------------------ where packages go, and from where
+
+
+def write_wheel(index: Path, name: str, version: str = "1") -> None:
+    """Put a package of one empty module into a package index that is a folder."""
+    about = f"{name}-{version}.dist-info"
+    wheel = f"{name}-{version}-py3-none-any.whl"
+    folder = index / name.replace("_", "-").lower()  # as pip asks for it
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text(f'<a href="{wheel}">{wheel}</a>')
+    with zipfile.ZipFile(folder / wheel, "w") as file:
+        file.writestr(f"{name}.py", "")
+        file.writestr(
+            f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"
+        )
+        file.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any"
+        )
+        file.writestr(f"{about}/RECORD", "")
+
+
+def version_in(lab: Path, name: str) -> str:
+    """The package that .venv's own Python finds."""
+    code = "import importlib, importlib.metadata as m, sys; importlib.import_module(sys.argv[1]);"
+    python = lab / ".venv" / environment.PYTHON.relative_to(environment.VENV)
+    command = [python, "-I", "-c", code + "print(m.version(sys.argv[1]))", name]
+    return subprocess.check_output(command, text=True).strip()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["PIP_TARGET", "PIP_PREFIX", "PIP_DRY_RUN", "PIP_USER", "PYTHONPATH", "target", "user"],
+)
+def test_packages_go_into_the_environment_whatever_pip_is_set_to(lab, tmp_path, setting):
+    name, elsewhere = f"tiny_{setting}", tmp_path / "elsewhere"
+    write_wheel(tmp_path / "index", name)
+    own = {"PIP_INDEX_URL": (tmp_path / "index").as_uri()}
+    value = "true" if setting in ("PIP_DRY_RUN", "PIP_USER", "user") else str(elsewhere)
+    if setting == setting.upper():
+        own[setting] = value
+    else:
+        (tmp_path / "pip.conf").write_text(f"[install]\n{setting} = {value}\n")
+        own["PIP_CONFIG_FILE"] = str(tmp_path / "pip.conf")
+    if setting == "PYTHONPATH":  # of a module system, which has the package already
+        [wheel] = (tmp_path / "index").rglob("*.whl")
+        zipfile.ZipFile(wheel).extractall(elsewhere)
+    (lab / "requirements.txt").write_text(name)
+    done = launch(lab, "setup", **own)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert version_in(lab, name) == "1"
+
+
+def test_what_the_environment_cannot_import_is_not_ready(lab, tmp_path):
+    write_wheel(tmp_path, "tiny_unseen")
+    (lab / "requirements.txt").write_text("tiny_unseen")
+    code = "from labkit.course import environment; environment.HERE = {}"  # as some other setting
+    own = {"PIP_INDEX_URL": tmp_path.as_uri(), "PIP_DRY_RUN": "1"}
+    for _ in range(2):
+        done = launch(lab, "setup", code=code, **own)
+        assert_told(done, ".venv lacks tiny_unseen", "pip config list")
+    assert launch(lab, "setup", PIP_INDEX_URL=own["PIP_INDEX_URL"]).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere PyPI's torch is the CPU build")
+@pytest.mark.parametrize(
+    ("minor", "gpu", "words", "reached", "build"),
+    [
+        (1, False, [], True, "+cpu"),
+        (2, True, [], True, ""),
+        (3, True, ["--cpu"], True, "+cpu"),
+        (4, False, [], False, ""),
+    ],
+    ids=["no GPU", "GPU", "asked for", "index not reached"],
+)
+def test_torch_s_build_is_the_one_for_the_machine(lab, tmp_path, minor, gpu, words, reached, build):
+    write_wheel(tmp_path / "cpu", "torch", f"1.{minor}+cpu")
+    write_wheel(tmp_path / "plain", "torch", f"1.{minor}")
+    write_wheel(tmp_path / "plain", "tiny_beside_torch")
+    (lab / "requirements.txt").write_text(f"torch==1.{minor},<2  # why\ntiny_beside_torch\n")
+    index = (tmp_path / "cpu").as_uri() if reached else "http://127.0.0.1:9/cpu"
+    code = f"from labkit.course import environment; environment.CPU_INDEX = {index!r}\n"
+    code += f"import shutil; shutil.which = lambda name: {gpu} and name == 'nvidia-smi'"
+    done = launch(lab, "setup", *words, code=code, PIP_INDEX_URL=(tmp_path / "plain").as_uri())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert version_in(lab, "torch") == f"1.{minor}{build}"
+    assert ("CPU build, from " + index in done.stdout) == (bool(words) or not gpu)
+    assert ("cannot be used from here" in done.stdout) != reached
 
 
 # ------------------------------------------------------------ what pip's log means
@@ -307,26 +407,24 @@ def test_ctrl_c_is_told_without_a_traceback(monkeypatch, capsys):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no exec")
-@pytest.mark.parametrize("own", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}], ids=["", "own settings"])
-def test_the_command_takes_over_process_and_settings(tmp_path, own):
+def test_the_command_takes_over_process_and_settings(tmp_path):
     code = "import os, sys; print(os.getpid(), *map(os.environ.get, sys.argv[1:])); sys.exit(7)"
-    names = ["OMP_WAIT_POLICY", "OMP_NUM_THREADS", "JUPYTER_CONFIG_PATH"]
+    names = ["OMP_NUM_THREADS", "JUPYTER_CONFIG_PATH"]
     script = (
         "import os, sys; from labkit.__main__ import hand_over; print(os.getpid());"
         f"hand_over([sys.executable, '-c', {code!r}, *{names}], {{'OMP_NUM_THREADS': '3'}})"
     )
-    env = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    env = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        env=env | {"JUPYTER_CONFIG_PATH": str(tmp_path)} | own,
+        env=env | {"JUPYTER_CONFIG_PATH": str(tmp_path)},
         capture_output=True,
         text=True,
     )
     before, after = done.stdout.splitlines()
     config = f"{ROOT / 'labkit' / 'course'}{os.pathsep}{tmp_path}"
-    policy = own.get("OMP_WAIT_POLICY", "PASSIVE")  # threads wait asleep, unless told otherwise
-    assert done.returncode == 7 and after == f"{before} {policy} 3 {config}"
+    assert done.returncode == 7 and after == f"{before} 3 {config}"
 
 
 def test_jupyterlab_finds_settings_that_it_knows(monkeypatch):

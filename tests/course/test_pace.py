@@ -1,4 +1,4 @@
-"""A notebook is for a tired student: few words, short cells, plumbing folded, an end to remember."""
+"""A notebook is for a tired student: few words, short cells, plumbing folded, a clear end."""
 
 from __future__ import annotations
 
