@@ -57,9 +57,7 @@ from labkit.lp_ft.figures import (
     describe_layers,
     describe_rates,
     describe_shifts,
-    draw_crossover,
     draw_layers,
-    draw_losses,
     draw_rates,
     draw_shifts,
 )

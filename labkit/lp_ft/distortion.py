@@ -164,9 +164,7 @@ class Trial:
         """Train one method and record it, yielding the steps done."""
         setting, model = self.setting, self.first(method)
         lr = setting.lp_ft_lr if method == "lp-ft" else setting.ft_lr
-        schedule = transfer.Schedule(
-            setting.steps, freeze_norm=method == "lp-ft", record_every=0
-        )
+        schedule = transfer.Schedule(setting.steps, freeze_norm=method == "lp-ft", record_every=0)
         generator = Generator().manual_seed(setting.seed)
         for step in transfer.train(model, self.task, lr, generator, schedule):
             if step in self.steps:
@@ -245,7 +243,7 @@ def moving_plane(features: np.ndarray, labels: np.ndarray, moved: np.ndarray) ->
 
 
 def share_shown(plane: Plane, moved: np.ndarray) -> float:
-    """The share of the squared movement (..., dim) that lies in the plane; 1 where nothing moves."""
+    """The share of the squared movement (..., dim) that lies in the plane; 1 if nothing moves."""
     total = np.square(moved).sum()
     return float(np.square(moved @ plane.axes.T).sum() / total) if total else 1.0
 

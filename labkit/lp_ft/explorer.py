@@ -9,21 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import ipywidgets
 import torch
-import traitlets
-from anywidget import AnyWidget
 
 from labkit import encoders
 from labkit.data import STYLES
 from labkit.lp_ft import distortion, scene
 from labkit.lp_ft.distortion import ExplorerSetting, Take
-from labkit.ui.controls import replace_earlier
+from labkit.ui.alive import Alive
 
 TITLE = "Watch fine-tuning move features"
-PARTS = ("scene_data.js", "scene_draw.js", "scene.js")
+HERE = Path(__file__).parent
+PARTS = ("canvas.js", "scene_data.js", "scene_layout.js", "scene_draw.js", "scene.js")
+SCRIPTS = [HERE / name for name in PARTS]
+SHEET = HERE / "scene.css"
 HONEST = 0.03  # the rate that ID validation picks most often in the sweep; the default is dramatic
 RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)  # above 0.003 LP-FT diverges
 CHOICES = {
@@ -37,20 +38,7 @@ CHOICES = {
 }
 
 
-class Scene(AnyWidget):
-    """What the browser draws and asks for; scene.js plays without asking the kernel."""
-
-    _esm = scene.module(*PARTS, "widget.js")
-    _css = scene.styles()
-    title = traitlets.Unicode(TITLE).tag(sync=True)
-    scene = traitlets.Dict().tag(sync=True)
-    live = traitlets.Dict().tag(sync=True)  # the reader's own take, and styles that it adds
-    request = traitlets.Dict().tag(sync=True)  # number, and a setting to train; None: stop
-    progress = traitlets.Float(-1.0).tag(sync=True)  # negative: nothing is being trained
-    error = traitlets.Unicode().tag(sync=True)
-
-
-class DistortionExplorer(ipywidgets.VBox):
+class DistortionExplorer(Alive):
     """The explorer; tests read `takes`, `stage` and `error`."""
 
     def __init__(self, encoder: torch.nn.Module, takes: Mapping[str, Take]) -> None:
@@ -61,22 +49,17 @@ class DistortionExplorer(ipywidgets.VBox):
             {"name": name, "label": label, "options": values, "value": getattr(first, name)}
             for name, (label, values) in CHOICES.items()
         ]
-        self.stage = Scene(scene=scene.pack(takes) | {"choices": choices})
-        super().__init__([self.stage])
-        self.add_class("labkit-panel").add_class("labkit-wide").add_class("labkit-distorting")
+        said = " ".join(scene.describe(name, take) for name, take in takes.items())
+        content = scene.pack(takes) | {"kernel": choices}
+        super().__init__(TITLE, SCRIPTS, SHEET, content, said)
+        self.add_class("labkit-distorting")
         self.stage.observe(self._asked, "request")
-        replace_earlier(self)
 
     def let_go(self) -> None:
         """Leave the browser, stop training, and forget encoder and frames."""
         self.stop()
-        self.stage.close()
-        self.close()
-        self.stage.scene, self.stage.live, self.takes, self.encoder = {}, {}, {}, None
-
-    @property
-    def error(self) -> str | None:
-        return self.stage.error or None
+        super().let_go()
+        self.takes, self.encoder = {}, None
 
     def stop(self) -> None:
         if self._task is not None:
@@ -124,18 +107,9 @@ class DistortionExplorer(ipywidgets.VBox):
 
     def _show(self, take: Take) -> None:
         packed = scene.pack({"yours": take})
-        known = self.stage.scene["styles"]
+        known = self.stage.content["styles"]
         added = {name: style for name, style in packed["styles"].items() if name not in known}
         self.stage.live = {"take": packed["takes"]["yours"], "styles": added}
-
-    def _repr_mimebundle_(self, **kwargs: Any):
-        """Add the scene as a page that needs no kernel: where no widget can run, it plays."""
-        bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
-        said = [scene.describe(name, take) for name, take in self.takes.items()]
-        bundle["text/plain"] = " ".join(said)
-        content = {name: part for name, part in self.stage.scene.items() if name != "choices"}
-        bundle["text/html"] = scene.alive(scene.module(*PARTS), content, TITLE)
-        return bundle, {"alive": True}
 
 
 def feature_distortion(

@@ -1,16 +1,13 @@
 // The feature-distortion explorer: six pictures, one scrubber. It plays what was recorded and needs
-// no kernel; where there is one (`host`), it can ask for another training and draws it as it comes.
-// controls.js, scene_data.js and scene_draw.js come before this.
+// no kernel; where there is one (`ask`), it can ask for another training and draws it as it comes.
+// controls.js, canvas.js, scene_data.js, scene_layout.js and scene_draw.js come before this.
 
 const PLAY = 7000; // ms from the first frame to the last
-const QUIET = 600; // ms at rest before a screen reader is told
 const TITLE = "Watch fine-tuning move features";
 const YOURS = "yours"; // the take that the reader has trained
 
-const NO_HOST = { train: null, stop: null };
-
-// el: where to draw; packed: a scene as scene.py packs it. Returns what the host may do with it.
-function mount(el, packed, host = NO_HOST) {
+// el: where to draw; packed: a scene as scene.py packs it; ask: how the kernel hears, if there is one.
+function mount(el, packed, ask = null) {
   el.classList.add("labkit-scene");
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const state = { take: Object.keys(packed.takes)[0], t: 0, follow: -1, wise: false, story: -1 };
@@ -24,6 +21,7 @@ function mount(el, packed, host = NO_HOST) {
   Object.assign(scrubber, { type: "range", min: 0, max: 1, step: "any", value: 0 });
   scrubber.setAttribute("aria-label", "Training step");
   const step = element("output", "labkit-step", bar);
+  const group = `labkit-${Math.random()}`; // of these radio buttons, and of no other picture's
   const takes = element("div", "labkit-takes", bar);
   takes.setAttribute("role", "radiogroup");
   takes.setAttribute("aria-label", "Fine-tuning");
@@ -44,7 +42,7 @@ function mount(el, packed, host = NO_HOST) {
   const wise = field("Show WiSE-FT, half the weights of LP and of FT", "input");
   wise.type = "checkbox";
   const follow = field("Follow an emoji", "select");
-  const trainer = host.train ? trainingControls(more, packed, host) : null;
+  const trainer = ask && packed.kernel ? trainingControls(more, packed.kernel, ask) : null;
   const alert = element("div", "labkit-error", el);
   alert.setAttribute("role", "alert");
   alert.hidden = true;
@@ -59,11 +57,8 @@ function mount(el, packed, host = NO_HOST) {
     const zoom = zoomOf(el) || 1;
     const width = Math.min(el.clientWidth, 1280);
     const room = width < 560 ? 1200 : Math.max(300, window.innerHeight / zoom - 250);
-    const ratio = Math.min(2.5, window.devicePixelRatio * zoom);
     const layout = layoutOf(width, room, methods());
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(layout.height * ratio);
-    Object.assign(canvas.style, { width: `${width}px`, height: `${layout.height}px` });
+    const ratio = fitCanvas(canvas, width, layout.height, zoom);
     sheets.clear();
     const colors = themed(el);
     const badgesOf = (style) => {
@@ -234,7 +229,7 @@ function mount(el, packed, host = NO_HOST) {
     for (const name of Object.keys(scene.takes)) {
       const label = element("label", "", takes);
       const radio = element("input", "", label);
-      Object.assign(radio, { type: "radio", name: `take-${takes.id}`, value: name });
+      Object.assign(radio, { type: "radio", name: group, value: name });
       radio.addEventListener("change", () => {
         set({ take: name, t: playing ? 0 : state.t });
         fillFollow();
@@ -255,12 +250,11 @@ function mount(el, packed, host = NO_HOST) {
     if (!found.has(state.follow)) state.follow = -1;
     follow.value = String(state.follow);
   };
-  takes.id = `labkit-takes-${(mount.count = (mount.count ?? 0) + 1)}`;
 
   const api = {
     // A take that is being trained, or has been: the picture goes on with it.
-    async add(packedTake, styles, done) {
-      if (!packedTake?.tracks) return;
+    async add({ take: packedTake, styles }, done) {
+      if (!packedTake) return;
       const known = scene?.styles ?? {};
       const decoded = await unpackStyles({ ...packed.styles, ...styles }, known);
       const first = !scene.takes[YOURS] || state.take !== YOURS;
@@ -281,9 +275,7 @@ function mount(el, packed, host = NO_HOST) {
     destroy() {
       playing = null;
       clearTimeout(telling);
-      watching.forEach((watch) => watch.disconnect());
-      window.removeEventListener("resize", resize);
-      dark.removeEventListener("change", resize);
+      leave();
       scene = null;
     },
     ready: unpackStyles(packed.styles).then((styles) => {
@@ -294,12 +286,7 @@ function mount(el, packed, host = NO_HOST) {
       clearTimeout(telling); // opening a page is not told aloud
     }),
   };
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  dark.addEventListener("change", resize);
-  window.addEventListener("resize", resize);
-  const watching = [new ResizeObserver(resize), new MutationObserver(resize)];
-  watching[0].observe(el);
-  watching[1].observe(document.body, { attributes: true }); // JupyterLab names its theme there
+  const leave = watchAround(el, resize);
   return api;
 }
 
@@ -337,9 +324,9 @@ const STORY = [
 ];
 
 // Menus for what a training needs, and its button.
-function trainingControls(parent, packed, host) {
+function trainingControls(parent, choices, ask) {
   const form = element("div", "labkit-view labkit-training", parent);
-  const menus = packed.choices.map(({ name, label, options, value }) => {
+  const menus = choices.map(({ name, label, options, value }) => {
     const around = element("label", "labkit-field", form);
     element("span", "", around).textContent = label;
     const menu = element("select", "", around);
@@ -349,9 +336,9 @@ function trainingControls(parent, packed, host) {
   });
   let training = false;
   const press = button(form, "labkit-run", "Train", () => {
-    if (training) return host.stop();
+    if (training) return ask({ setting: null });
     const pairs = menus.map(([name, menu, options]) => [name, options[menu.selectedIndex]]);
-    host.train(Object.fromEntries(pairs));
+    ask({ setting: Object.fromEntries(pairs) });
   });
   const bar = element("progress", "labkit-progress", form);
   bar.setAttribute("aria-label", "Progress of the training");
@@ -362,21 +349,4 @@ function trainingControls(parent, packed, host) {
     if (training) bar.value = share;
     press.textContent = training ? "Stop" : "Train";
   } };
-}
-
-// Colours for the canvas, by what lies behind it: JupyterLab's theme, Voila's, the page's.
-function themed(el) {
-  el.dataset.theme = isDark(el) ? "dark" : "light";
-  const style = getComputedStyle(el);
-  const color = (name) => style.getPropertyValue(`--scene-${name}`).trim();
-  const names = ["ink", "soft", "line", "paper", "cell", "ghost", "rim", "wrong"];
-  return Object.fromEntries(names.map((name) => [name, color(name)]));
-}
-
-function isDark(el) {
-  for (let node = el.parentElement; node; node = node.parentElement) {
-    const [r, g, b, a = 1] = getComputedStyle(node).backgroundColor.match(/[\d.]+/g).map(Number);
-    if (a > 0.5) return 0.299 * r + 0.587 * g + 0.114 * b < 128;
-  }
-  return window.matchMedia("(prefers-color-scheme: dark)").matches;
 }

@@ -1,4 +1,4 @@
-"""Recorded takes as what the browser draws: one dictionary that JSON can hold, and a static page.
+"""Recorded takes as what the browser draws: one dictionary that JSON can hold.
 
 Arrays are base64 of little-endian integers, distances in units of their largest; scene_data.js
 reads them. Nearest neighbours, accuracies and movements are computed here: the browser draws.
@@ -7,13 +7,9 @@ reads them. Nearest neighbours, accuracies and movements are computed here: the 
 from __future__ import annotations
 
 import base64
-import html
 import io
-import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +18,7 @@ from PIL import Image
 from labkit import data
 from labkit.looks import LOOKS
 from labkit.lp_ft.distortion import CLASSES, SIDES, Plane, Take, Track, plane_of, share_shown
-from labkit.ui.controls import HERE as UI
 
-HERE = Path(__file__).parent
 NEIGHBOURS = 3
 TILE = 48  # pixels of an emoji in the sprite sheet
 SHORT = {"probe": "LP", "fine-tuning": "FT", "lp-ft": "LP-FT", "wise-ft": "WiSE-FT"}
@@ -141,30 +135,4 @@ def describe(name: str, take: Take) -> str:
         f"{name}: after {setting.steps} steps, fine-tuning at learning rate {setting.ft_lr:g} and "
         f"LP-FT at {setting.lp_ft_lr:g}, right in {setting.id_style} (ID) and "
         f"{setting.ood_style} (OOD): {', '.join(ends)}."
-    )
-
-
-# ---------------------------------------------------------------- its script, and a page
-
-
-def module(*names: str) -> str:
-    """One ES module of the parts that stand in this folder, after what all widgets share."""
-    paths = (UI / "controls.js", *(HERE / name for name in names))
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
-
-
-def styles() -> str:
-    return "\n".join(
-        path.read_text(encoding="utf-8") for path in (UI / "panel.css", HERE / "scene.css")
-    )
-
-
-def alive(script: str, content: Mapping[str, Any], title: str) -> str:
-    """HTML that draws `content` by the `mount` of a module, with no kernel, server or network."""
-    packed = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")
-    name = f"labkit-{zlib.crc32(title.encode())}"
-    return (
-        f'<style>{styles()}</style><div id="{name}" class="labkit-panel labkit-wide" role="group" '
-        f'aria-label="{html.escape(title, quote=True)}"></div>\n<script type="module">\n{script}\n'
-        f'mount(document.getElementById("{name}"), {packed});\n</script>'
     )
