@@ -9,7 +9,7 @@ const NAMES = ["1  Features slide along the training span", "2  The head turns t
 
 function mount(el, content) {
   el.classList.add("labkit-scene", "labkit-proof");
-  const first = { error: 0, scale: 0.3, rate: 0, seed: 0, method: "fine-tuning", t: 0 };
+  const first = { error: 0, scale: 0.3, rate: 0, seed: 0, method: "fine-tuning", t: Infinity };
   const state = { ...first };
   let [run, sweep, ratio, layout, pending, playing, telling] = [null, null, 1, null, false, null];
 
@@ -17,7 +17,7 @@ function mount(el, content) {
   const bar = element("div", "labkit-scene-bar", el);
   const play = button(bar, "labkit-play", "Play", () => (playing ? pause() : start()));
   const scrubber = slider(bar, "Gradient step", 0, 1, "any");
-  const step = element("output", "labkit-step", bar);
+  const step = element("span", "labkit-step", bar);
   const method = element("div", "labkit-takes", bar);
   method.setAttribute("role", "radiogroup");
   method.setAttribute("aria-label", "Drawn in pictures 1 and 2");
@@ -167,7 +167,7 @@ function mount(el, content) {
     layout = null;
     redraw();
   });
-  set({ t: Infinity }, true);
+  set({}, true);
   clearTimeout(telling); // opening a page is not told aloud
   return { destroy() {
     playing = null;
@@ -184,7 +184,7 @@ function slider(parent, label, min, max, step) {
   Object.assign(input, { type: "range", min, max, step });
   input.setAttribute("aria-label", label);
   if (step === "any") text.hidden = true;
-  else element("output", "", row);
+  else element("span", "", row);
   return input;
 }
 

@@ -20,7 +20,7 @@ function mount(el, packed, ask = null) {
   const scrubber = element("input", "labkit-scrubber", bar);
   Object.assign(scrubber, { type: "range", min: 0, max: 1, step: "any", value: 0 });
   scrubber.setAttribute("aria-label", "Training step");
-  const step = element("output", "labkit-step", bar);
+  const step = element("span", "labkit-step", bar);
   const group = `labkit-${Math.random()}`; // of these radio buttons, and of no other picture's
   const takes = element("div", "labkit-takes", bar);
   takes.setAttribute("role", "radiogroup");
