@@ -1,6 +1,7 @@
 """The panels: one named function per idea, one module per notebook.
 
-Each panel is three pure functions (compute, draw, describe) and a line that wires them together.
+Each panel is three pure functions (compute, draw, describe) and a line that wires them together;
+notebook 06's two pictures draw themselves in the browser.
 """
 
 from labkit.adapters.panels import (
@@ -70,8 +71,7 @@ from labkit.failure.panels import (
     make_trap_gallery,
 )
 from labkit.lp_ft.explorer import DistortionExplorer, feature_distortion
-from labkit.lp_ft.panels import compute_theory, describe_theory, draw_theory, sweep_errors, theory
-from labkit.lp_ft.theory import FEATURE_ERRORS, Distortion, crossover, final_errors
+from labkit.lp_ft.proof import theory
 from labkit.meta.figures import draw_sinusoids
 from labkit.meta.landscape import Landscape as Objective
 from labkit.meta.panels import (

@@ -4,7 +4,8 @@
     python -m labkit site pages 01 06   # two of them, into pages/
 
 nbconvert makes the body of a page, page.html holds it. A panel appears as its first picture with
-its alternative text, and formulas become MathML: a page needs neither a script nor the network.
+its alternative text, one that needs no kernel (`labkit.ui.alive`) as it is, and formulas become
+MathML: a page needs no other file, and no network.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def readable(notebook: NotebookNode) -> NotebookNode:
             continue
         cell.outputs = [output for output in cell.outputs if not is_progress(output)]
         for output in cell.outputs:
-            if "image/png" in output.get("data", {}):
+            if output.get("metadata", {}).get("alive"):  # a picture that needs no kernel
+                output.data = {"text/html": output.data["text/html"]}
+            elif "image/png" in output.get("data", {}):
                 about = output.metadata.setdefault("image/png", {})
                 about.setdefault("alt", output.data.get("text/plain", ""))
                 output.data = {"image/png": output.data["image/png"]}
@@ -71,8 +74,9 @@ def readable(notebook: NotebookNode) -> NotebookNode:
 
 def is_progress(output: NotebookNode) -> bool:
     """A progress bar overwrites itself on a screen; on paper it would be a hundred lines."""
-    widget = "application/vnd.jupyter.widget-view+json" in output.get("data", {})
-    return output.get("name") == "stderr" or (widget and "image/png" not in output.data)
+    data = output.get("data", {})
+    widget = "application/vnd.jupyter.widget-view+json" in data
+    return output.get("name") == "stderr" or (widget and not {"image/png", "text/html"} & set(data))
 
 
 def page(title: str, body: str) -> str:

@@ -68,7 +68,7 @@ def report(model: nn.Module, known: Known, examples: Examples) -> Report:
 
 
 def as_table(reports: Mapping[str, Report]) -> pd.DataFrame:
-    """How often each is right, how sure it is, and how far off that is, before and after scaling."""
+    """How often each is right, how sure, and how far off that is, before and after scaling."""
     import pandas as pd
 
     shown = ("accuracy", "confidence", "error", "scaled_confidence", "scaled_error")

@@ -1,16 +1,17 @@
-"""Watch fine-tuning move features: every test image's place in one plane, step by step.
+"""What fine-tuning does to features, recorded: every test image at every few steps of training.
 
-The plane belongs to the *pretrained* features and never changes, so that whatever moves in it has
-moved. Two dimensions hide most of a feature vector; `Frames.inside` says how much of the movement
-the plane shows.
+`record` trains and remembers; `plane_of` says from where to look at it. `scene` makes of both what
+the browser draws; `explorer` trains from there.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Generator as Computation
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import zip_longest
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,21 +24,22 @@ CLASSES = ("face", "animal", "food and drink", "vehicle")  # four can be told ap
 HEADS = ("random", "zero", "linear probe")
 SIDES = ("id", "ood")
 METHODS_SHOWN = ("probe", "fine-tuning", "lp-ft", "wise-ft")
-FRAMES = 13  # about as many are recorded of each training
+FRAMES = 16  # about as many are recorded of each training
+SHOWN = 0.42  # of FT's squared movement, which the plane shows where any two axes can
 
 
 @dataclass(frozen=True)
 class ExplorerSetting:
     """What the explorer trains, and on what."""
 
-    id_style: str = "twemoji"
+    id_style: str = "fluent-flat"
     ood_style: str = "fluent-mono"  # may be the ID style: then both sides show the same images
     shots: int = 20  # labelled images per class
-    ft_lr: float = 0.01
+    ft_lr: float = 0.1  # the largest of the sweep's grid
     head: str = "random"  # what fine-tuning starts from
     head_scale: float = 1.0
     lp_ft_lr: float = 0.0003
-    steps: int = 40
+    steps: int = 60
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -51,192 +53,199 @@ class ExplorerSetting:
         at_least_0("head_scale", self.head_scale)
 
 
-class Plane(NamedTuple):
-    """Two directions of the pretrained feature space: x -> axes (x - origin)."""
-
-    origin: np.ndarray  # (dim,)
-    axes: np.ndarray  # (2, dim), orthonormal
-
-
-class Frames(NamedTuple):
+class Track(NamedTuple):
     """One method's networks, one after the other; "id" and "ood" are the two sets of images."""
 
-    at: np.ndarray  # (f,) training steps; for WiSE-FT the share of the fine-tuned weights
-    points: dict[str, np.ndarray]  # each (f, n, 2), in the plane
-    regions: dict[str, np.ndarray]  # each (f, classes, 3): logits a x + b y + c at plane's points
+    features: dict[str, np.ndarray]  # each (f, n, dim)
     predicted: dict[str, np.ndarray]  # each (f, n), classes
-    accuracy: dict[str, np.ndarray]  # each (f,)
-    moved: dict[str, np.ndarray]  # each (f,), mean Euclidean distance from the pretrained feature
-    inside: np.ndarray  # (f,) share of the squared movement that the plane shows
+
+    def moved(self, side: str) -> np.ndarray:
+        """Every image's way from its pretrained feature, (f, n, dim)."""
+        return self.features[side] - self.features[side][0]
 
 
-class Scene(NamedTuple):
-    """Everything the explorer draws."""
+class Take(NamedTuple):
+    """One setting, recorded; while it trains, tracks are shorter than `steps`."""
 
     setting: ExplorerSetting
+    steps: np.ndarray  # (f,) training steps
+    tracks: dict[str, Track]  # by method
+    emoji: dict[str, data.Emoji]  # the test images, 64 pixels; every one is classified and shown
     labels: dict[str, np.ndarray]  # each (n,)
-    names: dict[str, list[str]]
-    concepts: dict[str, list[int]]  # positions; the same emoji on both sides has the same
-    images: dict[str, np.ndarray]  # each (n, 3, 64, 64) uint8
-    frames: dict[str, Frames]  # by method
+    train: tuple[np.ndarray, np.ndarray]  # pretrained features (m, dim) and labels (m,) of training
+
+    def accuracy(self, method: str, side: str) -> np.ndarray:
+        """The share that each network gets right, (f,)."""
+        return (self.tracks[method].predicted[side] == self.labels[side]).mean(axis=1)
 
 
-Share = tuple[float, str]  # how much is done, and what is going on
+Moment = tuple[float, Take]  # how much is done, and what has been recorded
 
 
 def record(
-    encoder: nn.Module, setting: ExplorerSetting, before: Scene | None = None
-) -> Computation[Share, None, Scene]:
-    """Train FT and LP-FT, interpolate WiSE-FT, and record them all; yields progress between steps.
+    encoder: nn.Module, setting: ExplorerSetting, before: Take | None = None
+) -> Computation[Moment, None, Take]:
+    """Train FT and LP-FT side by side and record them; yields after every step.
 
-    `before` is an earlier scene, of which everything that `setting` leaves alone is used again.
+    WiSE-FT is, at each step, half the probe's weights and half of FT's (Wortsman et al. 2022).
+    `before` is an earlier take, of which what `setting` leaves alone is used again.
     """
-    trial, frames = Trial(encoder, setting), reusable(before, setting)
-    frames["probe"] = trial.frames({0: trial.probe.model})
-    if "fine-tuning" not in frames:
-        frames["fine-tuning"], _ = yield from trial.train("fine-tuning", 0)
-    if "lp-ft" not in frames:
-        frames["lp-ft"], end = yield from trial.train("lp-ft", 1)
-        yield 0.95, "WiSE-FT: averaging weights"
-        shares = np.linspace(0, 1, 11).round(1).tolist()
-        averages = {a: transfer.interpolate(trial.probe.model, end, a) for a in shares}
-        frames["wise-ft"] = trial.frames(averages)
-    return trial.scene({method: frames[method] for method in METHODS_SHOWN})
+    trial = Trial(encoder, setting, reusable(before, setting))
+    trainings = [trial.train(m) for m in ("fine-tuning", "lp-ft") if m not in trial.kept]
+    for done, _ in enumerate(zip_longest(*trainings)):
+        yield done / setting.steps, trial.take()
+    return trial.take()
 
 
-def finish(computation: Computation[Share, None, Scene], progress=None) -> Scene:
+def finish(computation: Computation[Moment, None, Take], progress=None) -> Take:
     """Run a `record` to its end."""
     while True:
         try:
-            done, text = next(computation)
+            done, _ = next(computation)
         except StopIteration as end:
             return end.value
         if progress is not None:
-            progress(done, text)
+            progress(done, "")
 
 
-def reusable(before: Scene | None, setting: ExplorerSetting) -> dict[str, Frames]:
-    """The frames of an earlier scene that would come out the same."""
+def reusable(before: Take | None, setting: ExplorerSetting) -> dict[str, Track]:
+    """The tracks of an earlier take that would come out the same."""
 
     def same(*names: str) -> bool:
         return all(getattr(before.setting, n) == getattr(setting, n) for n in names)
 
     if before is None or not same("id_style", "ood_style", "shots", "steps", "seed"):
         return {}
-    kept = dict(before.frames)
+    kept = set(METHODS_SHOWN)
     if not same("ft_lr", "head", "head_scale"):
-        del kept["fine-tuning"]
+        kept -= {"fine-tuning", "wise-ft"}
     if not same("lp_ft_lr"):
-        del kept["lp-ft"], kept["wise-ft"]
-    return kept
+        kept -= {"lp-ft"}
+    return {method: track for method, track in before.tracks.items() if method in kept}
 
 
 class Trial:
-    """The task, the test images and the plane that all methods of one setting share."""
+    """The task, the test images and the probe that all methods of one setting share."""
 
-    def __init__(self, encoder: nn.Module, setting: ExplorerSetting) -> None:
-        self.encoder, self.setting = encoder, setting
+    def __init__(
+        self, encoder: nn.Module, setting: ExplorerSetting, kept: Mapping[str, Track] = {}
+    ) -> None:
+        self.encoder, self.setting, self.kept = encoder, setting, kept
         draw = Generator().manual_seed(setting.seed)
         task = tasks.style_shift((setting.id_style,), (), classes=CLASSES)
         self.task = tasks.few_shot(task, setting.shots, draw)
-        self.emoji = {s: _test_emoji(getattr(setting, f"{s}_style")) for s in SIDES}  # to be shown
+        self.emoji = {s: _test_emoji(getattr(setting, f"{s}_style")) for s in SIDES}
         self.images = {side: data.half_size(emoji.images) for side, emoji in self.emoji.items()}
         self.labels = {side: _labels(emoji) for side, emoji in self.emoji.items()}
-        self.probe = transfer.linear_probe(encoder, self.task)
-        self.start = {s: transfer.features(encoder, x).numpy() for s, x in self.images.items()}
-        train = self.task.train
-        x = transfer.features(encoder, train.images).numpy()
-        self.plane = class_plane(x, train.labels.numpy())
+        self.probe = transfer.linear_probe(encoder, self.task).model
+        frames = min(FRAMES, setting.steps + 1)
+        self.steps = np.unique(np.linspace(0, setting.steps, frames).round().astype(int))
+        self.found = {method: [] for method in METHODS_SHOWN if method not in kept}
+        if "probe" in self.found:
+            self.found["probe"] = [self.frame(self.probe)]
+        x = transfer.features(encoder, self.task.train.images).numpy()
+        self.examples = x, self.task.train.labels.numpy()
 
     def first(self, method: str) -> transfer.Classifier:
         """The network that a method starts from."""
         if method == "lp-ft":
-            return copy.deepcopy(self.probe.model)
+            return copy.deepcopy(self.probe)
         generator = Generator().manual_seed(self.setting.seed)
         model = transfer.new_classifier(self.encoder, len(CLASSES), generator)
         if self.setting.head == "linear probe":
-            model.head.load_state_dict(self.probe.model.head.state_dict())
+            model.head.load_state_dict(self.probe.head.state_dict())
         scale = 0.0 if self.setting.head == "zero" else self.setting.head_scale
         with torch.no_grad():
             for parameter in model.head.parameters():
                 parameter *= scale
         return model
 
-    def train(
-        self, method: str, before: int
-    ) -> Computation[Share, None, tuple[Frames, transfer.Classifier]]:
-        """Train one method, `before` others being done; returns its frames and last network."""
-        setting, model, found = self.setting, self.first(method), {}
+    def train(self, method: str) -> Iterator[int]:
+        """Train one method and record it, yielding the steps done."""
+        setting, model = self.setting, self.first(method)
         lr = setting.lp_ft_lr if method == "lp-ft" else setting.ft_lr
-        schedule = transfer.Schedule(setting.steps, freeze_norm=method == "lp-ft")
+        schedule = transfer.Schedule(setting.steps, freeze_norm=method == "lp-ft", record_every=0)
         generator = Generator().manual_seed(setting.seed)
-        wanted = set(np.linspace(0, setting.steps, min(FRAMES, setting.steps + 1)).round().tolist())
         for step in transfer.train(model, self.task, lr, generator, schedule):
-            if step in wanted:
-                found[step] = self.frame(model)
-            done = (before + step / setting.steps) / 2.2  # the rest is WiSE-FT's
-            yield done, f"{method}: step {step} of {setting.steps}"
-        return gather(found), model
+            if step in self.steps:
+                self.found[method].append(self.frame(model))
+                if method == "fine-tuning":
+                    half = transfer.interpolate(self.probe, model, 0.5)
+                    self.found["wise-ft"].append(self.frame(half))
+            yield step
 
-    def frames(self, models: dict[float, transfer.Classifier]) -> Frames:
-        return gather({at: self.frame(model) for at, model in models.items()})
-
-    def frame(self, model: transfer.Classifier) -> dict[str, dict[str, Any]]:
-        """What one network makes of the test images, side by side."""
-        weight, bias = (x.detach().numpy() for x in model.head.parameters())
-        origin, axes = self.plane
+    def frame(self, model: transfer.Classifier) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """What one network makes of the test images: features (n, dim) and classes (n,)."""
         found = {}
         for side, images in self.images.items():
-            x = transfer.features(model.encoder, images).numpy()  # (n, dim)
-            moved = x - self.start[side]
-            points = (x - origin) @ axes.T  # (n, 2)
-            # The head is drawn on the slice of feature space that runs through the images' mean.
-            centre = x.mean(axis=0) - points.mean(axis=0) @ axes
-            predicted = (x @ weight.T + bias).argmax(axis=1)
-            found[side] = {
-                "points": points,
-                "regions": np.column_stack([weight @ axes.T, weight @ centre + bias]),
-                "predicted": predicted,
-                "accuracy": (predicted == self.labels[side]).mean(),
-                "moved": np.linalg.norm(moved, axis=1).mean(),
-                "squared": np.array([np.square(moved @ axes.T).sum(), np.square(moved).sum()]),
-            }
+            x = transfer.features(model.encoder, images)
+            with torch.no_grad():
+                found[side] = x.numpy(), model.head(x).argmax(dim=1).numpy()
         return found
 
-    def scene(self, frames: dict[str, Frames]) -> Scene:
-        concepts = {side: emoji.concept.tolist() for side, emoji in self.emoji.items()}
-        names = {side: [data.concepts()[i].name for i in c] for side, c in concepts.items()}
-        images = {side: emoji.images.numpy() for side, emoji in self.emoji.items()}
-        return Scene(self.setting, self.labels, names, concepts, images, frames)
+    def take(self) -> Take:
+        """What has been recorded up to now."""
+        tracks = self.kept | {m: gather(frames) for m, frames in self.found.items() if frames}
+        shown = {method: tracks[method] for method in METHODS_SHOWN if method in tracks}
+        return Take(self.setting, self.steps, shown, self.emoji, self.labels, self.examples)
 
 
-def gather(found: dict[float, dict]) -> Frames:
-    """Stack single frames, by their step or share."""
+def gather(frames: list[dict[str, tuple[np.ndarray, np.ndarray]]]) -> Track:
+    def stack(what: int) -> dict[str, np.ndarray]:
+        return {side: np.stack([frame[side][what] for frame in frames]) for side in SIDES}
 
-    def stack(what: str) -> dict[str, np.ndarray]:
-        return {side: np.stack([frame[side][what] for frame in found.values()]) for side in SIDES}
-
-    shown, total = sum(stack("squared").values()).T  # (f,) each
-    inside = np.divide(shown, total, out=np.ones_like(shown), where=total > 0)
-    stacks = map(stack, ("points", "regions", "predicted", "accuracy", "moved"))
-    return Frames(np.array(list(found), dtype=float), *stacks, inside)
+    return Track(stack(0), stack(1))
 
 
-def class_plane(features: np.ndarray, labels: np.ndarray) -> Plane:
-    """The plane in which the class means of features (n, dim) differ most; labels (n,).
+# ---------------------------------------------------------------- from where to look
 
-    Principal directions of the means: of all planes, it shows most of the variance between classes.
+
+class Plane(NamedTuple):
+    """Two directions of feature space: x -> axes (x - origin)."""
+
+    origin: np.ndarray  # (dim,)
+    axes: np.ndarray  # (2, dim), orthonormal: classes differ along the first, FT moves along both
+
+
+def plane_of(take: Take) -> Plane:
+    """The plane that shows the pretrained classes and what fine-tuning has done up to now."""
+    track = take.tracks["fine-tuning"]
+    moved = np.concatenate([track.moved(side)[-1] for side in SIDES])
+    return moving_plane(*take.train, moved)
+
+
+def moving_plane(features: np.ndarray, labels: np.ndarray, moved: np.ndarray) -> Plane:
+    """Class axis and main direction of movement; features (m, dim), labels (m,), moved (n, dim).
+
+    The vertical axis is the main direction of `moved`. The horizontal one, orthogonal to it, is
+    where the class means differ most, turned towards the next direction of movement only as far as
+    the plane needs to show the share SHOWN of the squared movement, or all that two axes can show.
     """
-    matrices(features=features)  # or a ValueError
+    matrices(features=features, moved=moved)  # or a ValueError
     if len(np.unique(labels)) < 2:
         raise ValueError("labels: got one class, accepted: two or more")
     means = np.stack([features[labels == c].mean(axis=0) for c in np.unique(labels)])
     origin = means.mean(axis=0)
-    _, _, directions = np.linalg.svd(means - origin, full_matrices=False)
-    axes = directions[:2]
-    # The sign of a singular vector is arbitrary, and libraries differ: make the largest positive.
-    largest = np.abs(axes).argmax(axis=1)
-    return Plane(origin, axes * np.sign(axes[np.arange(2), largest])[:, None])
+    between = means - origin
+    still = not moved.any()
+    up = np.linalg.svd(between if still else moved, full_matrices=False)[2][1 if still else 0]
+    up = up * (np.sign(moved.mean(axis=0) @ up) or 1)  # an axis has no sign: it moves upwards
+    parts = [x - np.outer(x @ up, up) for x in (between, moved)]
+    parts = [x / max(np.linalg.norm(x), 1e-12) for x in parts]
+    for turn in np.linspace(0, 1, 21):
+        both = np.concatenate([(1 - turn) ** 0.5 * parts[0], turn**0.5 * parts[1]])
+        across = np.linalg.svd(both, full_matrices=False)[2][0]
+        across = across * (np.sign(across[np.abs(across).argmax()]) or 1)
+        plane = Plane(origin, np.stack([across, up]))
+        if share_shown(plane, moved) >= SHOWN:
+            break
+    return plane
+
+
+def share_shown(plane: Plane, moved: np.ndarray) -> float:
+    """The share of the squared movement (..., dim) that lies in the plane; 1 if nothing moves."""
+    total = np.square(moved).sum()
+    return float(np.square(moved @ plane.axes.T).sum() / total) if total else 1.0
 
 
 def _test_emoji(style: str) -> data.Emoji:

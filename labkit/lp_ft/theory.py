@@ -26,8 +26,6 @@ import numpy as np
 from labkit.inputs import matrices, real, whole
 from labkit.lp_ft.theory_bound import lower_bound
 
-FEATURE_ERRORS = np.linspace(0, 1.4, 8)  # from perfect features to nearly orthogonal ones
-
 # ---------------------------------------------------------------- an instance
 
 
@@ -132,15 +130,18 @@ class Simulation(NamedTuple):
 def simulate(
     dim: int = 100, rank: int = 5, samples: int = 40, subspace_dim: int = 20,
     feature_error: float = 0.0, head_scale: float = 0.3, seed: int = 0, steps: int = 1000,
+    head_rate: float = 1.0,
 ) -> Simulation:  # fmt: skip
     """Train all three methods on the instance that `draw_problem` makes of these arguments.
 
+    `head_rate`: how many times as fast as the features the head learns when both do.
     Raises ValueError or TypeError naming an argument that no instance can have.
     """
-    steps = whole("steps", steps, 1)
+    steps, head_rate = whole("steps", steps, 1), real("head_rate", head_rate, 1e6)
     problem = draw_problem(dim, rank, samples, subspace_dim, feature_error, head_scale, seed)
     probed = probe(problem)
-    ft, lp_ft = fine_tune(problem, [problem.B0] * 2, [problem.v0, probed.v[-1]], recorded(steps))
+    starts = [problem.B0] * 2, [problem.v0, probed.v[-1]]
+    ft, lp_ft = fine_tune(problem, *starts, recorded(steps), head_rate)
     return Simulation(ft, probed, lp_ft, bound_of(problem, ft), problem)
 
 
@@ -156,11 +157,12 @@ def bound_of(problem: Problem, run: Trajectory) -> float:
 
 
 def fine_tune(
-    problem: Problem, features: Sequence[np.ndarray], heads: Sequence[np.ndarray], at: np.ndarray
-) -> list[Trajectory]:
+    problem: Problem, features: Sequence[np.ndarray], heads: Sequence[np.ndarray], at: np.ndarray,
+    head_rate: float = 1.0,
+) -> list[Trajectory]:  # fmt: skip
     """Gradient descent on head and features from each (B0, v0), recorded at the steps `at`."""
     B0, span = np.stack(features), span_of(problem.X)
-    rates, V, D = descend(problem, span, B0, np.stack(heads), at)
+    rates, V, D = descend(problem, span, B0, np.stack(heads), at, head_rate)
     moved = (D - B0 @ span.axes.T) @ span.axes  # (t, b, k, d)
     return [
         measure(problem, span, at, rate, V[:, i], B0[i], moved[:, i])
@@ -169,17 +171,19 @@ def fine_tune(
 
 
 def descend(
-    problem: Problem, span: Span, B0: np.ndarray, v0: np.ndarray, at: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    problem: Problem, span: Span, B0: np.ndarray, v0: np.ndarray, at: np.ndarray,
+    head_rate: float = 1.0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Many runs side by side, B0 (b, k, d) and v0 (b, k), in coordinates of the span.
 
     With D = B axes' (k, r) and residual e = D'v - axes w*, the loss is sum_i moments_i e_i^2, and
-    a step is v -= 2 rate D (moments e), D -= 2 rate v (moments e)'. Returns the rates (b,), and v
-    (t, b, k) and D (t, b, k, r) at the steps `at`.
+    a step is v -= 2 head_rate rate D (moments e), D -= 2 rate v (moments e)'. Returns the features'
+    rates (b,), and v (t, b, k) and D (t, b, k, r) at the steps `at`.
     """
     target = span.axes @ problem.w_star  # (r,)
-    # Largest curvature: 2 moments_1 (|v|^2 + |D|^2), where |D| <= 1 at first and |v| grows by 1.
-    rates = 1 / (2 * span.moments[0] * ((v0**2).sum(axis=1) + 2))  # (b,)
+    # Largest curvature, in steps of the features: 2 moments_1 (|v|^2 + head_rate |D|^2), where
+    # |D| <= 1 at first and |v| grows by 1.
+    rates = 1 / (2 * span.moments[0] * ((v0**2).sum(axis=1) + 1 + head_rate))  # (b,)
     pull = 2 * rates[:, None, None] * span.moments  # (b, 1, r)
     v, D = v0[:, None, :].copy(), B0 @ span.axes.T  # rows (b, 1, k), (b, k, r)
     V, Ds = np.empty((len(at), *v0.shape)), np.empty((len(at), *D.shape))
@@ -191,7 +195,7 @@ def descend(
             gradient *= pull  # (b, 1, r)
             head_step = gradient @ D.transpose(0, 2, 1)  # (b, 1, k)
             D -= v.transpose(0, 2, 1) @ gradient
-            v -= head_step
+            v -= head_rate * head_step
         step, V[i], Ds[i] = stop, v[:, 0], D
     return rates, V, Ds
 
@@ -256,62 +260,3 @@ def recorded(steps: int, points: int = 100) -> np.ndarray:
     steps, points = whole("steps", steps, 1), whole("points", points, 1)
     spaced = np.rint(np.geomspace(1, steps, points)).astype(np.int64)
     return np.unique([0, *spaced[:-1], steps])
-
-
-# ---------------------------------------------------------------- where fine-tuning begins to win
-
-
-def final_losses(problem: Problem, features: Sequence[np.ndarray], steps: int) -> np.ndarray:
-    """The last OOD losses of ft, lp and lp_ft, (3, b), for each of b features B0 (k, d)."""
-    span, probed = span_of(problem.X), []
-    for B0 in features:
-        axes, _, limit = probe_modes(problem, span, B0)
-        probed.append(problem.v0 + (limit - axes @ problem.v0) @ axes)
-    heads = np.stack([*[problem.v0] * len(features), *probed])  # (2b, k)
-    B0 = np.stack([*features, *features])  # (2b, k, d)
-    _, V, D = descend(problem, span, B0, heads, np.array([steps]))
-    B = B0 + (D[0] - B0 @ span.axes.T) @ span.axes
-
-    def ood(v: np.ndarray, B: np.ndarray) -> np.ndarray:
-        return (((v[:, None, :] @ B)[:, 0] - problem.w_star) ** 2).sum(axis=1)
-
-    ft, lp_ft = ood(V[0], B).reshape(2, -1)
-    return np.stack([ft, ood(heads, B0)[len(features) :], lp_ft])
-
-
-def crossover(finals: np.ndarray, errors: np.ndarray = FEATURE_ERRORS) -> float | None:
-    """The feature error from which on fine-tuning beats LP-FT; None if it does not at the end.
-
-    errors: (n,), rising; finals: (3, n), as `final_losses` gives them.
-    """
-    behind = finals[0] - finals[2]  # positive where fine-tuning is worse
-    worse = np.flatnonzero(behind >= 0)
-    if not len(worse):
-        return float(errors[0])
-    i = worse[-1]
-    if i == len(errors) - 1:
-        return None
-    share = behind[i] / (behind[i] - behind[i + 1])
-    return float(errors[i] + share * (errors[i + 1] - errors[i]))
-
-
-def final_errors(run: Simulation, loss: str = "ood_loss") -> dict[str, float]:
-    """Root-mean-square errors at the end, by the method's key in `labkit.looks.LOOKS`."""
-    runs = {"fine-tuning": run.ft, "probe": run.lp, "lp-ft": run.lp_ft}
-    return {method: float(getattr(run, loss)[-1] ** 0.5) for method, run in runs.items()}
-
-
-class Distortion(NamedTuple):
-    """One instance trained three ways, and how the ends change with the feature error alone."""
-
-    run: Simulation
-    finals: np.ndarray  # (3, len(FEATURE_ERRORS)) final OOD losses of ft, lp, lp_ft
-
-    @property
-    def crossover(self) -> float | None:
-        return crossover(self.finals)
-
-    @property
-    def never_behind(self) -> bool:
-        """Whether LP-FT ends no higher than fine-tuning at every feature error."""
-        return bool((self.finals[0] >= self.finals[2]).all())

@@ -81,7 +81,8 @@ def draw_errors(ax: Axes, errors: pd.DataFrame, where: str, zero: float) -> str:
     medians = errors.groupby("method").median()
     best = {k: medians[f"k{k}"].idxmin() for k in (1, steps[-1])}
     worse = (medians[f"k{steps[-1]}"] > zero).sum()
-    told = f"{where.capitalize()} the trained range {SINUSOIDS[best[1]].name} errs least after one step"
+    where = f"{where.capitalize()} the trained range"
+    told = f"{where} {SINUSOIDS[best[1]].name} errs least after one step"
     ax.set(yscale="log", ylim=(least, 2 * most), xlabel="inner steps k", title=told)
     return (
         f"{told}; after {steps[-1]}, {worse} of {len(methods)} are worse than always answering 0."

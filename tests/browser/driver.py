@@ -225,8 +225,8 @@ class Notebook:
         return [f"code cell {n}: {e}" for n, cell in enumerate(cells, 1) for e in cell["errors"]]
 
     def panels(self) -> list[PanelView]:
-        """The panels of labkit.ui.panel; the explorer of notebook 06 has tests of its own."""
-        found = self.page.locator(".labkit-panel:not(.labkit-distorting)")
+        """The panels of labkit.ui.panel; those that draw themselves have tests of their own."""
+        found = self.page.locator(".labkit-panel:not(.labkit-wide)")
         return [PanelView(found.nth(index), self.page) for index in range(found.count())]
 
     def close(self) -> None:

@@ -154,7 +154,7 @@ def measure(name: str, view: PanelView, control: Control | None) -> Latency | No
         return None
     control.node.scroll_into_view_if_needed()
     view.page.wait_for_timeout(500)  # what comes into view is drawn anew for its size
-    if control.kind != "range":  # the explorer has no frames to wait for
+    if control.kind != "range":  # what draws itself has no frames to wait for
         view.settle()
     view.root.evaluate(WATCH, control.node.element_handle())
     return timed(name, view.page, control)
@@ -199,11 +199,11 @@ def measure_notebook(notebook: Notebook, path: Path) -> Iterator[Latency]:
             name = f"{path.stem}, {number}: {title}"
             if latency := measure(name, view, first_control(view)):
                 yield latency
-    for root in notebook.page.locator(".labkit-distorting").all():
+    for root in notebook.page.locator(".labkit-wide").all():
         root.locator(".labkit-canvas[data-shown]").wait_for()
-        scrub = Control("range", root.get_by_role("slider", name="Training step"), notebook.page)
-        latency = measure(f"{path.stem}, the explorer", PanelView(root, notebook.page), scrub)
-        if latency:
+        scrub = Control("range", root.locator(".labkit-scrubber"), notebook.page)
+        name = f"{path.stem}: {root.get_attribute('aria-label')}"
+        if latency := measure(name, PanelView(root, notebook.page), scrub):
             yield latency
 
 

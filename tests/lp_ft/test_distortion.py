@@ -1,8 +1,10 @@
-"""The explorer: what is on the picture is what the networks do, and the widget follows wishes."""
+"""The recording: what is in a scene is what the networks do, and the widget follows wishes."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +12,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from panels import settings
 
-from labkit import data, encoders, explorers, plots, transfer
-from labkit.lp_ft import distortion, explorer
-from labkit.lp_ft.distortion import SIDES, ExplorerSetting, class_plane, finish, record
-from labkit.lp_ft.figures import describe_frame, draw_frame
+from labkit import data, encoders, explorers, transfer
+from labkit.lp_ft import distortion, scene
+from labkit.lp_ft.distortion import SIDES, ExplorerSetting, finish, moving_plane, record
+from labkit.tasks import Examples
 
-SETTING = ExplorerSetting(shots=2, steps=2)
+SETTING = ExplorerSetting(shots=2, steps=3, ft_lr=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -26,100 +27,72 @@ def encoder() -> torch.nn.Module:
 
 
 @pytest.fixture(scope="module")
-def trial(encoder) -> distortion.Trial:
-    return distortion.Trial(encoder, SETTING)
-
-
-@pytest.fixture(scope="module")
 def told() -> list[float]:
     return []
 
 
 @pytest.fixture(scope="module")
-def scene(encoder, told):
+def take(encoder, told) -> distortion.Take:
     return finish(record(encoder, SETTING), lambda done, text: told.append(done))
 
 
-def test_every_method_has_frames_for_the_same_images(scene, told) -> None:
-    assert list(scene.frames) == ["probe", "fine-tuning", "lp-ft", "wise-ft"]
-    for method, frames in scene.frames.items():
+def images_of(take: distortion.Take, side: str) -> Examples:
+    x = data.half_size(take.emoji[side].images)
+    return Examples(x, torch.from_numpy(take.labels[side]))
+
+
+def test_every_method_is_recorded_for_the_same_images_from_the_same_start(take, told) -> None:
+    assert list(take.tracks) == ["probe", "fine-tuning", "lp-ft", "wise-ft"]
+    assert take.steps.tolist() == [0, 1, 2, 3]
+    for method, track in take.tracks.items():
         for side in SIDES:
-            n, f = len(scene.labels[side]), len(frames.at)
-            assert n == len(scene.names[side]) == len(scene.images[side]) > 50
-            assert frames.points[side].shape == (f, n, 2)
-            assert frames.regions[side].shape == (f, 4, 3)
-            assert frames.predicted[side].shape == (f, n)
-            start = scene.frames["probe"].points[side][0]
-            np.testing.assert_allclose(frames.points[side][0], start, atol=1e-3)
-            assert frames.moved[side][0] == pytest.approx(0, abs=1e-4), method
-        assert ((0 <= frames.inside) & (frames.inside <= 1 + 1e-6)).all()
-    assert scene.frames["fine-tuning"].moved["id"][-1] > 0
-    assert scene.frames["fine-tuning"].at.tolist() == [0, 1, 2]
-    assert scene.frames["wise-ft"].at.tolist() == pytest.approx(np.linspace(0, 1, 11))
-    assert told == sorted(told) and 0 <= told[0] < told[-1] <= 1
+            f, n = 1 if method == "probe" else 4, len(take.labels[side])
+            assert n == len(take.emoji[side]) > 50
+            assert track.features[side].shape[:2] == track.predicted[side].shape == (f, n)
+            start = take.tracks["probe"].features[side][0]
+            np.testing.assert_allclose(track.features[side][0], start, atol=1e-4)
+    assert np.abs(take.tracks["fine-tuning"].moved("id")[-1]).max() > 0
+    assert told == sorted(told) and told[0] == 0 and told[-1] == 1
 
 
-def test_accuracy_is_that_of_the_recipes(encoder, trial, scene) -> None:
-    """The explorer shows the real thing: its last frame is what transfer.lp_ft returns."""
-    fit = transfer.lp_ft(
-        encoder, trial.task, SETTING.lp_ft_lr, torch.Generator().manual_seed(0),
-        transfer.Schedule(SETTING.steps, freeze_norm=True, record_every=0),
-    )  # fmt: skip
-    wise = scene.frames["wise-ft"]
-    for side in SIDES:
-        logits = transfer.features(fit.model, trial.images[side])
-        right = (logits.argmax(1).numpy() == scene.labels[side]).mean()
-        assert scene.frames["lp-ft"].accuracy[side][-1] == pytest.approx(right)
-        for frame, method in ((0, "probe"), (-1, "lp-ft")):  # WiSE-FT's ends
-            expected = scene.frames[method].points[side][-1]
-            np.testing.assert_allclose(wise.points[side][frame], expected, atol=1e-3)
-    x = data.load("twemoji", parts="test")
-    small = dict(zip(x.concept.tolist(), x.images, strict=True))
-    for concept, image in zip(scene.concepts["id"], trial.images["id"], strict=True):
-        assert torch.equal(small[concept], image)
+def test_accuracies_are_those_of_the_recipes_on_the_same_images(encoder, take) -> None:
+    """The last frames are what `transfer` returns, by its own `accuracy`."""
+    trial = distortion.Trial(encoder, SETTING)
+    frozen = transfer.Schedule(SETTING.steps, freeze_norm=True, record_every=0)
+    plain = transfer.Schedule(SETTING.steps, record_every=0)
+    seeded = [torch.Generator().manual_seed(0) for _ in range(3)]
+    probe = transfer.linear_probe(encoder, trial.task)
+    ft = transfer.fit(trial.first("fine-tuning"), trial.task, SETTING.ft_lr, seeded[0], plain)
+    fits = {
+        "probe": probe,
+        "fine-tuning": ft,
+        "lp-ft": transfer.lp_ft(encoder, trial.task, SETTING.lp_ft_lr, seeded[1], frozen),
+        "wise-ft": transfer.wise_ft(probe, ft, trial.task),
+    }
+    for method, fit in fits.items():
+        for side in SIDES:
+            expected = transfer.accuracy(fit.model, images_of(take, side))
+            assert take.accuracy(method, side)[-1] == pytest.approx(expected), method
 
 
-def test_regions_are_the_head_on_a_slice_through_the_points_mean(trial) -> None:
-    """At the points' mean, the plane's logits are those of the mean feature."""
-    frame = trial.frame(trial.probe.model)
-    weight, bias = (x.detach().numpy() for x in trial.probe.model.head.parameters())
-    for side in SIDES:
-        mean = frame[side]["points"].mean(axis=0)
-        drawn = frame[side]["regions"] @ [*mean, 1]
-        expected = weight @ trial.start[side].mean(axis=0) + bias
-        np.testing.assert_allclose(drawn, expected, rtol=1e-4, atol=1e-3)
+def test_the_same_setting_gives_the_same_bytes(encoder, take) -> None:
+    again = finish(record(encoder, SETTING))
+    assert json.dumps(scene.pack({"a": again})) == json.dumps(scene.pack({"a": take}))
 
 
-@given(seed=st.integers(0, 100), classes=st.integers(3, 6))
-def test_the_plane_is_orthonormal_and_holds_most_of_the_means(seed, classes) -> None:
-    rng = np.random.default_rng(seed)
-    labels = np.arange(40) % classes
-    x = rng.normal(size=(40, 7)) + 3 * rng.normal(size=(classes, 7))[labels]
-    plane = class_plane(x, labels)
-    np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-9)
-    means = np.stack([x[labels == c].mean(axis=0) for c in range(classes)]) - plane.origin
-    shown = np.square(means @ plane.axes.T).sum()
-    random, _ = np.linalg.qr(rng.normal(size=(7, 2)))
-    assert shown >= np.square(means @ random).sum() - 1e-9
-
-
-def test_only_what_changed_is_trained_again_and_the_rest_repeats(encoder, scene) -> None:
-    again = finish(record(encoder, replace(SETTING, lp_ft_lr=0.001), scene))
-    assert again.frames["fine-tuning"] is scene.frames["fine-tuning"]
-    assert again.frames["lp-ft"] is not scene.frames["lp-ft"]
-    other = distortion.reusable(scene, replace(SETTING, head="zero"))
-    assert "fine-tuning" not in other and "lp-ft" in other
-    assert distortion.reusable(scene, replace(SETTING, shots=3)) == {}
-    fresh = finish(record(encoder, SETTING))
-    for side in SIDES:
-        points = [s.frames["fine-tuning"].points[side] for s in (scene, fresh)]
-        np.testing.assert_array_equal(*points)
+def test_only_what_changed_is_trained_again(encoder, take) -> None:
+    again = finish(record(encoder, replace(SETTING, lp_ft_lr=0.001), take))
+    assert again.tracks["fine-tuning"] is take.tracks["fine-tuning"]
+    assert again.tracks["lp-ft"] is not take.tracks["lp-ft"]
+    other = distortion.reusable(take, replace(SETTING, head="zero"))
+    assert set(other) == {"probe", "lp-ft"}
+    assert distortion.reusable(take, replace(SETTING, shots=3)) == {}
 
 
 @pytest.mark.parametrize("head", distortion.HEADS)
 def test_fine_tuning_starts_from_the_chosen_head(encoder, head) -> None:
     trial = distortion.Trial(encoder, replace(SETTING, head=head, head_scale=2.0))
-    weight, probe = trial.first("fine-tuning").head.weight, trial.probe.model.head.weight
+    weight, probe = trial.first("fine-tuning").head.weight, trial.probe.head.weight
     if head == "zero":
         assert not weight.any()
     elif head == "linear probe":
@@ -128,67 +101,143 @@ def test_fine_tuning_starts_from_the_chosen_head(encoder, head) -> None:
         assert 0 < weight.abs().max() <= 2 * encoder.dim**-0.5
 
 
-# The picture and the widget
+# The plane
 
 
-@pytest.mark.parametrize("method", distortion.METHODS_SHOWN)
-def test_every_method_can_be_drawn_and_told(scene, method) -> None:
-    fig, axes = plots.figure(1, 2, (10, 5.5))
-    draw_frame(axes, scene, method, -1)
-    right = f"{scene.frames[method].accuracy['ood'][-1]:.0%}"
-    assert axes[1].get_title("left") == f"OOD: fluent-mono, {right} right"
-    text = describe_frame(scene, method, -1)
-    assert plots.LOOKS[method].name in text and f"{right} in fluent-mono" in text
+@given(seed=st.integers(0, 1000), classes=st.integers(3, 6), size=st.floats(0, 9))
+def test_the_plane_shows_two_fifths_of_the_movement_or_all_that_two_axes_can(seed, classes, size):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(40) % classes
+    x = rng.normal(size=(40, 7)) + 3 * rng.normal(size=(classes, 7))[labels]
+    moved = size * rng.normal(size=(30, 7)) * rng.uniform(0.1, 1, 7)
+    plane = moving_plane(x, labels, moved)
+    np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-9)
+    if size < 1e-6:
+        return
+    squares = np.linalg.svd(moved, compute_uv=False) ** 2
+    most = squares[:2].sum() / squares.sum()
+    share = distortion.share_shown(plane, moved)
+    assert min(distortion.SHOWN, most) - 1e-9 <= share <= most + 1e-9
+    assert np.square(moved @ plane.axes[1]).sum() == pytest.approx(squares[0])
+    assert moved.mean(axis=0) @ plane.axes[1] >= 0, "upwards is where features go"
+
+
+def test_without_need_the_plane_s_first_axis_is_the_class_axis() -> None:
+    """Movement in one direction alone: the other is where class means differ most."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(60, 6)) * [9, 4, 1, 1, 1, 1], np.arange(60) % 3
+    x[:, 0] += 20 * labels
+    plane = moving_plane(x, labels, np.outer(rng.uniform(1, 2, 30), np.eye(6)[5]))
+    assert abs(plane.axes[1, 5]) == pytest.approx(1) and abs(plane.axes[0, 0]) > 0.95
+
+
+def test_bad_input_for_a_plane_is_named() -> None:
+    with pytest.raises(ValueError, match="labels: got one class"):
+        moving_plane(np.eye(3), np.zeros(3), np.eye(3))
+    with pytest.raises(ValueError, match="moved: "):
+        moving_plane(np.eye(3), np.arange(3), np.full((3, 3), np.nan))
+
+
+def test_the_shipped_features_are_seen_to_move(take) -> None:
+    plane = distortion.plane_of(take)
+    moved = np.concatenate([take.tracks["fine-tuning"].moved(side)[-1] for side in SIDES])
+    assert distortion.share_shown(plane, moved) > 0.4
+
+
+# The scene
+
+
+def array(text: str, dtype: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), dtype)
+
+
+def test_a_scene_can_be_read_back_and_is_small(take) -> None:
+    packed = scene.pack({"first": take, "second": take})
+    assert len(json.dumps(packed)) < 500_000
+    found, plane = packed["takes"]["first"]["tracks"], distortion.plane_of(take)
+    for method, track in take.tracks.items():
+        for side in SIDES:
+            sent, x = found[method], track.features[side]
+            places = array(sent["places"][side], "<i2").reshape(*x.shape[:2], 2) * sent["unit"]
+            np.testing.assert_allclose(places, (x - plane.origin) @ plane.axes.T, atol=1e-2)
+            drift = array(sent["drift"][side], "u1").reshape(x.shape[:2]) * sent["farthest"] / 255
+            expected = np.linalg.norm(track.moved(side), axis=2)
+            np.testing.assert_allclose(drift, expected, atol=sent["farthest"] / 255)
+            np.testing.assert_allclose(sent["moved"][side], expected.mean(axis=1))
+            predicted = array(sent["predicted"][side], "u1").reshape(x.shape[:2])
+            np.testing.assert_array_equal(predicted, track.predicted[side])
+            assert sent["accuracy"][side] == take.accuracy(method, side).tolist()
+            style = packed["styles"][getattr(SETTING, f"{side}_style")]
+            assert style["labels"] == take.labels[side].tolist()
+            assert style["concepts"] == take.emoji[side].concept.tolist()
+
+
+def test_neighbours_are_the_nearest_of_both_sides(take) -> None:
+    track = take.tracks["lp-ft"]
+    x = torch.from_numpy(np.concatenate([track.features[side][-1] for side in SIDES]).astype(float))
+    distance = torch.cdist(x, x).fill_diagonal_(torch.inf)
+    found = torch.from_numpy(scene.neighbours(track, -1).astype(int))
+    nearest = distance.sort(dim=1).values[:, : scene.NEIGHBOURS]
+    torch.testing.assert_close(distance.gather(1, found), nearest, atol=1e-6, rtol=1e-6)
+
+
+# The widget
 
 
 @pytest.fixture
-def opened(encoder, scene) -> explorers.DistortionExplorer:
-    return explorers.DistortionExplorer(encoder, SETTING, scene)
+def opened(encoder, take) -> explorers.DistortionExplorer:
+    return explorers.DistortionExplorer(encoder, {"dramatic": take, "honest": take})
 
 
-def test_what_is_sent_can_be_read_back_and_exported(opened, scene) -> None:
-    sent = opened.stage.scene
-    frames = scene.frames["fine-tuning"]
-    points = np.frombuffer(sent["frames"]["fine-tuning"]["points"]["ood"], "<f4")
-    np.testing.assert_allclose(points.reshape(frames.points["ood"].shape), frames.points["ood"])
-    predicted = np.frombuffer(sent["frames"]["lp-ft"]["predicted"]["id"], "u1")
-    assert predicted.tolist() == scene.frames["lp-ft"].predicted["id"].ravel().tolist()
-    assert len(sent["texts"]["wise-ft"]) == 11
+def ask(opened, setting: dict | None) -> None:
+    opened.stage.request = {"number": opened.stage.request.get("number", 0) + 1, "setting": setting}
+
+
+def test_it_leaves_a_page_and_words_where_no_widget_can_run(opened, take) -> None:
     bundle, metadata = opened._repr_mimebundle_()
-    assert bundle["image/png"] and bundle["text/plain"] == metadata["image/png"]["alt"]
-    assert bundle["text/plain"] == sent["texts"]["fine-tuning"][-1]
+    page = bundle["text/html"]
+    assert (
+        metadata == {"alive": True} and page.count("<script") == 1 and "kernel" not in page[-999:]
+    )
+    assert "http:" not in page and "https:" not in page
+    assert f"FT {take.accuracy('fine-tuning', 'id')[-1]:.0%} and" in bundle["text/plain"]
 
 
-def test_every_training_control_gives_a_picture(opened) -> None:
-    # Labels last: every training after them takes twice as long.
-    for name, control in sorted(opened.controls.items(), key=lambda item: item[0] == "shots"):
-        first, *_, last = settings(control)
-        control.value = first if control.value == last else last
-        assert opened.error is None and opened.scene.setting == opened.setting, name
-    trained = opened.stage.version
-    opened.stage.reset_request += 1
-    assert opened.scene.setting == SETTING
-    assert opened.stage.version == trained + 1, "Reset trains once, not once for each control"
+def test_a_training_is_drawn_as_it_goes_and_kept(opened, take) -> None:
+    frames = []
+    opened.stage.observe(
+        lambda change: frames.append(
+            {m: track["frames"] for m, track in change.new["take"]["tracks"].items()}
+        ),
+        "live",
+    )
+    ask(opened, {"ft_lr": 0.003, "id_style": "noto"})
+    assert [found["fine-tuning"] for found in frames] == [1, 2, 3, 4]
+    assert [found["lp-ft"] for found in frames] == [1, 2, 3, 4]
+    assert set(opened.stage.live["styles"]) == {"noto"}, "only what the browser has not"
+    assert opened.takes["yours"].setting == replace(SETTING, ft_lr=0.003, id_style="noto")
+    assert opened.stage.progress == -1 and opened.error is None
 
 
-def test_a_newer_wish_ends_the_training_it_outdates(opened, monkeypatch) -> None:
-    monkeypatch.setattr(explorer, "SETTLE", 0)
+def test_stop_and_a_newer_wish_end_a_training(opened) -> None:
+    async def reader() -> None:
+        ask(opened, {"ft_lr": 0.003})
+        await asyncio.sleep(0.01)
+        first = opened._task
+        ask(opened, {"ft_lr": 0.001})
+        await asyncio.sleep(0.01)
+        second = opened._task
+        ask(opened, None)
+        await asyncio.gather(first, second, return_exceptions=True)
+        assert first.cancelled() and second.cancelled()
 
-    async def drag() -> None:
-        for rate in (0.003, 0.03, 0.001):
-            opened.controls["ft_lr"].value = rate
-            await asyncio.sleep(0.05)
-        await opened._task
-
-    asyncio.run(drag())
-    assert opened.scene.setting.ft_lr == 0.001 == opened.controls["ft_lr"].value
-    assert opened.stage.version == 2, "the outdated trainings were given up"
-    assert opened.stage.progress == -1
+    asyncio.run(reader())
+    assert "yours" not in opened.takes and opened.stage.progress == -1
 
 
 def test_an_explorer_that_is_replaced_stops_training_and_forgets(opened) -> None:
     async def leave() -> asyncio.Task:
-        opened.controls["ft_lr"].value = 0.003
+        ask(opened, {"ft_lr": 0.003})
         await asyncio.sleep(0.01)
         task = opened._task
         opened.let_go()
@@ -196,25 +245,23 @@ def test_an_explorer_that_is_replaced_stops_training_and_forgets(opened) -> None
         return task
 
     assert asyncio.run(leave()).cancelled()
-    assert opened.scene is None and opened.encoder is None and opened.stage.scene == {}
-    assert opened.controls == {} and opened.stage.comm is None
+    assert opened.takes == {} and opened.encoder is None and opened.stage.content == {}
+    assert opened.stage.comm is None
 
 
-def test_the_explorer_opens_on_what_its_setting_gives(encoder, scene, monkeypatch) -> None:
-    monkeypatch.setattr(distortion, "record", lambda *asked: asked)
-    monkeypatch.setattr(distortion, "finish", lambda asked, told: scene if told == "bar" else asked)
-    opened = explorers.feature_distortion(SETTING, encoder, "bar")
-    assert opened.scene is scene and opened.setting == SETTING
+@pytest.mark.parametrize("setting", [{"shots": 0}, {"ft_lr": 1e9}], ids=["input", "training"])
+def test_an_error_is_shown_and_raised(opened, setting) -> None:
+    with pytest.raises((ValueError, FloatingPointError)):
+        ask(opened, setting)
+    assert opened.error and opened.stage.progress == -1
+    ask(opened, {"ft_lr": 0.003})
+    assert opened.error is None
 
 
-def test_an_error_is_shown_and_raised(opened, monkeypatch) -> None:
-    def fails(*_):
-        raise FloatingPointError("the loss became nan")
-        yield
-
-    monkeypatch.setattr(distortion, "record", fails)
-    with pytest.raises(FloatingPointError):
-        opened.controls["shots"].value = 5
-    assert opened.error == "FloatingPointError: the loss became nan"
-    opened.controls["shots"].value = SETTING.shots
-    assert opened.error is None, "what is shown is what is wanted again"
+def test_it_opens_on_a_dramatic_and_an_honest_take(encoder) -> None:
+    told = []
+    opened = explorers.feature_distortion(SETTING, encoder, lambda done, text: told.append(done))
+    rates = {name: take.setting.ft_lr for name, take in opened.takes.items()}
+    assert rates == {"dramatic": SETTING.ft_lr, "honest": 0.03}
+    assert opened.takes["honest"].tracks["lp-ft"] is opened.takes["dramatic"].tracks["lp-ft"]
+    assert told == sorted(told) and told[-1] == pytest.approx(1)

@@ -40,7 +40,9 @@ def instances(draw, rank: int = 1, spare: int = 0) -> dict:
 # Exactness: against what a user would write
 
 
-def autograd(problem, v0, rate: float, at: np.ndarray, features: bool) -> tuple[list, list, list]:
+def autograd(
+    problem, v0, rate: float, at: np.ndarray, features: bool, head_rate: float = 1.0
+) -> tuple[list, list, list]:
     """Plain gradient descent in all d dimensions, the gradients from torch."""
     X = torch.tensor(problem.X)
     y = X @ torch.tensor(problem.w_star)
@@ -56,7 +58,7 @@ def autograd(problem, v0, rate: float, at: np.ndarray, features: bool) -> tuple[
         loss.backward()
         with torch.no_grad():
             for weight in (v, B) if features else (v,):
-                weight -= rate * weight.grad
+                weight -= rate * weight.grad * (head_rate if features and weight is v else 1)
                 weight.grad = None
     return vs, Bs, losses
 
@@ -71,13 +73,14 @@ SIZES = [
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("sizes", [*SIZES, {"head_rate": 7.0}, {"head_rate": 0.0}])
 def test_every_method_equals_gradient_descent_through_autograd(sizes: dict, method: str) -> None:
     result = simulate(**{"feature_error": 0.4, "seed": 3, "steps": 300} | sizes)
     run = getattr(result, method)
     at = run.step[run.step <= 300]
     start = result.lp.v[-1] if method == "lp_ft" else result.problem.v0
-    v, B, loss = autograd(result.problem, start, run.learning_rate, at, method != "lp")
+    rate = sizes.get("head_rate", 1.0)
+    v, B, loss = autograd(result.problem, start, run.learning_rate, at, method != "lp", rate)
     np.testing.assert_allclose(run.v[: len(at)], v, rtol=0, atol=1e-9)
     np.testing.assert_allclose(run.B[: len(at)], B, rtol=0, atol=1e-9)
     np.testing.assert_allclose(run.train_loss[: len(at)], loss, rtol=1e-9, atol=1e-9)
@@ -234,15 +237,6 @@ def test_early_stopping_does_not_help_fine_tuning() -> None:
     """The best moment of the whole run is still far worse than the probe."""
     for result in (simulate(seed=seed) for seed in range(5)):
         assert result.ft.ood_loss.min() > 0.05 > result.lp.ood_loss[-1]
-
-
-def test_final_losses_are_the_ends_of_the_simulations() -> None:
-    errors = [0.0, 0.5, 1.2]
-    runs = [simulate(feature_error=e, steps=50, seed=2) for e in errors]
-    swept = theory.final_losses(runs[0].problem, [r.problem.B0 for r in runs], 50)
-    for row, method in zip(swept, METHODS, strict=True):
-        expected = [getattr(run, method).ood_loss[-1] for run in runs]
-        np.testing.assert_allclose(row, expected, rtol=1e-9, atol=1e-20)
 
 
 # The theorem, and where its constants end
