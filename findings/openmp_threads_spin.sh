@@ -12,7 +12,8 @@
 #           config/linux/wait.h, do_spin. It spins less only where it has more threads than cores;
 #           what other programs do with the cores it cannot see.
 # Versions: torch 2.13.0, Python 3.11, CPU, Linux on two cores; run on 2026-11-28.
-# Seen:     SEEN
+# Seen:     300 additions, other programs running too: one thread 0.1 s, two 42.1 s; asked to sleep after
+#           the import 27.8 s, before it 4.3 s
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 if [ -z "${PYTHON:-}" ]; then       # PYTHON=... takes an environment that has torch already
