@@ -67,7 +67,8 @@ def draw_errors(ax: Axes, errors: pd.DataFrame, where: str, zero: float) -> str:
     errors: by method and seed, columns k0, k1, ...; zero: that of always answering 0. Returns what
     the picture shows, in words.
     """
-    steps = [int(name[1:]) for name in errors.columns]
+    errors = errors.filter(regex=r"^k\d+$")
+    steps = [int(name[1:]) for name in errors]
     most, least, ends = 300.0, 0.1, []
     methods = list(errors.index.unique("method"))
     for method in methods:
