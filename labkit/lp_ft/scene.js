@@ -65,7 +65,8 @@ function mount(el, packed, ask = null) {
       if (!sheets.has(style)) sheets.set(style, badges(style, layout.size, ratio, colors));
       return sheets.get(style);
     };
-    shown = { scene, layout, ratio, colors, badgesOf, places: {} };
+    const pixels = [canvas.width, canvas.height];
+    shown = { scene, layout, ratio, pixels, colors, badgesOf, places: {} };
   };
 
   const draw = (now) => {
@@ -73,12 +74,14 @@ function mount(el, packed, ask = null) {
     if (!scene || !el.clientWidth) return;
     if (playing) advance(now);
     if (!shown) measure();
-    const tracks = Object.values(take().tracks);
-    Object.assign(shown, { take: take(), t: state.t, follow: state.follow, focus: focus(),
-      mostMoved: mostMoved(scene), farthest: Math.max(...tracks.map((x) => x.farthest)) });
+    if (shown.take !== take() || shown.follow !== state.follow || shown.story !== state.story) {
+      const tracks = Object.values(take().tracks);
+      Object.assign(shown, { take: take(), follow: state.follow, story: state.story, still: null,
+        focus: state.story < 0 ? null : STORY[state.story].focus, mostMoved: mostMoved(scene),
+        farthest: Math.max(...tracks.map((x) => x.farthest)) });
+    }
+    shown.t = state.t;
     const c = canvas.getContext("2d");
-    c.setTransform(shown.ratio, 0, 0, shown.ratio, 0, 0);
-    c.clearRect(0, 0, shown.layout.width, shown.layout.height);
     drawScene(c, shown, methods());
     const hit = mouse && markAt(shown, methods(), ...mouse);
     canvas.style.cursor = hit ? "pointer" : "default";
@@ -102,19 +105,19 @@ function mount(el, packed, ask = null) {
     scrubber.value = state.t;
     const number = take().steps[Math.min(Math.round(state.t), last())];
     const text = `step ${number} of ${take().steps[last()]}`;
-    if (step.textContent !== text) {
+    const next = step.textContent !== text;
+    if (next) {
       step.textContent = text;
       scrubber.setAttribute("aria-valuetext", text);
     }
     if (!playing) say();
+    else if (next) caption.textContent = words();
     redraw();
   };
   const say = () => {
     const text = words();
-    if (caption.textContent !== text) {
-      caption.textContent = text;
-      canvas.setAttribute("aria-label", text);
-    }
+    caption.textContent = text;
+    canvas.setAttribute("aria-label", text);
     clearTimeout(telling);
     telling = setTimeout(() => {
       if (live.textContent !== text) live.textContent = text;
@@ -166,10 +169,7 @@ function mount(el, packed, ask = null) {
     if (!own && scene && (event.key === " " || to !== undefined)) {
       event.preventDefault();
       if (event.key === " ") play.click();
-      else {
-        if (playing) pause();
-        set({ t: to });
-      }
+      else [pause(), set({ t: to })];
     }
     event.stopPropagation(); // JupyterLab would fold headings
   };
@@ -198,10 +198,6 @@ function mount(el, packed, ask = null) {
   follow.addEventListener("change", () => set({ follow: Number(follow.value) }));
 
   // ------------------------------------------------------------- the story, in four steps
-  const focus = () => {
-    const wanted = state.story >= 0 && STORY[state.story].focus;
-    return wanted || null;
-  };
   const goTo = (chapter) => {
     state.story = chapter < STORY.length ? chapter : -1;
     story.hidden = state.story < 0;

@@ -1,44 +1,9 @@
-// A scene as a picture: sprites, the six pictures, and what stands at the mouse.
+// A scene as a picture: the six pictures, and what stands at the mouse.
 
 const TAIL = 1.6; // recorded frames that a tail reaches back
 const EDGE = 0.56; // of a picture is to scale: the window that holds the pretrained features
 const FAR = 6; // half windows from the middle is the picture's edge, if anything goes so far
 const ROW_NAMES = { id: "ID", ood: "OOD" };
-
-// ---------------------------------------------------------------- sprites
-
-// Every emoji of a style as a round badge, right ones in the first row, wrong ones in the second:
-// in a frame each mark is then one copy of pixels. Small marks are dots in the same two looks.
-function badges(style, size, ratio, colors) {
-  const side = Math.ceil((size + 6) * ratio);
-  const sheet = document.createElement("canvas");
-  [sheet.width, sheet.height] = [side * style.labels.length, 2 * side];
-  const c = sheet.getContext("2d");
-  for (let i = 0; i < style.labels.length; i++)
-    for (let wrong = 0; wrong < 2; wrong++) {
-      c.setTransform(ratio, 0, 0, ratio, side * i, side * wrong);
-      badge(c, style, i, (size + 6) / 2, (size + 6) / 2, size / 2, wrong, colors);
-    }
-  return { sheet, side };
-}
-
-function badge(c, style, i, x, y, r, wrong, colors) {
-  c.save();
-  c.beginPath();
-  c.arc(x, y, r, 0, 2 * Math.PI);
-  c.fillStyle = "#fff";
-  c.fill();
-  c.clip();
-  const half = 0.86 * r; // an emoji fills its tile: its corners stay in the circle
-  c.drawImage(style.image, i * style.tile, 0, style.tile, style.tile, x - half, y - half, 2 * half,
-    2 * half);
-  c.restore();
-  c.beginPath();
-  c.arc(x, y, r - (wrong ? 0 : 0.4), 0, 2 * Math.PI);
-  c.lineWidth = wrong ? Math.max(2.2, r / 4.5) : 0.9;
-  c.strokeStyle = wrong ? colors.wrong : colors.rim;
-  c.stroke();
-}
 
 // ---------------------------------------------------------------- one picture
 
@@ -62,9 +27,25 @@ function mapping(view, box) {
   };
 }
 
-function drawPicture(c, shown, method, side, box) {
-  const { scene, take, t, colors, follow } = shown;
-  const track = take.tracks[method] ?? { ...take.tracks.probe };
+// What does not move: the cell, the window's frame, and a faint dot where everything began.
+function drawBack(c, shown, method, side, box) {
+  const { scene, take, colors } = shown;
+  const to = mapping(take.view, box);
+  roundBox(c, box);
+  c.fillStyle = colors.cell;
+  c.fill();
+  drawFrame(c, box, colors);
+  c.fillStyle = colors.ghost;
+  const place = [0, 0];
+  for (let i = 0; i < styleOf(scene, take, side).labels.length; i++) {
+    to(placeAt(take.tracks.probe, side, i, 0, place));
+    c.fillRect(Math.round(place[0]) - 1, Math.round(place[1]) - 1, 2, 2);
+  }
+}
+
+function drawFront(c, shown, method, side, box) {
+  const { scene, take, t, follow } = shown;
+  const track = take.tracks[method] ?? take.tracks.probe;
   const style = styleOf(scene, take, side);
   const count = style.labels.length;
   const to = mapping(take.view, box);
@@ -72,21 +53,18 @@ function drawPicture(c, shown, method, side, box) {
   const followed = rowOf(scene, take, side, follow);
   const place = [0, 0];
   c.save();
-  roundBox(c, box);
-  c.fillStyle = colors.cell;
-  c.fill();
-  c.clip();
-  drawFrame(c, box, colors);
-  drawGhosts(c, track, side, count, to, colors);
-  drawTails(c, track, side, count, to, t, color, followed);
   c.beginPath();
+  c.rect(Math.round(box.x), Math.round(box.y), Math.round(box.w), Math.round(box.h));
+  c.clip();
+  drawTails(c, track, side, count, to, t, color, followed);
   const places = new Float32Array(2 * count);
   const halo = shown.layout.size / 2;
+  c.beginPath();
   for (let i = 0; i < count; i++) {
     to(placeAt(track, side, i, t, place));
     places.set(place, 2 * i);
     const r = halo * (1 + 1.3 * Math.min(1, driftAt(track, side, i, t) / shown.farthest));
-    if (r < halo * 1.05) continue;
+    if (r < halo + 1.5) continue;
     c.moveTo(place[0] + r, place[1]);
     c.arc(place[0], place[1], r, 0, 2 * Math.PI);
   }
@@ -109,35 +87,24 @@ function drawFrame(c, { x, y, w, h }, colors) {
   c.stroke();
 }
 
-// Where everything was before training: one faint dot each.
-function drawGhosts(c, track, side, count, to, colors) {
-  const place = [0, 0];
-  c.beginPath();
-  for (let i = 0; i < count; i++) {
-    to(placeAt(track, side, i, 0, place));
-    c.rect(place[0] - 1, place[1] - 1, 2, 2);
-  }
-  c.fillStyle = colors.ghost;
-  c.fill();
-}
-
-// Three strokes a picture, the older the fainter; what is followed keeps its whole way.
+// Two strokes a picture, the older one fainter; what is followed keeps its whole way.
 function drawTails(c, track, side, count, to, t, color, followed) {
   if (track.frames < 2 || t <= 0) return;
   const at = Math.min(t, track.frames - 1);
-  const place = [0, 0];
+  const [place, from] = [[0, 0], [0, 0]];
   c.strokeStyle = color;
-  for (let part = 0; part < 3; part++) {
+  c.lineJoin = "bevel";
+  for (let part = 0; part < 2; part++) {
     c.beginPath();
-    for (let i = 0; i < count; i++)
-      for (let k = 0; k < 3; k++) {
-        const back = at - TAIL * (1 - (part + k / 2) / 3);
-        to(placeAt(track, side, i, back, place));
-        if (k) c.lineTo(place[0], place[1]);
-        else c.moveTo(place[0], place[1]);
-      }
-    c.globalAlpha = (followed >= 0 ? 0.05 : 0.14) * (part + 1);
-    c.lineWidth = 0.8 + 0.5 * part;
+    for (let i = 0; i < count; i++) {
+      to(placeAt(track, side, i, at - TAIL * (1 - part / 2), from));
+      to(placeAt(track, side, i, at - (TAIL / 2) * (1 - part), place));
+      if (Math.abs(place[0] - from[0]) + Math.abs(place[1] - from[1]) < 2) continue; // unseen
+      c.moveTo(from[0], from[1]);
+      c.lineTo(place[0], place[1]);
+    }
+    c.globalAlpha = (followed >= 0 ? 0.08 : 0.2) * (part + 1);
+    c.lineWidth = 1 + part;
     c.stroke();
   }
   c.globalAlpha = 1;
@@ -152,16 +119,21 @@ function drawTails(c, track, side, count, to, t, color, followed) {
   c.stroke();
 }
 
+// Copies of whole pixels: that is three times as fast as copies at fractions of one.
 function drawMarks(c, shown, track, style, side, places, followed) {
-  const { t, layout } = shown;
+  const { t, layout, ratio } = shown;
   const { sheet, side: pixels } = shown.badgesOf(style);
-  const size = layout.size + 6;
+  c.save();
+  c.setTransform(1, 0, 0, 1, 0, 0);
+  c.imageSmoothingEnabled = false;
   c.globalAlpha = followed >= 0 ? 0.4 : 1;
   for (let i = 0; i < style.labels.length; i++) {
     const wrong = predictedAt(track, side, i, t) !== style.labels[i];
-    c.drawImage(sheet, pixels * i, wrong ? pixels : 0, pixels, pixels, places[2 * i] - size / 2,
-      places[2 * i + 1] - size / 2, size, size);
+    c.drawImage(sheet, pixels * i, wrong ? pixels : 0, pixels, pixels,
+      Math.round(places[2 * i] * ratio - pixels / 2),
+      Math.round(places[2 * i + 1] * ratio - pixels / 2), pixels, pixels);
   }
+  c.restore();
   c.globalAlpha = 1;
   if (followed < 0) return;
   const wrong = predictedAt(track, side, followed, t) !== style.labels[followed];
@@ -269,24 +241,54 @@ function noteOf(take, method) {
 
 // ---------------------------------------------------------------- all of it
 
-function drawScene(c, shown, methods) {
+// What stands still while a scene plays, drawn once: cells, names, axes, and all of the probe's.
+function stillOf(shown, methods) {
+  const still = document.createElement("canvas");
+  [still.width, still.height] = [shown.pixels[0], shown.pixels[1]];
+  const c = still.getContext("2d");
+  c.setTransform(shown.ratio, 0, 0, shown.ratio, 0, 0);
   shown.places = {};
   for (const method of methods)
     for (const side of SIDES) {
       const box = shown.layout.cells[`${method} ${side}`];
-      c.globalAlpha = 1;
-      drawPicture(c, shown, method, side, box);
-      const dim = shown.focus && !shown.focus(method, side);
-      if (!dim) continue;
-      roundBox(c, box);
-      c.globalAlpha = 0.72;
-      c.fillStyle = shown.colors.paper;
+      drawBack(c, shown, method, side, box);
+      if (method === "probe") drawFront(c, shown, method, side, box);
+    }
+  dim(c, shown, ["probe"]);
+  drawNames(c, shown, methods);
+  drawAxes(c, shown, "accuracy");
+  drawAxes(c, shown, "moved");
+  return still;
+}
+
+function drawScene(c, shown, methods) {
+  shown.still ??= stillOf(shown, methods);
+  c.setTransform(1, 0, 0, 1, 0, 0);
+  c.globalCompositeOperation = "copy";
+  c.drawImage(shown.still, 0, 0);
+  c.globalCompositeOperation = "source-over";
+  c.setTransform(shown.ratio, 0, 0, shown.ratio, 0, 0);
+  const moving = methods.filter((method) => method !== "probe");
+  for (const method of moving)
+    for (const side of SIDES)
+      drawFront(c, shown, method, side, shown.layout.cells[`${method} ${side}`]);
+  dim(c, shown, moving);
+  drawCurves(c, shown, methods, "accuracy");
+  drawCurves(c, shown, methods, "moved");
+}
+
+// Where the story looks elsewhere.
+function dim(c, shown, methods) {
+  if (!shown.focus) return;
+  c.globalAlpha = 0.72;
+  c.fillStyle = shown.colors.paper;
+  for (const method of methods)
+    for (const side of SIDES) {
+      if (shown.focus(method, side)) continue;
+      roundBox(c, shown.layout.cells[`${method} ${side}`]);
       c.fill();
     }
   c.globalAlpha = 1;
-  drawNames(c, shown, methods);
-  drawCurves(c, shown, methods, "accuracy");
-  drawCurves(c, shown, methods, "moved");
 }
 
 // The mark nearest to a point, within reach: [method, side, row] or null.

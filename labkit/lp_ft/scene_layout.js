@@ -1,4 +1,4 @@
-// Where a scene's pictures go, and the two curves beside or below them.
+// Where a scene's pictures go, the badges in them, and the two curves beside or below.
 
 // ---------------------------------------------------------------- where everything goes
 
@@ -46,18 +46,58 @@ function curvesBelow(width, y, phone) {
 
 const markSize = (w, h) => Math.max(12, Math.min(26, Math.sqrt(w * h) / 12));
 
+// ---------------------------------------------------------------- badges
+
+// Every emoji of a style as a round badge, right ones in the first row, wrong ones in the second:
+// in a frame each mark is then one copy of pixels. Small marks are dots in the same two looks.
+function badges(style, size, ratio, colors) {
+  const side = Math.ceil((size + 6) * ratio);
+  const sheet = document.createElement("canvas");
+  [sheet.width, sheet.height] = [side * style.labels.length, 2 * side];
+  const c = sheet.getContext("2d");
+  for (let i = 0; i < style.labels.length; i++)
+    for (let wrong = 0; wrong < 2; wrong++) {
+      c.setTransform(ratio, 0, 0, ratio, side * i, side * wrong);
+      badge(c, style, i, (size + 6) / 2, (size + 6) / 2, size / 2, wrong, colors);
+    }
+  return { sheet, side };
+}
+
+function badge(c, style, i, x, y, r, wrong, colors) {
+  c.save();
+  c.beginPath();
+  c.arc(x, y, r, 0, 2 * Math.PI);
+  c.fillStyle = "#fff";
+  c.fill();
+  c.clip();
+  const half = 0.86 * r; // an emoji fills its tile: its corners stay in the circle
+  c.drawImage(style.image, i * style.tile, 0, style.tile, style.tile, x - half, y - half, 2 * half,
+    2 * half);
+  c.restore();
+  c.beginPath();
+  c.arc(x, y, r - (wrong ? 0 : 0.4), 0, 2 * Math.PI);
+  c.lineWidth = wrong ? Math.max(2.2, r / 4.5) : 0.9;
+  c.strokeStyle = wrong ? colors.wrong : colors.rim;
+  c.stroke();
+}
+
 // ---------------------------------------------------------------- the curves
 
 const MOVES = [0, 1, 3, 10, 30, 100, 300, 1000];
 
-function drawCurves(c, shown, methods, what) {
-  const { scene, take, t, colors, layout } = shown;
-  const box = layout[what];
-  const last = take.steps.length - 1;
+// From a frame and a value to a place: accuracies as they are, movements in logarithms.
+function scales(shown, what) {
+  const box = shown.layout[what];
+  const last = shown.take.steps.length - 1;
   const flat = what === "accuracy" ? (v) => v : Math.log1p;
   const top = what === "accuracy" ? 1 : Math.log1p(shown.mostMoved);
-  const x = (f) => box.x + (box.w * f) / last;
-  const y = (v) => box.y + box.h * (1 - flat(v) / top);
+  return { box, last, x: (f) => box.x + (box.w * f) / last,
+    y: (v) => box.y + box.h * (1 - flat(v) / top) };
+}
+
+function drawAxes(c, shown, what) {
+  const { colors } = shown;
+  const { box, y } = scales(shown, what);
   c.font = `600 14px ${FONT}`;
   c.textAlign = "left";
   c.textBaseline = "alphabetic";
@@ -67,13 +107,18 @@ function drawCurves(c, shown, methods, what) {
   c.font = `13px ${FONT}`;
   c.textAlign = "right";
   c.strokeStyle = colors.line;
+  c.fillStyle = colors.soft;
   c.lineWidth = 1;
-  const round = what === "accuracy" ? [0, 0.5, 1] : MOVES.filter((v) => v < 1.02 * shown.mostMoved);
-  for (const tick of round) {
-    c.fillStyle = colors.soft;
+  const ticks = what === "accuracy" ? [0, 0.5, 1] : MOVES.filter((v) => v < 1.02 * shown.mostMoved);
+  for (const tick of ticks) {
     c.fillText(what === "accuracy" ? percent(tick) : tick, box.x - 6, y(tick) + 4);
     line(c, box.x, y(tick), box.x + box.w, y(tick));
   }
+}
+
+function drawCurves(c, shown, methods, what) {
+  const { scene, take, t, colors } = shown;
+  const { box, last, x, y } = scales(shown, what);
   const names = [];
   for (const method of methods) {
     const track = take.tracks[method];
@@ -89,6 +134,8 @@ function drawCurves(c, shown, methods, what) {
     if (k) name.y = Math.max(name.y, names[k - 1].y + 14);
   });
   const over = Math.max(0, (names.at(-1)?.y ?? 0) - (box.y + box.h + 4));
+  c.font = `13px ${FONT}`;
+  c.textBaseline = "alphabetic";
   c.textAlign = "left";
   c.fillStyle = colors.ink;
   for (const name of names)
