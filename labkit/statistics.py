@@ -102,6 +102,8 @@ def episode_estimate(values: Sequence[float], members: np.ndarray) -> Estimate:
     rest = x - x.mean()
     sums = np.bincount(place.ravel(), np.repeat(rest, k), count)
     own = (rest**2).sum()
+    # A concept's residual is taken from a mean it has part in, k times (Arvesen 1969).
+    sums *= (count - 1) / (count - k)
     total = max((sums**2).sum() * count / (count - 1) - (k - 1) * own, own)
     return Estimate(float(x.mean()), float(np.sqrt(total) / m), count - 1)
 

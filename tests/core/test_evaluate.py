@@ -13,13 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from labkit import data, encoders, tasks, training
 from labkit.evaluate import (
+    Recognised,
     head_change,
     labels_needed,
     linear_cka,
     movement,
     nearest,
 )
+from labkit.statistics import read_hits
 
 ACCURACIES = st.lists(st.floats(0, 1), min_size=2, max_size=10)
 
@@ -169,3 +172,15 @@ def test_a_head_s_change_is_blind_to_what_no_prediction_sees() -> None:
 def test_features_that_cannot_be_compared_are_named(call, message) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_is_recognised_is_what_the_task_s_tests_say() -> None:
+    """In one style and in several, and the hits by concept add up to it."""
+    encoder, generator = encoders.TinyEncoder(size=32), torch.Generator().manual_seed(0)
+    model = training.new_classifier(encoder, 12, generator)
+    told = Recognised(training.features(model, data.load(parts="test").images))
+    for styles in (("blob",), data.COLOUR_STYLES):
+        expected = training.accuracy(model, tasks.style_shift(styles, ()).test)
+        assert told.accuracy(*styles) == pytest.approx(expected) and expected > 0
+        right, count = read_hits([told.hits(*styles)])
+        assert right.sum() / count.sum() == pytest.approx(expected) and right.shape == (1, 135)

@@ -67,8 +67,8 @@ def test_episodes_of_one_concept_are_clusters() -> None:
 
 
 def test_episodes_without_a_common_concept_are_independent() -> None:
-    values = np.random.default_rng(1).normal(size=40)
-    found = episode_estimate(values, np.arange(200).reshape(40, 5))
+    values = np.random.default_rng(1).normal(size=800)
+    found = episode_estimate(values, np.arange(4000).reshape(800, 5))
     assert found.error == pytest.approx(stats.sem(values), rel=0.02)
 
 

@@ -42,7 +42,7 @@ def test_lp_ft_passes_when_it_is_probe_then_fit() -> None:
 TABLE = pd.DataFrame(
     [
         {"shift": shift, "seed": seed, "method": method, "rate": rate, "picked": picked,
-         "moved_id": moved}
+         "moved_id": moved, "overlap": 0.3}
         for shift, most in (("far", 9), ("near", 3.4))
         for seed in (0, 1)
         for method, rate, picked, moved in (
@@ -57,7 +57,7 @@ FAR = TABLE[TABLE["shift"] == "far"]
 
 def right_rate(rows, shift):
     where = {"shift": shift, "method": "fine-tuning", "picked": True}
-    target = sweeps.scores(rows, "moved_id", **where).mean()
+    target = sweeps.scores(rows, "moved_id", **where).mean
     moved = sweeps.intervals(rows, "moved_id", ["rate"], shift=shift, method="lp-ft")["mean"]
     return min(moved.index[moved >= target], default=float("inf"))
 
