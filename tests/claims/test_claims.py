@@ -1,0 +1,182 @@
+"""What the notebooks' sentences claim, judged by the tables with the intervals that fit them.
+
+A claim of a lead wants an interval above 0, "level" one around 0, and a mere direction the mean.
+When a table is made anew, these tests name the sentences to be written anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from labkit import data, sweeps
+from labkit.adapters import comparison
+from labkit.statistics import Scores
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+FAR = ["colour to shaded and mono", "twemoji to nine others"]
+CLOSE = ["three colour to two colour", "sub-population"]
+FULL, PROBE, HOULSBY = comparison.FULL, comparison.PROBE, comparison.HOULSBY
+WHO = "who drew it"
+
+
+@cache
+def prose(notebook: str) -> str:
+    (path,) = NOTEBOOKS.glob(f"{notebook}_*.ipynb")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    texts = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return " ".join("\n".join(texts).split())
+
+
+@cache
+def table(name: str) -> pd.DataFrame:
+    return sweeps.read(name)
+
+
+def is_ahead(lead: Scores) -> bool:
+    return lead.low > 0
+
+
+def is_level(lead: Scores) -> bool:
+    return lead.low < 0 < lead.high
+
+
+def shots(score: str, one: str, two: str, count: str) -> Scores:
+    return sweeps.lead(table("motivation"), score, one, two, shots=count)
+
+
+def few_shot(one: str, two: str, count: int = 1, setting: str = "within") -> Scores:
+    by = ["setting", "shots", "episode", "concepts"]
+    methods = [name for name in table("fewshot") if name not in by]
+    long = table("fewshot").melt(by, methods, "method", "accuracy")
+    return sweeps.lead(long, "accuracy", one, two, setting=setting, shots=count)
+
+
+def styles(one: str, two: str, names: tuple[str, ...]) -> Scores:
+    return sweeps.lead(table("contrastive"), list(names), one, two, shots=5)
+
+
+def adapters(score: str, one: tuple, two: tuple, task: list[str] | str) -> Scores:
+    where = [{"method": m, "width": w, "pruned": "none"} for m, w in (one, two)]
+    return sweeps.lead(table("adapters"), score, *where, task=task)
+
+
+def trap(question: str, weights: str, method: str = "probe") -> Scores:
+    where = {} if method == "scratch" else {"weights": weights}
+    return sweeps.scores(table("traps"), "id", question=question, method=method, **where)
+
+
+def lp_ft(score: str, one: str, two: str, shift: list[str] | str, name: str = "lp_ft") -> Scores:
+    return sweeps.lead(table(name), score, one, two, shift=shift, picked=True)
+
+
+def mean(name: str, score: str, **where) -> float:
+    return sweeps.scores(table(name), score, **where).mean
+
+
+def one_step_is_best() -> bool:
+    inside = table("sinusoids").query("range == 'inside'").set_index(["method", "seed"])["k1"]
+    others = inside.drop("maml", level="method").groupby("seed").min()
+    return bool((inside["maml"] < others).all())
+
+
+def five_steps_break() -> bool:
+    outside = table("sinusoids").query("range == 'outside' and method == 'maml'")
+    return bool((outside["k1"] < 21.5).all() and (outside["k5"] > 21.5).all())
+
+
+def patience() -> pd.DataFrame:
+    by = table("adapters_steps").groupby(["task", "method", "times"])["validation"].mean()
+    return by.unstack("times")
+
+
+def gains_most() -> bool:
+    gained = (patience()[3] - patience()[1]).unstack("task")
+    return bool((gained.idxmax() == "fine-tuning").all())
+
+
+def all_gain() -> bool:
+    seeds = table("lp_ft_steps")["seed"].unique()
+    short = table("lp_ft")[table("lp_ft")["seed"].isin(seeds)]
+    where = {"shift": FAR, "picked": True}
+    return all(
+        mean("lp_ft_steps", "id", method=m, **where)
+        > sweeps.scores(short, "id", method=m, **where).mean
+        for m in ("fine-tuning", "lp-ft")
+    )
+
+
+COLOURFUL, OTHERS = data.STYLES[:6], data.STYLES[6:]
+CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
+    ("01", "five labels with prior knowledge beat *all* labels without",
+     lambda: mean("motivation", "ood", method="probe", shots="5")
+     > mean("motivation", "ood", method="scratch", shots="all")),
+    ("01", "With all labels it is ahead in distribution and behind out of it",
+     lambda: shots("id", "fine-tuning", "probe", "all").mean > 0
+     > shots("ood", "fine-tuning", "probe", "all").mean),
+    ("01", "Random features do no better than the network from scratch",
+     lambda: is_ahead(shots("id", "probe", "scratch", "10"))),
+    ("02", "one step from MAML's $\\hat\\theta$ is best in every seed", one_step_is_best),
+    ("02", "one step still helps, five are worse than always answering zero", five_steps_break),
+    ("02", "beats both networks that were made for this game",
+     lambda: is_ahead(few_shot("clip_prototypes", "prototypes"))
+     and is_ahead(few_shot("clip_prototypes", "maml"))),
+    ("02", "class means beat MAML", lambda: is_ahead(few_shot("prototypes", "maml"))),
+    ("02", "by most when there is one drawing of each",
+     lambda: few_shot("maml", "scratch").low > few_shot("maml", "scratch", 5).mean > 0),
+    ("02", "*MAML* and *MAML, head only* cannot be told apart",
+     lambda: is_level(few_shot("maml", "maml_head"))),
+    ("03", "CLIP is ahead of SimCLR in every style",
+     lambda: all(styles("clip", "simclr", (s,)).mean > 0 for s in data.STYLES)
+     and is_ahead(styles("clip", "simclr", COLOURFUL))
+     and is_ahead(styles("clip", "simclr", OTHERS))),
+    ("03", "The supervised encoder is level with CLIP",
+     lambda: is_level(styles("clip", "supervised", COLOURFUL))
+     and is_level(styles("clip", "supervised", OTHERS))),
+    ("04", "In distribution adapters are level with full tuning",
+     lambda: is_level(adapters("id", HOULSBY, FULL, [*FAR, WHO]))),
+    ("04", "so is the **linear probe**", lambda: is_level(adapters("id", PROBE, FULL, FAR))),
+    ("04", "There tuning is ahead, though five seeds cannot make it sure",
+     lambda: adapters("ood", FULL, PROBE, WHO).mean > 0 > adapters("ood", FULL, PROBE, WHO).low),
+    ("04", "full tuning gains most", gains_most),
+    ("04", "**On the two style shifts: yes.**",
+     lambda: is_ahead(adapters("ood", HOULSBY, FULL, FAR))
+     and adapters("moved_ood", HOULSBY, FULL, FAR).high < 0),
+    ("04", "**On *who drew it?*: no**", lambda: is_level(adapters("ood", HOULSBY, FULL, WHO))),
+    ("05", "Recolouring halves what a probe reads",
+     lambda: 0.4 < trap("colour", "simclr-color-flip").mean / trap("colour", "simclr-flip").mean
+     < 0.6),
+    ("05", "*buys* more of shape than it costs of colour",
+     lambda: trap("shape", "simclr-color-flip").mean - trap("shape", "simclr-flip").mean
+     > trap("colour", "simclr-flip").mean - trap("colour", "simclr-color-flip").mean),
+    ("05", "of the rows, only the second is sure",
+     lambda: (trap("colour", "simclr-color-flip") - trap("colour", "", "scratch")).high < 0
+     and is_level(trap("shape", "simclr-color-flip") - trap("shape", "", "scratch"))
+     and is_level(trap("shape", "simclr-plain") - trap("shape", "", "scratch"))),
+    ("05", "trained at 32 pixels and tested at 64, a probe loses nearly half",
+     lambda: sweeps.lead(table("mismatch"), "accuracy", {"trained": 32}, {"trained": 64},
+                         tested=64).high < -0.1),
+    ("06", "**Far** from the training styles LP-FT beats FT out of distribution",
+     lambda: is_ahead(lp_ft("ood", "lp-ft", "fine-tuning", FAR))
+     and is_level(lp_ft("id", "lp-ft", "fine-tuning", FAR))),
+    ("06", "On **close** shifts there is nothing to choose",
+     lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", CLOSE))),
+    ("06", "and LP-FT stays ahead",
+     lambda: is_ahead(lp_ft("ood", "lp-ft", "fine-tuning", FAR, "lp_ft_steps"))),
+    ("06", "all gain in distribution", all_gain),
+    ("06", "**No lead is left to see.**",
+     lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", "poor features"))),
+    ("06", "against the *probe* it is level",
+     lambda: is_level(lp_ft("ood", "lp-ft", "probe", FAR))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("notebook", "sentence", "holds"), CLAIMS)
+def test_a_sentence_says_what_the_tables_hold(notebook, sentence, holds) -> None:
+    assert sentence in prose(notebook), "the sentence has changed: judge the new one"
+    assert holds()
