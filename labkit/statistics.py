@@ -19,6 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from labkit.inputs import real
+
 
 class Interval(NamedTuple):
     """A mean and the ends of its 95 % confidence interval."""
@@ -60,8 +62,7 @@ def mean_estimate(values: Sequence[float], overlap: float) -> Estimate:
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or len(x) < 2 or not np.isfinite(x).all():
         raise ValueError(f"values: got {values}, accepted: two or more finite numbers")
-    if not 0 <= overlap <= 1:
-        raise ValueError(f"overlap: got {overlap}, accepted: 0 to 1")
+    overlap = real("overlap", overlap, 1)
     shared = overlap / (1 - overlap) if overlap < 1 else 0.0
     error = x.std(ddof=1) * np.sqrt(1 / len(x) + shared)
     return Estimate(float(x.mean()), float(error), len(x) - 1)

@@ -130,5 +130,5 @@ function wordsOf(scene, take, methods, t, follow) {
   return `Step ${step} of ${steps[steps.length - 1]}, right in ${setting.id_style} (ID) and ` +
     `${setting.ood_style} (OOD): ${each.join("; ")}.` +
     (seen.length ? ` Of the squared movement the plane shows ${seen.join(", ")}.` : "") +
-    (followed ? ` Following ${followed}.` : "");
+    (followed ? ` Following ${followed}; among its nearest a thick rim is another class.` : "");
 }

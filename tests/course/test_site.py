@@ -54,6 +54,17 @@ def test_pictures_have_alternative_texts_and_progress_leaves_none(page) -> None:
     assert "done &lt;here&gt;" in page and "training:" not in page
 
 
+def test_a_picture_that_needs_no_kernel_is_on_its_page_as_it_is(tmp_path) -> None:
+    """A widget, its page and its words leave a cell; one script and no file beside it arrive."""
+    cells = [nbformat.v4.new_code_cell("from labkit import explorers\nexplorers.theory()")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "09_alive.ipynb")
+    site.make([tmp_path / "09_alive.ipynb"], tmp_path / "pages")
+    page = (tmp_path / "pages/09_alive.html").read_text(encoding="utf-8")
+    assert page.count('<script type="module">') == page.count("<script") == 1
+    assert "mount(document.getElementById(" in page and "<img" not in page
+    assert not re.search(r'(src|href)="https?:', page)
+
+
 def test_a_notebook_that_fails_is_named(tmp_path) -> None:
     path = tmp_path / "bad.ipynb"
     cells = [nbformat.v4.new_code_cell("raise KeyError('no such style')")]
