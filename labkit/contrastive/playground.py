@@ -112,7 +112,7 @@ def playground(gallery: ClipGallery | None = None) -> Panel:
         rows=2,
         title="Ask CLIP: words find pictures, a picture finds words (click one)",
         click=clicked_picture,
-        words="fruit",
+        words="car",
         emoji=ipywidgets.Dropdown(options=shown, value=start, description="Picture of"),
         style=ipywidgets.Dropdown(options=data.STYLES, description="Drawn by"),
     )

@@ -3,13 +3,15 @@
     python -m labkit.lp_ft.sweep lp_ft                         # all cores: an hour on two
     python -m labkit.lp_ft.sweep --scheduler tcp://host:8786   # on a dask.distributed cluster
     python -m labkit.lp_ft.sweep lp_ft_steps                   # ten minutes on two
+    python -m labkit.lp_ft.sweep lp_ft_heads                   # a quarter of an hour on two
 
 `main` writes data/sweeps/lp_ft.csv: a row for every network trained, `picked` marking the one that
 its method chose by ID validation. A seed draws the split of the downstream concepts, the heads and
 the batches. OOD accuracies are recorded for every network and choose nothing. `steps` writes
 lp_ft_steps.csv: would the comparison come out otherwise with four times the steps? It holds the
 picked networks of FT and LP-FT, tried without their largest rates: longer training asks for smaller
-ones.
+ones. lp_ft_heads.csv takes LP-FT apart under the far shifts: a random head or the probe's, at the
+encoder's rate or faster, with BatchNorm's statistics frozen or free.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -30,6 +34,12 @@ RATES = {
     "fine-tuning": (0.003, 0.01, 0.03, 0.1),
     "lp-ft": (0.0001, 0.0003, 0.001, 0.003),
     "surgical": (0.003,),
+}
+HEADS = {  # random or probed head, frozen or free statistics, the encoder's rates, the head's times
+    "fine-tuning, frozen": (False, True, (0.01, 0.03, 0.1), (1,)),
+    "fast head, frozen": (False, True, (0.0003, 0.001, 0.003), (30, 100, 300)),
+    "fast head, free": (False, False, (0.0003, 0.001, 0.003), (100,)),
+    "lp-ft, free": (True, False, (0.0003, 0.001), (1,)),
 }
 BLOCKS = ("blocks.0", "blocks.5")  # for surgical tuning: the encoder's first block, and its last
 FLAT, SHADED = data.COLOUR_STYLES, data.SHADED_STYLES + data.MONO_STYLES
@@ -128,6 +138,23 @@ def run_longer(shift: str, seed: int) -> list[Row]:
     return [row for row in rows if row["picked"]]
 
 
+def run_heads(shift: str, seed: int) -> list[Row]:
+    """Fine-tuning from either head, at either speed, with either statistics: every network."""
+    here, rows = Recipes(shift, seed), []
+    for method, (probed, frozen, rates, times) in HEADS.items():
+        tried = []
+        for speed in times:
+            schedule = replace(here.schedule(freeze_norm=frozen), head_times=speed)
+            learn = partial(transfer.lp_ft, probe=here.probe) if probed else transfer.fine_tune
+
+            def train(rate: float, learn=learn, schedule=schedule, **given) -> transfer.Fit:
+                return learn(here.encoder, here.task, rate, here.generator(), schedule)
+
+            tried += converged(train, rates, head_times=speed)
+        rows += here.rows(method, tried)
+    return rows
+
+
 def tested(row: Row) -> frozenset[int]:
     return tasks.test_concepts(row["seed"])
 
@@ -141,6 +168,7 @@ FAR_CELLS = [{"shift": shift, "seed": seed} for seed in range(4) for shift in FA
 EXPERIMENTS = (
     Experiment("lp_ft", run, CELLS, {"overlap": tested, "overlap_ood": ood_tested}),
     Experiment("lp_ft_steps", run_longer, FAR_CELLS, {"overlap": tested}),
+    Experiment("lp_ft_heads", run_heads, FAR_CELLS, {"overlap": tested}),
 )
 
 if __name__ == "__main__":

@@ -80,10 +80,10 @@ def draw_errors(ax: Axes, errors: pd.DataFrame, where: str, zero: float) -> str:
     for method, end in zip(methods, spread(ends, 0.2), strict=True):
         label_end(ax, steps[-1], 10**end, SINUSOIDS[method].name, SINUSOIDS[method].color)
     medians = errors.groupby("method").median()
-    best = {k: medians[f"k{k}"].idxmin() for k in (1, steps[-1])}
+    best = medians["k1"].idxmin()
     worse = (medians[f"k{steps[-1]}"] > zero).sum()
-    where = f"{where.capitalize()} the trained range"
-    told = f"{where} {SINUSOIDS[best[1]].name} errs least after one step"
+    broken = medians.loc[best, f"k{steps[-1]}"] > zero
+    told = f"{where.capitalize()}: {SINUSOIDS[best].name} leads{', then breaks' * broken}"
     ax.set(yscale="log", ylim=(least, 2 * most), xlabel="inner steps k", title=told)
     return (
         f"{told}; after {steps[-1]}, {worse} of {len(methods)} are worse than always answering 0."

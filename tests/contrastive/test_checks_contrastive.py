@@ -156,9 +156,9 @@ def test_prompts_must_help_on_validation(gallery) -> None:
     assert_hint(checks.prompts(list, gallery), "expected at least")
     assert_hint(checks.prompts(lambda names: names[:3], gallery), "12 prompts")
     assert_hint(checks.prompts(lambda names: [""] * 12, gallery), "at least one word")
-    hands = {"animal": "animal nature", "food and drink": "food", "hand": "finger"}
-    hands |= {"plant": "plant nature", "sport and games": "balls", "vehicle": "vehicle motor"}
-    assert checks.prompts(lambda names: [hands.get(name, name) for name in names], gallery)
+    more = {"clothing": "clothes", "building": "photo", "vehicle": "car"}
+    more |= {"weather and sky": "planet", "sport and games": "game"}
+    assert checks.prompts(lambda names: [f"{n} {more.get(n, '')}" for n in names], gallery)
     assert len(data.class_names()) == 12
 
 

@@ -220,6 +220,24 @@ def test_the_first_step_is_the_optimizer_s(encoder, optimizer) -> None:
             assert torch.allclose(new[clear], expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("times", [0.5, 1.0, 30.0])
+def test_a_head_may_learn_faster_than_its_encoder(encoder, times) -> None:
+    """In the first step gradients are equal: the head's step is `times` as long, the rest equal."""
+    schedule = Schedule(steps=1, batch=8, record_every=0)
+    start = weights(training.new_classifier(encoder, 3, generator()))
+    plain, fast = (
+        weights(run_fit(encoder, schedule=replace(schedule, head_times=factor)).model)
+        for factor in (1.0, times)
+    )
+    for name, origin in start.items():
+        expected = plain[name] - origin
+        if name.startswith("head."):
+            expected = times * expected
+        torch.testing.assert_close(fast[name] - origin, expected, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="head_times: got 0"):
+        Schedule(head_times=0)
+
+
 def test_training_learns_the_task(encoder) -> None:
     model = transfer.new_classifier(encoder, 3, generator())
     before = transfer.accuracy(model, TASK.validation)

@@ -55,14 +55,6 @@ def test_every_exercise_calls_its_check_and_is_solved(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_notebooks_stay_short(path: Path) -> None:
-    imports, *cells = code_cells(path)
-    assert 10 <= sum("claim" not in tags(cell) for cell in cells) <= 20
-    lengths = sorted(len(cell.source.splitlines()) for cell in cells)
-    assert lengths[len(lengths) // 2] <= 15 and lengths[-1] <= 25
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_panels_follow_their_setup_and_figures_have_alternative_text(path: Path) -> None:
     """test_classroom.py and tests/browser run the cells tagged setup and panel alone."""
     found = code_cells(path)

@@ -36,6 +36,7 @@ def test_at_most_1500_words_of_text(path) -> None:
 def test_at_most_15_code_cells_are_seen_and_none_is_longer_than_12_lines(path) -> None:
     assert len(visible(path)) <= 15
     assert max(len(cell["source"]) for cell in visible(path)) <= 12
+    assert max(len(cell["source"]) for cell in cells(path, "code")) <= 30, "folded ones"
 
 
 @each

@@ -43,6 +43,15 @@ def test_a_row_is_a_network_with_numbers_and_one_is_picked(toy) -> None:
     assert longer["rate"].lt([0.1, 0.003]).all(), "longer training asks for smaller rates"
 
 
+def test_lp_ft_is_taken_apart_into_heads_speeds_and_statistics(toy) -> None:
+    table = pd.DataFrame(sweep.run_heads("sub-population", 3))
+    tried = table.groupby("method").size().to_dict()
+    assert tried == {m: len(rates) * len(times) for m, (_, _, rates, times) in sweep.HEADS.items()}
+    assert (table.groupby("method")["picked"].sum() == 1).all()
+    fast = table[table["method"] == "fast head, frozen"]
+    assert set(fast["head_times"]) == {30, 100, 300}
+
+
 def test_the_committed_sweep_is_complete() -> None:
     """Ten seeds of six methods under five shifts, each with the best on validation picked."""
     table = sweeps.read("lp_ft")
