@@ -240,9 +240,10 @@ function drawErrors(c, { run, state, methods, colors, steps }, box) {
   names.forEach((name, k) => {
     if (k) name[0] = Math.max(name[0], names[k - 1][0] + 15);
   });
-  const over = Math.max(0, names.at(-1)[0] - (box.y + box.h - 2));
-  names.forEach((name) => {
-    name[0] -= over;
+  let lowest = box.y + box.h - 2;
+  names.reverse().forEach((name) => {
+    name[0] = Math.min(name[0], lowest);
+    lowest = name[0] - 15;
     say(c, name[1], place(recordStep(at, now)) + 7, name[0] + 4, colors.ink);
   });
 }

@@ -329,6 +329,7 @@ function trainingControls(parent, choices, ask) {
     const menu = element("select", "", around);
     menu.append(...options.map((option) => new Option(option, option)));
     menu.value = String(value);
+    menu.setAttribute("aria-label", label);
     return [name, menu, options];
   });
   let training = false;
