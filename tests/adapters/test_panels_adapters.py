@@ -221,7 +221,7 @@ def test_forgetting_and_pruning_are_drawn_and_told() -> None:
 
 def test_a_method_is_a_cell_of_its_own_and_the_shipped_table_has_all() -> None:
     """So that a new method's cells alone are run."""
-    name, _, cells = sweep.EXPERIMENTS[1]
+    name, _, cells, _ = sweep.EXPERIMENTS[1]
     table = sweep.sweeps.read(name)
     assert list(table.columns[:3]) == list(cells[0])
     done = set(table[["task", "seed", "method"]].itertuples(index=False, name=None))

@@ -12,6 +12,7 @@ from labkit.failure import corruptions, invariance, under_shift
 from labkit.failure.advice import Situation
 from labkit.failure.calibration import Answers, answers, reliability
 from labkit.failure.label_free_estimates import accuracy_line
+from labkit.statistics import Scores
 from labkit.ui.panel import Panel
 
 
@@ -210,7 +211,9 @@ def test_the_current_encoder_stands_out() -> None:
 
 
 def test_the_advice_is_filled() -> None:
-    chart = [Situation("few labels", {"probe": [0.5, 0.51, 0.5], "scratch": [0, 0, 0.01]})]
+    values = {"probe": [0.5, 0.51, 0.5], "scratch": [0, 0, 0.01]}
+    scores = {method: Scores(np.array(x), overlap=0) for method, x in values.items()}
+    chart = [Situation("few labels", scores)]
     shown = plots.show_advice(chart).to_html()
     assert shown.count("background-color") == 1 and plots.LOOKS["probe"].color in shown
     assert ">best<" in shown and ">-50.0<" in shown and "from scratch" in shown

@@ -94,7 +94,7 @@ def test_tests_of_a_model_are_means_over_seeds() -> None:
     found = under_shift.by_test(table, "simclr")
     for test in ("ID", "noise 3", "sub-population"):
         cell = sweeps.scores(table, "accuracy", model="simclr", test=test)
-        assert found.loc[test, "accuracy"] == pytest.approx(cell.mean())
-        assert found.loc[test, "low"] < cell.mean() < found.loc[test, "high"]
+        assert found.loc[test, "accuracy"] == pytest.approx(cell.mean)
+        assert found.loc[test, "low"] < cell.mean < found.loc[test, "high"]
     with pytest.raises(ValueError, match="model: got .'clip'"):
         under_shift.by_test(table, "clip")
