@@ -82,8 +82,9 @@ def draw_errors(ax: Axes, errors: pd.DataFrame, where: str, zero: float) -> str:
     medians = errors.groupby("method").median()
     best = medians["k1"].idxmin()
     worse = (medians[f"k{steps[-1]}"] > zero).sum()
-    broken = medians.loc[best, f"k{steps[-1]}"] > zero
-    told = f"{where.capitalize()}: {SINUSOIDS[best].name} leads{', then breaks' * broken}"
+    ends_well = medians.loc[best, f"k{steps[-1]}"] < zero
+    outcome = "leads" if ends_well else "leads, then breaks"
+    told = f"{where.capitalize()}: {SINUSOIDS[best].name} {outcome}"
     ax.set(yscale="log", ylim=(least, 2 * most), xlabel="inner steps k", title=told)
     return (
         f"{told}; after {steps[-1]}, {worse} of {len(methods)} are worse than always answering 0."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -185,3 +186,16 @@ def test_a_click_on_the_plane_moves_theta(pixel_of) -> None:
     assert panel.result.theta == pytest.approx([1.5, -0.7])
     panel.picture.clicked = [2, *pixel_of(panel, 1, 0.0, 0.0)]
     assert panel.result.theta == pytest.approx([1.5, -0.7]), "the functions are not the plane"
+
+
+@pytest.mark.parametrize(("end", "outcome"), [(3.0, "leads"), (900.0, "leads, then breaks")])
+def test_errors_over_steps_say_who_leads_and_whether_it_breaks(end, outcome) -> None:
+    rows = {("maml", 0): [5, 1, end], ("maml", 1): [5, 1, end], ("random", 0): [5, 4, 4]}
+    names = pd.MultiIndex.from_tuples(rows, names=["method", "seed"])
+    errors = pd.DataFrame(list(rows.values()), names, ["k0", "k1", "k2"]).assign(overlap=0)
+    _, ax = plots.figure()
+    told = plots.draw_errors(ax, errors, "outside", zero=20.0)
+    assert ax.get_title(loc="left") == f"Outside: MAML {outcome}" and told.startswith(
+        "Outside: MAML"
+    )
+    assert f"{int(end > 20)} of 2 are worse" in told
