@@ -312,4 +312,4 @@ def draw_clip(ax: Axes, images: np.ndarray, captions: list[str]) -> None:
             share = 0.75 if i == j else 0.1
             cell = Rectangle((left + j + 0.06, y - 0.44), 0.88, 0.88, fc=color, alpha=share)
             ax.add_patch(cell)
-    note(ax, (left + n / 2, 0.0), "dark: belong together, light: are pushed apart", fontsize=12)
+    note(ax, (left + n / 2, 0.0), "strong: belong together, faint: pushed apart", fontsize=12)
