@@ -10,11 +10,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from labkit.adapters.methods import Method, insert
+from labkit.adapters.storage_cost import MEGABYTE
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MEGABYTE = 1e6
 
 
 def training_memory(encoder: nn.Module, method: Method, images: Tensor) -> dict[str, float]:

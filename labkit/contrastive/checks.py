@@ -170,8 +170,8 @@ def prompts(function: Callable, gallery: zero_shot.ClipGallery) -> Iterator[str]
         yield f"a prompt is a text with at least one word, got {odd[0]!r}."
         return
     score, bare = (zero_shot.accuracy(gallery, x, "validation").mean for x in (list(yours), names))
-    if score < bare + 0.02:
+    if score < bare + 0.03:
         yield (
-            f"validation accuracy {score:.1%}, expected at least {bare + 0.02:.1%} (the bare names "
+            f"validation accuracy {score:.1%}, expected at least {bare + 0.03:.1%} (the bare names "
             f"reach {bare:.1%}). Which words stood in the captions CLIP was trained on?"
         )

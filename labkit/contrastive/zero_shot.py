@@ -15,6 +15,7 @@ from labkit import data, encoders
 from labkit.contrastive.geometry import information
 from labkit.inputs import check_choice
 from labkit.statistics import Interval, mean_interval
+from labkit.tasks import largest_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +36,8 @@ class ClipGallery(NamedTuple):
     @property
     def chance(self) -> float:
         """Always answering the test concepts' largest class."""
-        tested = [concept.label for concept in data.concepts() if concept.part == "test"]
-        return max(map(tested.count, data.class_names())) / len(tested)
+        tested = [concept.position for concept in data.concepts() if concept.part == "test"]
+        return largest_share(data.labels_of(torch.tensor(tested)))
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from labkit.looks import LOOKS
+from labkit.lp_ft.scene import SHORT
 from labkit.lp_ft.theory import draw_problem, simulate, span_of
 from labkit.ui.alive import Alive
 
@@ -22,7 +23,7 @@ SCRIPTS = [HERE / name for name in ("canvas.js", "proof_model.js", "proof.js", "
 TITLE = "The three lines as a picture: a two-layer linear model, trained as you drag"
 SIZES = {"dim": 100, "rank": 2, "samples": 40, "subspace_dim": 20}  # two features: all can be seen
 STEPS, SEEDS, FARTHEST = 500, 10, 1.4  # nearly orthogonal features
-SHORT = {"fine-tuning": "FT", "probe": "LP", "lp-ft": "LP-FT"}
+TRAINED = ("fine-tuning", "probe", "lp-ft")
 
 
 def instance(seed: int) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def content() -> dict[str, Any]:
         "instances": [instance(seed) for seed in range(SEEDS)],
         "steps": STEPS,
         "farthest": FARTHEST,
-        "methods": {m: {"name": n, "color": LOOKS[m].color} for m, n in SHORT.items()},
+        "methods": {m: {"name": SHORT[m], "color": LOOKS[m].color} for m in TRAINED},
     }
 
 

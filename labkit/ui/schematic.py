@@ -1,7 +1,7 @@
 """Boxes, arrows and pictures: the vocabulary of every schematic.
 
 A box with a solid edge trains, one with a dashed edge is frozen. One unit is the side of a small
-picture; an axes from `canvas` shows units at equal scale.
+picture; an axes that `prepare` has seen shows units at equal scale.
 """
 
 from __future__ import annotations
@@ -10,24 +10,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from labkit.ui.images import draw_sheet, tiles
-from labkit.ui.style import INK, figure, style
+from labkit.ui.style import INK, style
 
 Point = tuple[float, float]
 
 
-def canvas(width: float, height: float, scale: float = 0.75) -> tuple[Figure, Axes]:
-    """A figure of so many units, (0, 0) its lower left corner; `scale` is a unit in inches."""
-    fig, ax = figure(size=(width * scale, height * scale))
-    prepare(ax, width, height)
-    return fig, ax
-
-
 def prepare(ax: Axes, width: float, height: float) -> None:
-    """Turn an axes into a canvas of so many units."""
+    """Turn an axes into a canvas of so many units, (0, 0) its lower left corner."""
     ax.set(xlim=(0, width), ylim=(0, height), aspect="equal")
     ax.axis("off")
 

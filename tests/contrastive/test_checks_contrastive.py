@@ -156,8 +156,9 @@ def test_prompts_must_help_on_validation(gallery) -> None:
     assert_hint(checks.prompts(list, gallery), "expected at least")
     assert_hint(checks.prompts(lambda names: names[:3], gallery), "12 prompts")
     assert_hint(checks.prompts(lambda names: [""] * 12, gallery), "at least one word")
-    more = {"clothing": "clothes", "building": "photo", "vehicle": "car"}
-    more |= {"weather and sky": "planet", "sport and games": "game"}
+    more = {"hand": "fingers", "food and drink": "food", "vehicle": "car", "building": "photo"}
+    more |= {"clothing": "clothes", "music and sound": "soft", "sport and games": "game"}
+    more |= {"plant": "blossoming flower", "weather and sky": "planet"}
     assert checks.prompts(lambda names: [f"{n} {more.get(n, '')}" for n in names], gallery)
     assert len(data.class_names()) == 12
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.patches import FancyBboxPatch
 
 from labkit import figures, plots
-from labkit.ui.schematic import box, canvas
+from labkit.ui.schematic import box
 
 IMAGE = np.zeros((3, 8, 8), np.uint8)
 DRAWN = {
@@ -23,15 +23,14 @@ def test_every_word_stands_within_the_picture(draw) -> None:
     fig, ax = plots.figure(size=(10, 4))
     draw(ax)
     fig.canvas.draw()
-    inside = fig.bbox
     for text in ax.texts:
         place = text.get_window_extent()
-        assert place.x0 >= inside.x0 - 2 and place.x1 <= inside.x1 + 2, text.get_text()
-        assert place.y0 >= inside.y0 - 2 and place.y1 <= inside.y1 + 2, text.get_text()
+        assert place.x0 >= fig.bbox.x0 - 2 and place.x1 <= fig.bbox.x1 + 2, text.get_text()
+        assert place.y0 >= fig.bbox.y0 - 2 and place.y1 <= fig.bbox.y1 + 2, text.get_text()
 
 
 def test_what_is_frozen_has_a_dashed_edge() -> None:
-    _, ax = canvas(6, 2)
+    _, ax = plots.figure()
     box(ax, (1, 1), "trains")
     box(ax, (4, 1), "frozen", trains=False)
     edges = [p for p in ax.patches if isinstance(p, FancyBboxPatch) and p.get_edgecolor()[3] > 0]
@@ -40,7 +39,7 @@ def test_what_is_frozen_has_a_dashed_edge() -> None:
 
 
 def test_the_network_says_which_part_trains() -> None:
-    _, ax = canvas(6, 2)
+    _, ax = plots.figure()
     figures.draw_network(ax, IMAGE, "cat", ("head",), "#0078bb")
     said = [text.get_text() for text in ax.texts]
     assert "encoder $B$\nfrozen" in said and "head $v$\ntrains" in said
