@@ -22,7 +22,7 @@ from labkit.ui.alive import Alive
 
 TITLE = "Watch fine-tuning move features"
 HERE = Path(__file__).parent
-PARTS = ("canvas.js", "scene_data.js", "scene_layout.js", "scene_draw.js", "scene.js")
+PARTS = ("canvas.js", "player.js", "scene_data.js", "scene_layout.js", "scene_draw.js", "scene.js")
 SCRIPTS = [HERE / name for name in PARTS]
 SHEET = HERE / "scene.css"
 HONEST = 0.03  # the rate that ID validation picks most often in the sweep; the default is dramatic

@@ -1,6 +1,6 @@
 // The three-line proof as a picture: in input space features slide along the training span, in
 // feature space the head turns to meet them, and errors end where they must.
-// controls.js, canvas.js and proof_model.js come before this.
+// controls.js, canvas.js, player.js and proof_model.js come before this.
 
 const PLAY = 6000; // ms from the first step to the last
 const HIGHEST = 1.5; // larger errors leave the picture; always answering 0 costs 1
@@ -11,13 +11,13 @@ function mount(el, content) {
   el.classList.add("labkit-scene", "labkit-proof");
   const first = { error: 0, scale: 0.3, rate: 0, seed: 0, method: "fine-tuning", t: Infinity };
   const state = { ...first };
-  let [run, sweep, ratio, layout, pending, playing, telling] = [null, null, 1, null, false, null];
+  let [run, sweep, ratio, layout, pending, telling] = [null, null, 1, null, false, null];
 
   // ------------------------------------------------------------- controls
   const bar = element("div", "labkit-scene-bar", el);
-  const play = button(bar, "labkit-play", "Play", () => (playing ? pause() : start()));
-  const scrubber = slider(bar, "Gradient step", 0, 1, "any");
-  const step = element("span", "labkit-step", bar);
+  const last = () => run.at.length - 1;
+  const play = player(el, bar, state, { label: "Gradient step", milliseconds: PLAY, last,
+    follow: () => show(), redraw: () => redraw() });
   const method = element("div", "labkit-takes", bar);
   method.setAttribute("role", "radiogroup");
   method.setAttribute("aria-label", "Drawn in pictures 1 and 2");
@@ -41,7 +41,7 @@ function mount(el, content) {
   button(again, "labkit-again", "⟳ Another instance", () =>
     set({ seed: (state.seed + 1) % content.instances.length }, true));
   button(again, "labkit-reset", "Reset", () => {
-    pause();
+    play.stop();
     set({ ...first }, true);
   });
   const canvas = element("canvas", "labkit-canvas", el);
@@ -49,7 +49,6 @@ function mount(el, content) {
   const [caption, live] = spokenCaption(el);
 
   // ------------------------------------------------------------- state
-  const last = () => run.at.length - 1;
   const setting = () => ({ error: state.error, scale: state.scale, headRate: 10 ** state.rate,
     steps: content.steps });
   const set = (changes, trained = false) => {
@@ -62,10 +61,7 @@ function mount(el, content) {
   };
   const show = () => {
     state.t = Math.max(0, Math.min(state.t, last()));
-    scrubber.max = last();
-    scrubber.value = state.t;
-    step.textContent = `step ${run.at[Math.round(state.t)]} of ${content.steps}`;
-    scrubber.setAttribute("aria-valuetext", step.textContent);
+    play.tell(`step ${run.at[Math.round(state.t)]} of ${content.steps}`);
     for (const [name, input] of Object.entries(sliders)) {
       input.value = state[name];
       const text = name === "rate" ? `${Number((10 ** state.rate).toPrecision(2))} x` :
@@ -75,7 +71,7 @@ function mount(el, content) {
     }
     for (const radio of method.querySelectorAll("input"))
       radio.checked = radio.value === state.method;
-    if (!playing) say();
+    if (!play.playing) say();
     redraw();
   };
   const say = () => {
@@ -90,7 +86,7 @@ function mount(el, content) {
   const draw = (now) => {
     pending = false;
     if (!el.clientWidth) return;
-    if (playing) advance(now);
+    play.advance(now);
     if (!layout) {
       layout = proofLayout(Math.min(el.clientWidth, 1280));
       ratio = fitCanvas(canvas, layout.width, layout.height, zoomOf(el) || 1);
@@ -103,52 +99,12 @@ function mount(el, content) {
       farthest: content.farthest, steps: content.steps });
     const { seed, error, scale, rate } = state;
     canvas.dataset.shown = [state.method, state.t.toFixed(2), seed, error, scale, rate].join(" ");
-    if (playing) redraw();
+    if (play.playing) redraw();
   };
   const redraw = () => {
     if (!pending) requestAnimationFrame(draw);
     pending = true;
   };
-  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const start = () => {
-    if (state.t >= last()) state.t = 0;
-    playing = { from: state.t, begun: null };
-    play.textContent = "Pause";
-    redraw();
-  };
-  const advance = (now) => {
-    playing.begun ??= now;
-    const t = playing.from + ((now - playing.begun) / PLAY) * last();
-    state.t = Math.min(still ? Math.floor(t) : t, last());
-    if (t >= last()) pause();
-    else show();
-  };
-  const pause = () => {
-    playing = null;
-    play.textContent = "Play";
-    show();
-  };
-  scrubber.addEventListener("input", () => {
-    const t = Number(scrubber.value);
-    pause();
-    set({ t });
-  });
-  const keys = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const way = { ArrowLeft: Math.ceil(state.t - 1), ArrowRight: Math.floor(state.t + 1), Home: 0,
-      End: Infinity }[event.key];
-    const own = event.target.closest("button, input:not(.labkit-scrubber)");
-    if (!own && way !== undefined) {
-      event.preventDefault();
-      if (playing) pause();
-      set({ t: way });
-    } else if (event.key === " " && (!own || own.type === "range")) {
-      event.preventDefault();
-      play.click();
-    }
-    event.stopPropagation();
-  };
-  el.addEventListener("keydown", keys);
   // The fourth picture is a slider too: where it is dragged is the feature error.
   const drag = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -170,7 +126,7 @@ function mount(el, content) {
   set({}, true);
   clearTimeout(telling); // opening a page is not told aloud
   return { destroy() {
-    playing = null;
+    play.stop();
     clearTimeout(telling);
     leave();
   } };
@@ -180,11 +136,10 @@ function slider(parent, label, min, max, step) {
   const around = element("label", "labkit-field", parent);
   const [text, row] = [element("span", "", around), element("span", "labkit-row", around)];
   text.textContent = label;
-  const input = element("input", step === "any" ? "labkit-scrubber" : "", row);
+  const input = element("input", "", row);
   Object.assign(input, { type: "range", min, max, step });
   input.setAttribute("aria-label", label);
-  if (step === "any") text.hidden = true;
-  else element("span", "", row);
+  element("span", "", row);
   return input;
 }
 

@@ -19,7 +19,8 @@ from labkit.lp_ft.theory import draw_problem, simulate, span_of
 from labkit.ui.alive import Alive
 
 HERE = Path(__file__).parent
-SCRIPTS = [HERE / name for name in ("canvas.js", "proof_model.js", "proof.js", "proof_draw.js")]
+PARTS = ("canvas.js", "player.js", "proof_model.js", "proof.js", "proof_draw.js")
+SCRIPTS = [HERE / name for name in PARTS]
 TITLE = "The three lines as a picture: a two-layer linear model, trained as you drag"
 SIZES = {"dim": 100, "rank": 2, "samples": 40, "subspace_dim": 20}  # two features: all can be seen
 STEPS, SEEDS, FARTHEST = 500, 10, 1.4  # nearly orthogonal features

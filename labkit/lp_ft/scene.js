@@ -1,6 +1,6 @@
 // The feature-distortion explorer: six pictures, one scrubber. It plays what was recorded and needs
 // no kernel; where there is one (`ask`), it can ask for another training and draws it as it comes.
-// controls.js, canvas.js, scene_data.js, scene_layout.js and scene_draw.js come before this.
+// controls.js, canvas.js, player.js, scene_data.js, scene_layout.js and scene_draw.js come before this.
 
 const PLAY = 7000; // ms from the first frame to the last
 const TITLE = "Watch fine-tuning move features";
@@ -9,18 +9,16 @@ const YOURS = "yours"; // the take that the reader has trained
 // el: where to draw; packed: a scene as scene.py packs it; ask: how the kernel hears, if there is one.
 function mount(el, packed, ask = null) {
   el.classList.add("labkit-scene");
-  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const state = { take: Object.keys(packed.takes)[0], t: 0, follow: -1, wise: false, story: -1 };
-  let [scene, shown, pending, playing, mouse, telling] = [null, null, false, null, null, null];
+  let [scene, shown, pending, mouse, telling] = [null, null, false, null, null];
   const sheets = new Map();
 
   // ------------------------------------------------------------- what the reader can do
   const bar = element("div", "labkit-scene-bar", el);
-  const play = button(bar, "labkit-play", "Play", () => (playing ? pause() : start()));
-  const scrubber = element("input", "labkit-scrubber", bar);
-  Object.assign(scrubber, { type: "range", min: 0, max: 1, step: "any", value: 0 });
-  scrubber.setAttribute("aria-label", "Training step");
-  const step = element("span", "labkit-step", bar);
+  const take = () => scene.takes[state.take];
+  const last = () => (scene ? take().steps.length - 1 : 0);
+  const play = player(el, bar, state, { label: "Training step", milliseconds: PLAY, last,
+    follow: () => show(), redraw: () => redraw() });
   const group = `labkit-${Math.random()}`; // of these radio buttons, and of no other picture's
   const takes = element("div", "labkit-takes", bar);
   takes.setAttribute("role", "radiogroup");
@@ -48,8 +46,6 @@ function mount(el, packed, ask = null) {
   alert.hidden = true;
 
   // ------------------------------------------------------------- state, and its picture
-  const take = () => scene.takes[state.take];
-  const last = () => take().steps.length - 1;
   const methods = () => ["probe", "fine-tuning", "lp-ft", ...(state.wise ? ["wise-ft"] : [])];
   const words = () => wordsOf(scene, take(), methods(), state.t, state.follow);
 
@@ -73,7 +69,7 @@ function mount(el, packed, ask = null) {
   const draw = (now) => {
     pending = false;
     if (!scene || !el.clientWidth) return;
-    if (playing) advance(now);
+    play.advance(now);
     if (!shown) measure();
     if (shown.take !== take() || shown.follow !== state.follow || shown.story !== state.story) {
       const tracks = Object.values(take().tracks);
@@ -88,7 +84,7 @@ function mount(el, packed, ask = null) {
     canvas.style.cursor = hit ? "pointer" : "default";
     if (hit) drawTip(c, shown, hit);
     canvas.dataset.shown = `${state.take} ${state.t.toFixed(2)}`; // tests wait for it
-    if (playing) redraw();
+    if (play.playing) redraw();
   };
   const redraw = () => {
     if (!pending) requestAnimationFrame(draw);
@@ -102,16 +98,9 @@ function mount(el, packed, ask = null) {
   // The controls and the words follow the state; the words only from frame to frame.
   const show = () => {
     if (!scene) return;
-    scrubber.max = last();
-    scrubber.value = state.t;
     const number = take().steps[Math.min(Math.round(state.t), last())];
-    const text = `step ${number} of ${take().steps[last()]}`;
-    const next = step.textContent !== text;
-    if (next) {
-      step.textContent = text;
-      scrubber.setAttribute("aria-valuetext", text);
-    }
-    if (!playing) say();
+    const next = play.tell(`step ${number} of ${take().steps[last()]}`);
+    if (!play.playing) say();
     else if (next) caption.textContent = words();
     redraw();
   };
@@ -134,47 +123,6 @@ function mount(el, packed, ask = null) {
     for (const radio of takes.querySelectorAll("input")) radio.checked = radio.value === state.take;
     show();
   };
-
-  // ------------------------------------------------------------- playing
-  const start = (until = last()) => {
-    if (state.t >= until) state.t = 0;
-    playing = { until, from: state.t, begun: null };
-    play.textContent = "Pause";
-    redraw();
-  };
-  const advance = (now) => {
-    playing.begun ??= now;
-    let t = playing.from + ((now - playing.begun) / PLAY) * last();
-    if (still) t = Math.floor(t); // whoever wants less motion sees recorded frames only
-    state.t = Math.min(t, playing.until);
-    if (t >= playing.until) pause();
-    else show();
-  };
-  const pause = () => {
-    playing = null;
-    play.textContent = "Play";
-    show();
-  };
-  scrubber.addEventListener("input", () => {
-    playing = null;
-    play.textContent = "Play";
-    set({ t: Number(scrubber.value) });
-  });
-
-  // Space plays and the arrows step from frame to frame, but where they mean something else.
-  const keys = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const own = event.target.closest("button, select, summary, input:not(.labkit-scrubber)");
-    const to = { ArrowLeft: Math.ceil(state.t - 1 - 1e-6), ArrowRight: Math.floor(state.t + 1 + 1e-6),
-      Home: 0, End: Infinity }[event.key];
-    if (!own && scene && (event.key === " " || to !== undefined)) {
-      event.preventDefault();
-      if (event.key === " ") play.click();
-      else [pause(), set({ t: to })];
-    }
-    event.stopPropagation(); // JupyterLab would fold headings
-  };
-  el.addEventListener("keydown", keys);
 
   // ------------------------------------------------------------- following, pointing
   const pointAt = (event) => {
@@ -204,7 +152,7 @@ function mount(el, packed, ask = null) {
     story.hidden = state.story < 0;
     tell.textContent = story.hidden ? "Tell the story" : "Leave the story";
     story.replaceChildren();
-    pause();
+    play.goTo(state.t);
     if (story.hidden) return resize();
     const { title, text, from, to } = STORY[state.story];
     element("strong", "", story).textContent = `${state.story + 1} of ${STORY.length}: ${title} `;
@@ -217,7 +165,7 @@ function mount(el, packed, ask = null) {
     live.textContent = story.querySelector("span").textContent;
     set({ t: from * last() });
     resize();
-    if (to > from) start(to * last());
+    if (to > from) play.start(to * last());
   };
 
   // ------------------------------------------------------------- the scene, and what comes later
@@ -228,7 +176,7 @@ function mount(el, packed, ask = null) {
       const radio = element("input", "", label);
       Object.assign(radio, { type: "radio", name: group, value: name });
       radio.addEventListener("change", () => {
-        set({ take: name, t: playing ? 0 : state.t });
+        set({ take: name, t: play.playing ? 0 : state.t });
         fillFollow();
         if (state.story >= 0) goTo(state.story);
       });
@@ -270,7 +218,7 @@ function mount(el, packed, ask = null) {
       alert.textContent = error;
     },
     destroy() {
-      playing = null;
+      play.stop();
       clearTimeout(telling);
       leave();
       scene = null;
