@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import joblib
 import numpy as np
+import torch
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
@@ -106,11 +107,18 @@ def outcomes(
 
 
 def attempt(run: Callable[..., list[Row]], cell: Row) -> tuple[Row, list[Row], str]:
-    """One cell: its rows, or the traceback; a failure must not lose the other cells' work."""
+    """One cell, on one thread: its rows, or the traceback: no failure loses the others' work.
+
+    Each core has a cell of its own, and the numbers do not depend on how many cores there are.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         return cell, run(**cell), ""
     except Exception:
         return cell, [], traceback.format_exc()
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager

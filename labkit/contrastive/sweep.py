@@ -53,7 +53,6 @@ def trained_task(weights: str) -> tasks.Task:
 
 def run(method: str, seed: int) -> list[Row]:
     """Probe the features of one encoder with each number of labels: ten accuracies."""
-    torch.set_num_threads(1)
     if method in WEIGHTS:
         task = trained_task(WEIGHTS[method])
     else:

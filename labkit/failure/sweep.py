@@ -32,7 +32,6 @@ DRAWS = 2  # of each augmented training image; with one, a strong augmentation h
 
 
 def run_shifts(model: str, seed: int) -> list[Row]:
-    torch.set_num_threads(1)
     task = tasks.style_shift(ID_STYLES, (), split=seed)
     fit, known = learned(model, task, seed)
     rows = [measured(fit, known, "ID", task.test)]
@@ -79,7 +78,6 @@ def measured(fit: transfer.Fit, known: Known, test: str, examples, before=None) 
 
 
 def run_traps(weights: str, seed: int) -> list[Row]:
-    torch.set_num_threads(1)
     encoder = Pixels() if weights == "pixels" else encoders.load(weights).image
     rows = []
     for question in QUESTIONS:
@@ -109,7 +107,6 @@ def best(recipe, encoder, task: tasks.Task, seed: int) -> transfer.Fit:
 
 
 def run_mismatch(kind: str, seed: int) -> list[Row]:
-    torch.set_num_threads(1)
     encoder = encoders.load("clip-conv").image
     task = tasks.style_shift(data.COLOUR_STYLES[:2], (), split=seed, size=64)
     values, draws = (SIZES, 1) if kind == "resolution" else (STRENGTHS, DRAWS)

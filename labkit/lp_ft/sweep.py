@@ -66,7 +66,6 @@ class Recipes:
     """Every method on one task, with its steps and seed."""
 
     def __init__(self, shift: str, seed: int, steps: int = STEPS) -> None:
-        torch.set_num_threads(1)
         self.task, self.seed, self.steps = make_task(shift, seed), seed, steps
         self.encoder = encoders.load(SHIFTS[shift][0]).image
         self.probe = transfer.linear_probe(self.encoder, self.task)

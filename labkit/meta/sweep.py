@@ -86,7 +86,6 @@ def measure(method: str, choice: Any, part: str, setting: str, shots: int) -> Te
 
 def choose(setting: str, shots: int) -> list[Row]:
     """What each method uses in one setting: the best choice on validation episodes."""
-    torch.set_num_threads(1)
     rows = []
     for method, use in CONTENDERS.items():
         found = [measure(method, c, "validation", setting, shots).mean() for c in use.choices]
@@ -119,7 +118,6 @@ def adapt(seed: int, method: str) -> list[Row]:
 
     By how theta was chosen in 600 steps of meta-training.
     """
-    torch.set_num_threads(1)
     model, rows = sinusoids.meta_train(method, 600, seed), []
     for name, sines in RANGES.items():
         new = sinusoids.sample(200, 10, 50, torch.Generator().manual_seed(1000 + seed), sines)

@@ -47,7 +47,6 @@ def schedule_for(shots: int | None, method: str) -> transfer.Schedule:
 
 
 def run(seed: int, shots: int | str, method: str) -> list[Row]:
-    torch.set_num_threads(1)
     shots = None if shots == "all" else shots
     task = tasks.few_shot(make_task(), shots, torch.Generator().manual_seed(seed))
     encoder = encoders.load("clip-conv").image

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from labkit import sweeps
 from labkit.statistics import concept_scores, crossed_estimate, mean_interval, read_hits
@@ -297,3 +298,13 @@ def test_a_shipped_table_has_numbers_in_number_columns(name) -> None:
     table = sweeps.read(name)
     for column in set(table.columns) & {"seed", "id", "ood", "validation", "rate", "moved_id"}:
         assert np.issubdtype(table[column].dtype, np.number), column
+
+
+def test_a_cell_has_one_thread_and_leaves_the_others_as_they_were() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        _, rows, problem = sweeps.attempt(lambda: [{"threads": torch.get_num_threads()}], {})
+        assert (rows, problem, torch.get_num_threads()) == ([{"threads": 1}], "", 3)
+    finally:
+        torch.set_num_threads(before)
