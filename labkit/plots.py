@@ -59,12 +59,10 @@ from labkit.meta.figures import (
     FEW_SHOT,
     SINUSOIDS,
     describe_few_shot,
-    describe_steps,
     draw_errors,
     draw_few_shot,
     draw_functions,
     draw_sinusoids,
-    draw_steps,
 )
 from labkit.meta.schematic import draw_task
 from labkit.motivation.figures import (

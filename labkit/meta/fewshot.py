@@ -11,7 +11,6 @@ from torch import Generator, Tensor, nn
 
 from labkit import data, meta, tasks
 from labkit.inputs import check_choice, whole
-from labkit.meta import batched
 from labkit.weights import parse_tensors
 
 # In which styles a concept is shown, and in which it is asked about. A style draws it once, so
@@ -84,20 +83,6 @@ def right_answers(logits: Tensor, labels: Tensor) -> Tensor:
     """(tasks, m, classes), (tasks, m) -> the share that is right in each task, (tasks,)."""
     meta.check_labels(logits, labels, "query_y")
     return (logits.argmax(dim=2) == labels).float().mean(dim=1)
-
-
-@torch.no_grad()
-def accuracies_by_step(
-    model: nn.Module, episodes: meta.TaskBatch, steps: int, only: str = "", lr: float = INNER_LR
-) -> list[float]:
-    """Mean query accuracy after 0, 1, ..., `steps` steps of gradient descent on the support set."""
-    meta.check_tasks(episodes)
-    descent = meta.GradientDescent(model, lr, steps, F.cross_entropy, True, only)
-    logits = (
-        batched.forward(model, weights, episodes.query_x)
-        for weights in descent.path(episodes.support_x, episodes.support_y)
-    )
-    return [right_answers(found, episodes.query_y).mean().item() for found in logits]
 
 
 def load(name: str) -> nn.Sequential:

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
-from labkit.figures import describe_curves, describe_dots, draw_curves, draw_dots, name_methods
+from labkit.figures import describe_dots, draw_dots, name_methods
 from labkit.looks import LOOKS
 from labkit.ui.images import draw_sheet, tiles
-from labkit.ui.style import INK, label_end, percent_axis, spread, style
+from labkit.ui.style import INK, label_end, spread, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,28 +174,6 @@ def draw_episode(ax: Axes, result) -> None:
     ax.set(xlim=(0, VIEW[0]), ylim=(VIEW[1], 0), aspect="equal")
     ax.set_title(result.title)
     ax.axis("off")
-
-
-@style()
-def draw_steps(ax: Axes, accuracies: Mapping[str, Sequence[float]], chance: float) -> None:
-    """Accuracy on queries after 0, 1, ... inner steps, of methods of `FEW_SHOT`."""
-    draw_curves(ax, _by_step(accuracies), FEW_SHOT, gap=0.075, chance=chance)
-    percent_axis(ax)
-    method, (start, one, *others) = next(iter(accuracies.items()))
-    title = f"One step takes {FEW_SHOT[method].name} from {start:.0%} to {one:.0%}"
-    ax.set(xlim=(0, 1 + len(others)), xlabel="inner steps k", ylabel="query accuracy", title=title)
-
-
-def describe_steps(accuracies: Mapping[str, Sequence[float]]) -> str:
-    """The alternative text of `draw_steps`."""
-    said = describe_curves(_by_step(accuracies), FEW_SHOT)
-    return f"Query accuracy by the number of inner steps: {said}"
-
-
-def _by_step(accuracies: Mapping[str, Sequence[float]]) -> dict[str, pd.DataFrame]:
-    import pandas as pd
-
-    return {method: pd.DataFrame({"mean": found}) for method, found in accuracies.items()}
 
 
 @style()

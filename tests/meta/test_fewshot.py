@@ -49,17 +49,6 @@ def test_few_shot_weights_are_no_encoders() -> None:
     assert not {"maml", "prototypes"} & set(encoders.available())
 
 
-def test_accuracies_by_step_are_those_of_the_algorithm_and_head_only_is_on_features(few) -> None:
-    """Head only by the body's features is how the sweep computes it."""
-    model = fewshot.load("maml")
-    x, y = (meta.embed(model.body, part) for part in few[::2])
-    features = few._replace(support_x=x, query_x=y)
-    for only, start, tasks in ("", model, few), ("head", model.head, features):
-        for steps, found in enumerate(fewshot.accuracies_by_step(model, few, 2, only)):
-            right = fewshot.accuracies(fewshot.maml(start, steps), tasks).mean().item()
-            assert found == pytest.approx(right)
-
-
 # Meta-training
 
 
@@ -178,16 +167,3 @@ def test_titles_follow_the_numbers(cells) -> None:
 def test_looks_are_distinct(looks) -> None:
     assert len({look.name for look in looks.values()}) == len(looks)
     assert len({look[1:] for look in looks.values()}) == len(looks)
-
-
-def test_steps_have_a_curve_a_name_and_words_for_each_method() -> None:
-    accuracies = {"maml": [0.2, 0.5, 0.6], "maml_head": [0.2, 0.3, 0.3]}
-    fig, ax = plots.figure()
-    plots.draw_steps(ax, accuracies, chance=0.2)
-    whole, head, chance = ax.lines
-    assert list(whole.get_ydata()) == [0.2, 0.5, 0.6] and list(head.get_xdata()) == [0, 1, 2]
-    assert set(chance.get_ydata()) == {0.2} and ax.get_xlim() == (0, 2)
-    assert [text.get_text() for text in ax.texts] == ["MAML", "MAML, head only", "guessing"]
-    assert ax.get_title("left") == "One step takes MAML from 20% to 50%"
-    told = "steps: MAML from 20% at 0 to 60% at 2; MAML, head only from 20% at 0 to 30% at 2."
-    assert plots.describe_steps(accuracies).endswith(told)
