@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import MultipleLocator
 
 from labkit.figures import describe_dots, draw_dots, name_methods
 from labkit.looks import LOOKS
-from labkit.ui.images import draw_sheet, tiles
+from labkit.ui.images import OWN, draw_sheet, tiles
 from labkit.ui.style import INK, label_end, spread, style
 
 if TYPE_CHECKING:
@@ -143,37 +147,80 @@ def draw_landscape(axes: Sequence[Axes], result) -> None:
               title=f"Each fᵢ: {steps} from θ (dotted)")  # fmt: skip
 
 
-SIZE, STEP, LABEL = 64, 74, 22  # of a picture, from one to the next, of the line below a query
-VIEW = (400, 345)  # width and height, the same for every episode: see `labkit.ui.raster`
-CENTRED = {"ha": "center", "fontweight": "bold"}
+SIZE, STEP, LINES = 64, 72, 30  # of a picture, from one to the next, of the lines below a query
+VIEW = (370, 355)  # width and height, the same for every episode: see `labkit.ui.raster`
+LETTERS, TOP = "ABCDE", 24  # TOP: where the support begins, below its letters
+CENTRED = {"ha": "center", "fontweight": "bold", "in_layout": False}
+
+
+@cache
+def letter_mark(letter: str) -> Path:
+    """A letter as a marker: ten queries with five letters each would be fifty texts."""
+    outline = TextPath((0, 0), letter, size=1, prop=FontProperties(weight="bold"))
+    middle = outline.get_extents().extents.reshape(2, 2).mean(axis=0)
+    size = Path([(0.45, 0)])  # a point: all letters at one scale, which a marker's farthest sets
+    return Path.make_compound_path(Path(outline.vertices - middle, outline.codes), size)
+
+
+def small_support(support: np.ndarray) -> np.ndarray:
+    """A cell for each class, its shots two abreast: (rows, columns, 4) uint8, SIZE wide each.
+
+    support: (ways, shots, 3, SIZE, SIZE) uint8.
+    """
+    if support.shape[1] == 1:
+        return tiles(support[:, 0], len(support), (0, STEP - SIZE))
+    halves = support[..., ::2, ::2]
+    cells = [tiles(shots, 2, (2, 2))[:, :SIZE] for shots in halves]
+    return np.concatenate([np.pad(c, ((0, 0), (0, STEP - c.shape[1]), (0, 0))) for c in cells], 1)
+
+
+def query_corner(query: int, shots: int) -> np.ndarray:
+    """Where the upper left corner of a query's picture lies in the view."""
+    support = SIZE if shots == 1 else (shots + 1) // 2 * (SIZE // 2 + 2)
+    row, column = divmod(query, len(LETTERS))
+    return np.array([column * STEP, TOP + support + 30 + row * (SIZE + LINES + 4)])
+
+
+def letter_at(shots: int, queries: int, x: float, y: float) -> tuple[int, str] | None:
+    """The query and the letter below it at a place of the view."""
+    for query in range(queries):
+        right, down = (x, y) - query_corner(query, shots)
+        if 0 <= right < SIZE and SIZE <= down < SIZE + LINES:
+            return query, LETTERS[int(right * len(LETTERS) / SIZE)]
+    return None
 
 
 @style()
 def draw_episode(ax: Axes, result) -> None:
-    """A support column per class, queries below; ticks and crosses once the model has answered."""
-    ways, shots = result.support.shape[:2]
-    gap, top = STEP - SIZE, shots * STEP + 34  # where the queries begin
-    support = tiles(np.concatenate(result.support.swapaxes(0, 1)), ways, (gap, gap))
-    between = np.zeros((top - len(support), *support.shape[1:]), np.uint8)  # transparent
-    queries = tiles(result.query, ways, (LABEL + gap, gap))
-    sheet = np.concatenate([support, between, queries])[:-gap, :-gap]  # one draws fastest
-    high, wide = sheet.shape[:2]
-    zoom = min(VIEW[0] / wide, (VIEW[1] - 30) / high)  # 30: the line of letters
-    start = (VIEW[0] - zoom * wide) / 2
-
-    def write(x: float, y: float, text: str, size: int, **options) -> None:
-        ax.text(start + zoom * x, 30 + zoom * y, text, fontsize=size, in_layout=False, **options)
-
-    draw_sheet(ax, sheet, (start, start + zoom * wide, 30 + zoom * high, 30))
-    for way in range(ways):
-        write(way * STEP + SIZE / 2, -5, "ABCDE"[way], 17, **CENTRED, va="bottom")
-    write(0, top - 5, "Queries: which letter?", 15, va="bottom")
-    for i, mark in enumerate(result.marks):
-        left, upper = i % ways * STEP, top + i // ways * (STEP + LABEL)
-        write(left + SIZE / 2, upper + SIZE + 2, mark, 14, **CENTRED, va="top")
-    ax.set(xlim=(0, VIEW[0]), ylim=(VIEW[1], 0), aspect="equal")
-    ax.set_title(result.title)
+    """A column per class, queries below, and A to E to choose from, or who was right."""
+    shots, queries = result.support.shape[1], len(result.query)
+    support = small_support(result.support)
+    draw_sheet(ax, support, (0, support.shape[1], TOP + len(support), TOP))
+    asked = tiles(result.query, len(LETTERS), (LINES + 4, STEP - SIZE))
+    corners = np.array([query_corner(query, shots) for query in range(queries)])
+    top = corners[0, 1]
+    draw_sheet(ax, asked, (0, asked.shape[1], top + len(asked), top))
+    for way, letter in enumerate(LETTERS):
+        ax.text(way * STEP + SIZE / 2, TOP - 4, letter, **CENTRED, fontsize=17, va="bottom")
+    ask = "Queries" if result.revealed else "Queries: click the letter that each belongs to"
+    ax.text(0, top - 5, ask, fontsize=14, va="bottom", in_layout=False)
+    if result.revealed:
+        for (x, y), mark in zip(corners, result.marks, strict=True):
+            ax.text(x + SIZE / 2, y + SIZE + 2, mark, **CENTRED, fontsize=13, va="top")
+    else:
+        draw_choices(ax, corners, result.mine)
+    ax.set(xlim=(-2, VIEW[0]), ylim=(VIEW[1], 0), aspect="equal", title=result.title)
     ax.axis("off")
+
+
+def draw_choices(ax: Axes, corners: np.ndarray, mine: Sequence[str]) -> None:
+    """A to E below every query, the reader's own choice in a ring. corners: (queries, 2)."""
+    width = SIZE / len(LETTERS)
+    for place, letter in enumerate(LETTERS):
+        x, y = (corners + (width * (place + 0.5), SIZE + 12)).T
+        own = np.array([chosen == letter for chosen in mine])
+        ax.plot(x[own], y[own], "o", ms=17, color=OWN, mfc="none", mew=3)
+        ax.plot(x, y, ls="none", marker=letter_mark(letter), ms=10, color=INK, mew=0)
 
 
 @style()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from labkit import data, encoders, meta, tasks
 from labkit.meta import batched, fewshot, landscape, sinusoids
-from labkit.meta.figures import SINUSOIDS, draw_episode, draw_landscape, draw_sinusoids
+from labkit.meta.figures import (
+    LETTERS,
+    SINUSOIDS,
+    draw_episode,
+    draw_landscape,
+    draw_sinusoids,
+    letter_at,
+)
 from labkit.ui.panel import Panel, panel
 from labkit.ui.raster import Place
 
@@ -171,20 +178,44 @@ def objective_landscape() -> Panel:
 
 
 class Episode(NamedTuple):
-    """One few-shot task as pictures, and what the model answered (if it may say)."""
+    """One few-shot task as pictures, what the reader named, and what the model (if it may say)."""
 
     support: np.ndarray  # (ways, shots, 3, 64, 64) uint8
     query: np.ndarray  # (queries, 3, 64, 64)
     answers: list[str]  # letters, the truth
     guesses: list[str]  # letters, the model's
+    mine: list[str]  # letters, the reader's; "" where none was given
     names: list[str]  # of the concepts
-    marks: list[str]  # what stands under each query
-    title: str
+    model: str
+    steps: int  # of its own, or -1 if it takes none
     revealed: bool
+
+    def right(self, letters: Sequence[str]) -> int:
+        return sum(letter == answer for letter, answer in zip(letters, self.answers, strict=True))
+
+    @property
+    def title(self) -> str:
+        named, of = sum(map(bool, self.mine)), len(self.answers)
+        if not self.revealed:
+            first = f"You have named {named} of {of}" if named else "You first"
+            return f"{first}, then {self.model}" + f", {self.steps} steps" * (self.steps >= 0)
+        you = f"You {self.right(self.mine)}, {self.model}" if named else f"{self.model}:"
+        return f"{you} {self.right(self.guesses)} of {of} right"
+
+    @property
+    def marks(self) -> list[str]:
+        """Who said what of each query, once the model has answered."""
+        ticks = [
+            [f"{letter} {'✓' if letter == answer else '✗'}" for letter in both]
+            for *both, answer in zip(self.mine, self.guesses, self.answers, strict=True)
+        ]
+        if not any(self.mine):
+            return [model for _, model in ticks]
+        return [f"you {you}\nmodel {model}" for you, model in ticks]
 
 
 Answer = Callable[[meta.TaskBatch, int], Tensor]  # episode, steps -> labels (queries,)
-WAYS, LETTERS = 5, np.array(list("ABCDE"))
+WAYS, LETTER = len(LETTERS), np.array(list(LETTERS))
 
 
 def episode_models() -> dict[str, Answer]:
@@ -213,9 +244,13 @@ def compute_episode(
     shots: int,
     setting: str,
     steps: int,
+    guesses: str,
     reveal: bool,
 ) -> Episode:
-    """Draw an episode twice, at 32 pixels for the model and at 64 for the reader."""
+    """Draw an episode twice, at 32 pixels for the model and at 64 for the reader.
+
+    guesses: the reader's letters, in the queries' order; anything but A to E skips one.
+    """
     # Five shots within the six colour styles leave one drawing to ask about.
     queries, styles = 1 if setting == "within" and shots > 4 else 2, fewshot.SETTINGS[setting]
     seeded = [torch.Generator().manual_seed(episode) for _ in range(3)]
@@ -225,30 +260,39 @@ def compute_episode(
     )
     order = torch.randperm(WAYS * queries, generator=seeded[0])
     batch = fewshot.stack([small._replace(query=small.query.at(order))])
-    guesses, answers = LETTERS[answer(batch, steps)], LETTERS[small.query.labels[order]]
-    who = f"{model}, {steps} steps" if model == "MAML" else model
-    right = int((guesses == answers).sum())
-    ticks = np.where(guesses == answers, "✓ ", "✗ ")
+    mine = [letter if letter in LETTERS else "" for letter in guesses.upper()[: len(order)]]
     return Episode(
         large.support.images.unflatten(0, (WAYS, shots)).numpy(),
         large.query.images[order].numpy(),
-        answers.tolist(),
-        guesses.tolist(),
+        LETTER[small.query.labels[order]].tolist(),
+        LETTER[answer(batch, steps)].tolist(),
+        mine + [""] * (len(order) - len(mine)),
         [data.concepts()[c].name for c in small.concepts.tolist()],
-        [t + g if reveal else "?" for t, g in zip(ticks, guesses, strict=True)],
-        f"{who}: {right} of {len(answers)} right" if reveal else f"You first, then {who}",
+        model,
+        steps if model == "MAML" else -1,
         reveal,
     )
 
 
 def describe_episode(result: Episode) -> str:
-    named = zip("ABCDE", result.names, strict=True)
+    named = zip(LETTERS, result.names, strict=True)
     shown = ", ".join(f"{letter} {name}" for letter, name in named)
     base = f"{result.title}. Classes: {shown}."
     if not result.revealed:
-        return f"{base} {len(result.query)} queries wait for your guess."
+        mine = " ".join(letter or "?" for letter in result.mine)
+        return f"{base} {len(result.query)} queries, and your guesses: {mine}."
     pairs = zip(result.guesses, result.answers, strict=True)
     return f"{base} Answers and truth: {', '.join(f'{g} for {a}' for g, a in pairs)}."
+
+
+def clicked_letter(result: Episode, place: Place) -> dict[str, str]:
+    """A click on a letter below a query names it; a second one takes that back."""
+    found = letter_at(result.support.shape[1], len(result.query), place.x, place.y)
+    if result.revealed or found is None:
+        return {}
+    (query, letter), mine = found, list(result.mine)
+    mine[query] = "" if mine[query] == letter else letter
+    return {"guesses": "".join(letter or "?" for letter in mine).rstrip("?")}
 
 
 def episode_viewer() -> Panel:
@@ -261,16 +305,30 @@ def episode_viewer() -> Panel:
 
     whole = ipywidgets.IntSlider
     settings = {"within flat colour styles": "within", "colour to black and white": "across"}
+    asks = {
+        "episode": whole(0, 0, 99, description="Episode"),
+        "shots": whole(1, 1, 5, description="Shots"),
+        "setting": ipywidgets.Dropdown(options=settings, description="Styles"),
+    }
+    said = {
+        "guesses": ipywidgets.Text(description="Your letters: click, or type them in order"),
+        "reveal": ipywidgets.Checkbox(False, description="Let the model answer"),
+    }
+
+    def forget(_change) -> None:  # before the panel hears of it: letters belong to one episode
+        said["reveal"].value, said["guesses"].value = False, ""
+
+    for control in asks.values():
+        control.observe(forget, "value")
     return panel(
         compute,
         draw_episode,
         describe_episode,
-        size=(7, 6.6),
+        size=(7, 6.9),
         title="Five concepts nobody has seen: guess before the model does",
+        click=clicked_letter,
         model=list(models),
-        episode=whole(0, 0, 99, description="Episode"),
-        shots=whole(1, 1, 5, description="Shots"),
-        setting=ipywidgets.Dropdown(options=settings, description="Styles"),
+        **asks,
         steps=whole(3, 0, 10, description="MAML's steps"),
-        reveal=ipywidgets.Checkbox(False, description="Let the model answer"),
+        **said,
     )

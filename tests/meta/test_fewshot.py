@@ -12,7 +12,7 @@ from panels import check_every_control
 from torch import nn
 
 from labkit import data, encoders, explorers, meta, plots, sweeps
-from labkit.meta import fewshot, meta_train, sweep
+from labkit.meta import fewshot, figures, meta_train, sweep
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +84,34 @@ def test_meta_training_lowers_the_loss_and_only_validates_on_downstream_concepts
 
 def test_the_episode_viewer_follows_every_control_and_waits_with_its_answers() -> None:
     panel = explorers.episode_viewer()
-    assert "wait for your guess" in panel.alt and "?" in panel.result.marks
+    assert (
+        "Answers and truth" not in panel.alt
+        and panel.result.title == "You first, then MAML, 3 steps"
+    )
     check_every_control(panel)
     panel.controls["reveal"].value = True
     assert "Answers and truth" in panel.alt and "right" in panel.result.title
+
+
+def test_letters_are_clicked_typed_taken_back_and_counted_beside_the_model_s(pixel_of) -> None:
+    panel = explorers.episode_viewer()
+    panel.controls["shots"].value = 3
+    for query, letter in ((0, "C"), (6, "E"), (0, "C"), (1, "A")):
+        left, top = figures.query_corner(query, shots=3)
+        place = left + (ord(letter) - 64.5) * figures.SIZE / 5, top + figures.SIZE + 10
+        panel.picture.clicked = [len(panel.values["guesses"]), *pixel_of(panel, 0, *place)]
+    assert panel.values["guesses"] == "?A????E" and "guesses: ? A ? ? ? ? E" in panel.alt
+    assert panel.result.title == "You have named 2 of 10, then MAML, 3 steps"
+    right = panel.result.answers
+    panel.controls["guesses"].value = "".join(right[:9]).lower() + "?zzz"  # the last one skipped
+    assert panel.result.mine == [*right[:9], ""] and "Answers" not in panel.alt
+    panel.controls["reveal"].value = True
+    model = sum(map(str.__eq__, panel.result.guesses, right))
+    assert panel.result.title == f"You 9, MAML {model} of 10 right" and "You 9" in panel.alt
+    panel.picture.clicked = [99, *pixel_of(panel, 0, *place)]
+    assert panel.result.right(panel.result.mine) == 9, "nobody guesses after the answer"
+    panel.controls["episode"].value += 1
+    assert not any(panel.result.mine) and not panel.result.revealed, "another episode, new letters"
 
 
 def test_the_viewer_s_pictures_are_what_the_model_saw() -> None:
@@ -98,10 +122,10 @@ def test_the_viewer_s_pictures_are_what_the_model_saw() -> None:
         seen.append(batch)
         return batch.query_y[0]
 
-    shown = explorers.compute_episode(emoji, answer, "MAML", 4, 2, "across", 3, True)
+    shown = explorers.compute_episode(emoji, answer, "MAML", 4, 2, "across", 3, "", True)
     small = F.avg_pool2d(torch.from_numpy(shown.query) / 255, 2)
     assert torch.allclose(small, seen[0].query_x[0], atol=0.01)
-    assert shown.guesses == shown.answers and all(mark.startswith("✓") for mark in shown.marks)
+    assert shown.guesses == shown.answers and all(mark.endswith("✓") for mark in shown.marks)
 
 
 # The table
