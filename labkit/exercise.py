@@ -1,11 +1,13 @@
 """What a check is: it runs the reader's function, shows yours beside expected, never raises.
 
 Each returns an `Outcome`, which is true when the exercise is solved, so that a solution notebook
-can assert it. A stub that does nothing is never right.
+can assert it. A stub that does nothing is never right. A hint comes in stages, a line each: the
+first says where to look, and never the formula; the next is for those who meet it once more.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import traceback
@@ -23,6 +25,7 @@ class Outcome(NamedTuple):
 
     passed: bool
     message: str
+    more: bool = False  # whether the same mistake gets another hint next time
 
     def __bool__(self) -> bool:
         return self.passed
@@ -30,9 +33,21 @@ class Outcome(NamedTuple):
     def __repr__(self) -> str:
         return ("✓ " if self.passed else "✗ ") + self.message
 
+    def _repr_html_(self) -> str:
+        """A box whose tint and text read on any background."""
+        mark, word, tint = ("✓", "Solved", "46, 160, 67") if self.passed else (
+            "✎", "Not yet", "217, 146, 0")  # fmt: skip
+        more = "<br><em>Check it once more for a further hint.</em>" * self.more
+        return (
+            f'<div role="status" style="padding: 10px 14px; border-left: 6px solid rgb({tint}); '
+            f'border-radius: 4px; background: rgba({tint}, 0.15)"><strong>{mark} {word}:</strong> '
+            f"{html.escape(self.message)}{more}</div>"
+        )
+
 
 def checker(problems: Callable[..., Iterator[str]]) -> Callable[..., Outcome]:
     """Turn a generator of problems into a check: the first problem is the hint, none is a pass."""
+    met: dict[str, int] = {}  # further hints -> how often their mistake was made in this process
 
     def check(*arguments) -> Outcome:
         try:
@@ -40,11 +55,15 @@ def checker(problems: Callable[..., Iterator[str]]) -> Callable[..., Outcome]:
         except Exception as error:  # the reader's code failed: show where, do not stop the notebook
             line = traceback.extract_tb(error.__traceback__)[-1]
             problem = f"your function raised {type(error).__name__}: {error} (line: {line.line})"
-        outcome = Outcome(problem is None, problem or "That is right.")
+        first, *further = (problem or "That is right.").split("\n")
+        shown = met.get("".join(further), 0)
+        met["".join(further)] = shown + 1
+        message = " ".join([first, *further[:shown]])
+        outcome = Outcome(problem is None, message, shown < len(further))
         write_down(problems.__name__, outcome)
         return outcome
 
-    check.__doc__, check.__name__ = problems.__doc__, problems.__name__
+    check.__doc__, check.__name__, check.met = problems.__doc__, problems.__name__, met
     return check
 
 
@@ -52,7 +71,7 @@ def write_down(name: str, outcome: Outcome) -> None:
     """Tell a grader, if one is waiting, what became of an exercise."""
     if path := os.environ.get(OUTCOMES):
         with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps([name, *outcome]) + "\n")
+            file.write(json.dumps([name, *outcome[:2]]) + "\n")
 
 
 def compare(

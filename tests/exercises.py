@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from labkit.exercise import Outcome
 
+FORMULA = re.compile(r"`\w[^`]*[(=][^`]*`|\w[\])]? [*/+@] [\w(\[]|1e-\d\d|\w\(\w+\(")
 Check = Callable[..., Outcome]
 STUBS = {
     "nothing": lambda *a: None,
@@ -16,6 +18,16 @@ STUBS = {
     "zero": lambda *a: torch.tensor(0.0),
     "crash": lambda *a: 1 / 0,
 }
+
+
+def twice(check: Check, wrong: Callable) -> Outcome:
+    """Make one mistake two times: the first hint gives no formula away, the second is the last."""
+    check.met.clear()
+    first, last = check(wrong), check(wrong)
+    assert not last.more and (first.message != last.message or not first.more)
+    given = FORMULA.search(first.message.split("(line: ")[0])  # which is the reader's own
+    assert not given, f"{given[0]} is given away at once"
+    return last
 
 
 def exercise_tests(
@@ -38,7 +50,7 @@ def exercise_tests(
 
     @pytest.mark.parametrize(("check", "hint"), hints, ids=lambda x: getattr(x, "__name__", x))
     def named(check: Check, hint: str) -> None:
-        outcome = check(mistakes[check][hint])
+        outcome = twice(check, mistakes[check][hint])
         assert not outcome and hint in outcome.message, outcome
 
     return passes, never, named

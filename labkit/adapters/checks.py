@@ -82,11 +82,11 @@ def _formula(yours: nn.Module) -> Iterator[str]:
         return
     usual = {
         "Yours leaves out x itself: the sum is what makes it harmless at first.": expected - x,
-        "Yours has no nonlinearity between `down` and `up`: apply F.gelu.": x + up(down(x)),
+        "Yours has no nonlinearity.\nApply F.gelu between `down` and `up`.": x + up(down(x)),
         "Yours uses ReLU; the adapters of the paper use GELU.": x + up(F.relu(down(x))),
         "Yours applies GELU after `up`; it belongs between the two.": x + F.gelu(up(down(x))),
     }
-    otherwise = "It is x + up(gelu(down(x)))."
+    otherwise = "Follow x: down, bend, up, and what is added?\nIt is x + up(gelu(down(x)))."
     yield from compare(y, expected, usual, otherwise, "with larger weights ")
 
 
@@ -125,8 +125,8 @@ def lora(function: Callable) -> Iterator[str]:
     expected = plain + ALPHA / 2 * change
     usual = {
         "That is the frozen layer alone: add the low-rank path.": plain,
-        "The factor alpha / rank is missing; the rank is len(A).": plain + change,
-        "Your factor is alpha; divide it by the rank, len(A).": plain + ALPHA * change,
+        "A factor is missing.\nIt is alpha / rank; the rank is len(A).": plain + change,
+        "Your factor is alpha.\nDivide it by the rank, len(A).": plain + ALPHA * change,
         "The frozen bias b is missing.": expected - b,
         "That is the low-rank path alone: add the frozen layer's output.": ALPHA / 2 * change,
     }
@@ -140,8 +140,8 @@ def merge(function: Callable) -> Iterator[str]:
     expected = W + ALPHA / 2 * B @ A
     usual = {
         "That is W alone.": W,
-        "The factor alpha / rank is missing; the rank is len(A).": W + B @ A,
-        "Your factor is alpha; divide it by the rank, len(A).": W + ALPHA * B @ A,
+        "A factor is missing.\nIt is alpha / rank; the rank is len(A).": W + B @ A,
+        "Your factor is alpha.\nDivide it by the rank, len(A).": W + ALPHA * B @ A,
         "That is the change alone: add W.": expected - W,
     }
     yield from compare(function(W.clone(), A, B, ALPHA), expected, usual)
@@ -154,7 +154,7 @@ def count_adapters(function: Callable[[int, int, int], int]) -> Iterator[str]:
         expected = 2 * depth * (2 * dim * width + dim + width)
         usual = {
             "There are two adapters a block.": expected / 2,
-            "Count the biases too, `width` and `dim` of them.": 4 * depth * dim * width,
+            "What of the biases?\nAdd `width` and `dim` of them.": 4 * depth * dim * width,
             "That is one block; there are `depth` of them.": expected / depth,
             "That is one adapter; there are two in each of `depth` blocks.": expected / 2 / depth,
         }

@@ -16,7 +16,8 @@ from labkit.contrastive.losses import clip_loss, cosine_similarities, info_nce
 from labkit.contrastive.losses import nt_xent as right_nt_xent
 from labkit.exercise import checker, compare
 
-SIGN = "the sign is wrong: a loss is minus the log of a probability."
+STEPS = "Normalise, compare all pairs, take -log softmax where the pair is, and average."
+SIGN = "the sign is wrong: should the loss fall as the pair comes closer?\nIt is minus a log."
 
 
 def _features(seed: int, n: int = 6, dim: int = 5) -> tuple[Tensor, Tensor]:
@@ -40,7 +41,7 @@ def contrastive_loss(loss: Callable) -> Iterator[str]:
     masked = (tau * cosines).masked_fill(torch.eye(len(u), dtype=torch.bool), -math.inf)
     others = (masked.logsumexp(1) + masked.logsumexp(0)) / 2
     mistakes = {
-        "normalise u and v to length 1 first (`F.normalize(u, dim=1)`).":
+        "the lengths of u and v still count.\nFirst `F.normalize(u, dim=1)`, and v alike.":
             (_rows(tau * raw) + _rows(tau * raw.T)) / 2,
         "here tau multiplies the cosines; you divide by it (SimCLR's temperature does).":
             clip_loss(u, v, 1 / tau),
@@ -68,9 +69,9 @@ def nt_xent(loss: Callable) -> Iterator[str]:
     masked, raw = (x.masked_fill(itself, -math.inf) for x in (logits, views @ views.T / t))
     mistakes = {
         "the answer of each row is the view itself; its partner is N rows away.": _rows(logits),
-        "a view is compared with itself: mask the diagonal with -inf.":
+        "a view is compared with itself.\nMask the diagonal with -inf.":
             F.cross_entropy(logits, partner),
-        "normalise the views to length 1 first (`F.normalize(views, dim=1)`).":
+        "the views' lengths still count.\nFirst `F.normalize(views, dim=1)`.":
             F.cross_entropy(raw, partner),
         "here the temperature divides the cosines; you multiply (the lecture's tau does).":
             right_nt_xent(one, two, 1 / t),
@@ -91,7 +92,7 @@ def nt_xent(loss: Callable) -> Iterator[str]:
 def _problems(loss: Callable, inputs: tuple, expected: Tensor, mistakes: dict) -> Iterator[str]:
     """Compare the value, then the gradient."""
     yours = loss(*inputs)
-    otherwise = "Normalise, compare all pairs, take -log softmax where the pair is, and average."
+    otherwise = "Go through its steps one by one: lengths, pairs, probabilities, mean.\n" + STEPS
     yield from compare(yours, expected, mistakes, otherwise)
     if not isinstance(yours, Tensor) or not yours.requires_grad:
         yield "the value is right, but carries no gradient: no `.detach()`, `.item()` or numpy."
@@ -105,7 +106,7 @@ def _overflows(loss: Callable, scale: float, reference: Callable) -> Iterator[st
     """At the extreme scale that training reaches, float32's exp overflows above 88."""
     u, v = (x.detach().float() for x in _features(2))
     hint = (
-        "exp overflows (or underflows to log 0). `F.cross_entropy` and `logsumexp` subtract the "
+        "exp overflows (or underflows to log 0).\n`F.cross_entropy` and `logsumexp` subtract the "
         "largest logit first."
     )
     what = f"right at ordinary scales, but with hard pairs at {scale:g} "
@@ -121,15 +122,16 @@ def gradient(function: Callable) -> Iterator[str]:
     expected = repulsion - tau / n * v
     mistakes = {
         "the sign: a positive attracts, so that its vector enters with a minus.": -expected,
-        "divide by the batch size: the loss is a mean.": n * expected,
-        "multiply by tau: the chain rule, since the logits are tau times the cosines.":
+        "a factor is missing: the loss is a mean.\nDivide by the batch size.": n * expected,
+        "a factor is missing, by the chain rule.\nMultiply by tau.":
             expected / tau,
-        "only the attraction is there; add the repulsion, sum_j p_ij v_j.": -tau / n * v,
-        "only the repulsion is there; subtract the positive, v_i.": repulsion,
+        "only the attraction is there.\nAdd sum_j p_ij v_j.": -tau / n * v,
+        "only the repulsion is there.\nSubtract v_i.": repulsion,
         "the softmax runs over the wrong axis: each u chooses among all v.":
             tau / n * (logits.softmax(dim=0) @ v - v),
     }  # fmt: skip
     otherwise = (
+        "What attracts u_i, what repels it, and how much does each of them weigh?\n"
         "dL/du_i = (tau / n) (sum_j p_ij v_j - v_i), with p = softmax over j of tau u_i v_j."
     )
     yield from compare(function(u, v, tau), expected, mistakes, otherwise)
@@ -153,7 +155,10 @@ def false_negative_share(function: Callable) -> Iterator[str]:
         "yours is the share of the true negatives; that of the others is wanted.":
             1 - per_row.mean(),
     }  # fmt: skip
-    otherwise = "mask the diagonal, softmax each row, sum where `concept` is equal, average rows."
+    otherwise = (
+        "which entries of a row push, and which of those are of one concept?\n"
+        "Mask the diagonal, softmax each row, sum where `concept` is equal, average rows."
+    )
     yield from compare(function(cosines, concept, t), per_row.mean(), mistakes, otherwise)
 
 

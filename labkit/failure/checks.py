@@ -32,19 +32,19 @@ def expected_calibration_error(function: Callable) -> Iterator[str]:
         yield "yours is nan: some bins are empty, and their mean is no number; skip those."
     bins, surer = np.ceil(given.confidence * BINS), given.confidence - given.right
     mistakes = {
-        "you give every bin the same weight; weigh it by its share of the answers.": np.mean(
+        "you give every bin the same weight.\nWeigh it by its share of the answers.": np.mean(
             [abs(surer[bins == m].mean()) for m in np.unique(bins)]
         ),
         "that is the gap over all answers: take it bin by bin, where it can hide.": surer.mean(),
     }
     otherwise = (
-        "per bin: |share right - mean confidence|, times the share of all answers in the bin; then "
-        "the sum."
+        "what is compared in a bin, and how much does a bin count?\nPer bin |share right - mean "
+        "confidence|, times the share of all answers in the bin; then the sum."
     )
     yield from compare(yours, calibration_error(given, BINS), mistakes, otherwise)
     edges = Answers(np.array([0.25, 0.3, 0.5, 0.75, 1.0, 1.0]), np.arange(6) % 2 == 0)
     otherwise = (
-        "Right for ten bins, but not for four with confidences on their edges: bin m holds those "
+        "Right for ten bins, but not for four with confidences on their edges.\nBin m holds those "
         "above (m - 1) / bins and up to m / bins."
     )
     yours = function(edges.confidence.copy(), edges.right.copy(), 4)
@@ -63,8 +63,8 @@ def thresholded_confidence(function: Callable) -> Iterator[str]:
         "you count the answers below the threshold; the others are guessed right.": 1 - expected,
     }
     otherwise = (
-        "choose the threshold so that, in distribution, as large a share of confidences is above "
-        "it as is right; then count the share above it elsewhere."
+        "where must the threshold lie, so that counting above it gives what is known?\nIn "
+        "distribution, as large a share of confidences is above it as is right. Count elsewhere."
     )
     if yours is None or abs(yours - expected) > 1.5 / len(elsewhere):  # the threshold itself?
         yield from compare(yours, expected, mistakes, otherwise)
@@ -102,8 +102,8 @@ def first_try(function: Callable) -> Iterator[str]:
             continue
         means = ", ".join(f"{m} {values.mean:.3f}" for m, values in case.items())
         hint = (
-            "the best mean is not always clearly better: ask statistics.clearly_ahead."
+            "the best mean is not always clearly better.\nAsk statistics.clearly_ahead."
             if yours == max(case, key=lambda m: case[m].mean)
-            else "pair the seeds (scores[other] - scores[mine]): shared luck cancels."
+            else "seeds share their luck.\nPair them: scores[other] - scores[mine]."
         )
         yield f"{name} ({means}): yours {yours}, expected {expected}. Hint: {hint}"

@@ -65,21 +65,26 @@ def _one_step(function: Callable, first_order: bool, other_order: str) -> Iterat
             other_order: maml(lr, first=not first_order),
         }
         given = function(model, sx[0], sy[0], qx[0], qy[0], lr)
-        otherwise = "The step is theta - lr * gradient, from theta itself, undetached."
+        otherwise = (
+            "Where does the step start, which way does it go, and does its graph reach the loss?\n"
+            "It is theta - lr * gradient, from theta itself, undetached."
+        )
         yield from _same_loss(model, given, maml(lr), mistakes, otherwise)
 
 
 @checker
 def inner_step(function: Callable) -> Iterator[str]:
     """Notebook 02: function(model, support_x, support_y, query_x, query_y, lr): one-step MAML."""
-    hint = "It is the first-order one: the inner gradient must keep its graph (`create_graph=True`)"
-    yield from _one_step(function, False, f"{hint}.")
+    hint = (
+        "It is the first-order one: must the inner gradient keep its graph?\n`create_graph=True`."
+    )
+    yield from _one_step(function, False, hint)
 
 
 @checker
 def first_order(function: Callable) -> Iterator[str]:
     """Notebook 02: the same with its second-order term deleted (FOMAML)."""
-    hint = "It still has the second-order term: drop `create_graph=True`, or `.detach()` gradients."
+    hint = "It still has the second-order term: what must be a constant here?\nDrop `create_graph`."
     yield from _one_step(function, True, hint)
 
 
@@ -94,7 +99,7 @@ def ridge(function: Callable) -> Iterator[str]:
         if f is None or not callable(f):
             yield f"A returns a function f of new features; yours returns {type(f).__name__}."
         mistakes = {
-            "This is plain least squares: add strength * identity to X'X.": (
+            "This is plain least squares, without `strength`.\nAdd strength * identity to X'X.": (
                 new @ torch.linalg.lstsq(x, y).solution
             ),
             "The squared errors are summed here; yours are divided by n.": (
@@ -112,5 +117,8 @@ def query_is_support(function: Callable) -> Iterator[str]:
         start, right = (meta.maml_loss(model, x, y, x, y, LR, k, F.mse_loss) for k in (0, steps))
         mistakes = {"It is the loss before adaptation; pass inner_lr and steps on.": start}
         given = function(model, x, y, LR, steps)
-        otherwise = "It is one call of meta.maml_loss, of second order, with the steps given."
+        otherwise = (
+            "Which data are the query here, in which order?\nIt is one call of meta.maml_loss, of "
+            "second order, with the steps given."
+        )
         yield from _same_loss(model, given, right, mistakes, otherwise, f"with {steps} steps ")

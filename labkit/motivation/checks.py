@@ -39,8 +39,8 @@ def linear_probe(probe: Callable) -> Iterator[str]:
         yield f"yours has shape {yours.shape}, expected ({len(test_x)},): a label per test row."
     if len(np.unique(yours)) == 1:
         yield (
-            f"yours is always {yours[0]}, expected labels 0 to 2. Fit a LogisticRegression on the "
-            "training features and labels first."
+            f"yours is always {yours[0]}, expected labels 0 to 2: what has it learned?\nFit a "
+            "LogisticRegression on the training features and labels first."
         )
     right = (yours == test_y.numpy()).mean()
     if right < 0.95:
@@ -86,12 +86,12 @@ def class_means(function: Callable) -> Iterator[str]:
         yield NOTHING
     yours = np.asarray(yours)
     if np.array_equal(yours, farthest):
-        yield "yours is the farthest mean everywhere: argmin of distances, argmax of similarities."
+        yield "yours is the farthest mean everywhere: do you maximise a distance?"
     if yours.shape != expected.shape or (yours == expected).mean() < 0.99:
         agree = (yours == expected).mean() if yours.shape == expected.shape else 0
         yield (
             f"yours agrees with the nearest class mean on {agree:.0%} of the images, expected all. "
-            "One mean per class: `features[labels == c].mean(dim=0)`."
+            "What is averaged, over which rows?\nIt is `features[labels == c].mean(dim=0)`."
         )
 
 
@@ -107,9 +107,10 @@ def random_control(function: Callable, encoder: torch.nn.Module, task: tasks.Tas
     ]
     random = [transfer.accuracy(transfer.linear_probe(e, task).model, task.test) for e in draws]
     if np.isclose(yours, pretrained):
-        yield f"yours is {yours:.3f}, the pretrained encoder's; use `transfer.reinitialised` first."
+        hint = "its weights are still there.\nUse `transfer.reinitialised` first."
+        yield f"yours is {yours:.3f}, the pretrained encoder's: {hint}"
     if not min(random) - 0.05 <= yours <= max(random) + 0.05:
         yield (
-            f"yours is {yours:.3f}, expected about {np.mean(random):.3f}: probe the encoder with "
-            "new random weights, and measure accuracy on task.test."
+            f"yours is {yours:.3f}, expected about {np.mean(random):.3f}: which weights does "
+            "it have, and where is it tested?\nProbe it with new random weights, test on task.test."
         )

@@ -81,7 +81,7 @@ MISTAKES = {
     },
     checks.lora: {
         "the frozen layer alone": lambda x, W, b, A, B, alpha: x @ W.T + b,
-        "factor alpha / rank is missing": lambda x, W, b, A, B, a: x @ W.T + b + x @ A.T @ B.T,
+        "A factor is missing. It is alpha": lambda x, W, b, A, B, a: x @ W.T + b + x @ A.T @ B.T,
         "Your factor is alpha": lambda x, W, b, A, B, a: x @ W.T + b + a * x @ A.T @ B.T,
         "bias b is missing": lambda x, W, b, A, B, a: x @ W.T + a / len(A) * x @ A.T @ B.T,
         "the low-rank path alone": lambda x, W, b, A, B, a: a / len(A) * x @ A.T @ B.T,
@@ -91,14 +91,14 @@ MISTAKES = {
     },
     checks.merge: {
         "W alone": lambda W, A, B, alpha: W,
-        "factor alpha / rank is missing": lambda W, A, B, alpha: W + B @ A,
+        "A factor is missing. It is": lambda W, A, B, alpha: W + B @ A,
         "Your factor is alpha": lambda W, A, B, alpha: W + alpha * B @ A,
         "the change alone": lambda W, A, B, alpha: alpha / len(A) * B @ A,
         "yours has shape (6, 4), expected (4, 6)": lambda W, A, B, alpha: (W + B @ A).T,
     },
     checks.count_adapters: {
         "two adapters a block": lambda d, n, w: n * (2 * d * w + d + w),
-        "Count the biases": lambda d, n, w: 4 * n * d * w,
+        "What of the biases? Add": lambda d, n, w: 4 * n * d * w,
         "That is one block": lambda d, n, w: 2 * (2 * d * w + d + w),
         "That is one adapter": lambda d, n, w: 2 * d * w + d + w,
         "yours is 7, expected": lambda *_: 7,

@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
+from exercises import twice
 
 from labkit import checks, contrastive, data
 from labkit.contrastive import geometry
@@ -85,7 +86,7 @@ def nt_xent_with(one, two, temperature, mask=True, normalise=True, anchors=slice
 HINTS = {
     "contrastive_loss": [
         (lambda u, v, t: (rows(logits(u, v, t, False)) + rows(logits(u, v, t, False).T)) / 2,
-         "normalise"),
+         "lengths"),
         (lambda u, v, t: contrastive.clip_loss(u, v, 1 / t), "tau multiplies"),
         (lambda u, v, t: rows(logits(u, v, t)), "one direction, u to v"),
         (lambda u, v, t: rows(logits(u, v, t).T), "one direction, v to u"),
@@ -100,8 +101,8 @@ HINTS = {
          "the gradient is not"),
     ],
     "nt_xent": [
-        (lambda a, b, t: nt_xent_with(a, b, t, mask=False), "mask the diagonal"),
-        (lambda a, b, t: nt_xent_with(a, b, t, normalise=False), "normalise"),
+        (lambda a, b, t: nt_xent_with(a, b, t, mask=False), "Mask the diagonal"),
+        (lambda a, b, t: nt_xent_with(a, b, t, normalise=False), "lengths"),
         (lambda a, b, t: contrastive.nt_xent(a, b, 1 / t), "temperature divides"),
         (lambda a, b, t: nt_xent_with(a, b, t, anchors=slice(0, len(a))), "one direction"),
         (lambda a, b, t: contrastive.clip_loss(a, b, 1 / t), "N candidates"),
@@ -113,7 +114,7 @@ HINTS = {
     "gradient": [
         (lambda u, v, t: -right_gradient(u, v, t), "the sign"),
         (lambda u, v, t: len(u) * right_gradient(u, v, t), "batch size"),
-        (lambda u, v, t: right_gradient(u, v, t) / t, "multiply by tau"),
+        (lambda u, v, t: right_gradient(u, v, t) / t, "Multiply by tau"),
         (lambda u, v, t: -t / len(u) * v, "only the attraction"),
         (lambda u, v, t: t / len(u) * (t * u @ v.T).softmax(1) @ v, "only the repulsion"),
         (lambda u, v, t: t / len(u) * ((t * u @ v.T).softmax(0) @ v - v), "wrong axis"),
@@ -124,7 +125,7 @@ HINTS = {
         (lambda s, c, t: right_share(s, c, 1 / t), "divide the cosines"),
         (lambda s, c, t: len(s) * right_share(s, c, t), "not the sum"),
         (lambda s, c, t: 1 - right_share(s, c, t), "true negatives"),
-        (lambda s, c, t: 0.123, "mask the diagonal"),
+        (lambda s, c, t: 0.123, "Mask the diagonal"),
     ],
 }  # fmt: skip
 
@@ -133,7 +134,7 @@ HINTS = {
     ("name", "wrong", "hint"), [(name, *row) for name, rows in HINTS.items() for row in rows]
 )
 def test_a_hint_names_the_mistake(name: str, wrong, hint: str) -> None:
-    assert_hint(getattr(checks, name)(wrong), hint)
+    assert_hint(twice(getattr(checks, name), wrong), hint)
 
 
 def test_a_right_nt_xent_of_another_form_passes() -> None:

@@ -71,7 +71,7 @@ RIGHT = [
 ]
 MISTAKES = {
     checks.expected_calibration_error: {
-        "per bin": lambda c, r, b: 0.0,
+        "Per bin": lambda c, r, b: 0.0,
         "same weight": unweighted,
         "over all": lambda c, r, b: abs(c.mean() - r.mean()),
         "empty": with_empty_bins,
@@ -82,13 +82,13 @@ MISTAKES = {
         "whatever the shift": lambda c, r, e: r.mean(),
         "mean confidence": lambda c, r, e: e.mean(),
         "below the threshold": lambda c, r, e: 1 - guess(c, r, e),
-        "choose the threshold": lambda c, r, e: (e > 0.5).mean(),
+        "threshold lie, so": lambda c, r, e: (e > 0.5).mean(),
     },
     checks.first_try: {
         "expected": in_their_order,
         "the best mean is luck": against_the_best_mean,
         "not always clearly better": lambda s: max(s, key=lambda m: s[m].mean),
-        "pair the seeds": lambda s: "probe",
+        "Pair them": lambda s: "probe",
         "raised KeyError": lambda s: s["nothing"],
     },
 }

@@ -52,7 +52,7 @@ MISTAKES = {
         "of the images, expected all": by_means(lambda x, means: (x @ means.T).argmax(dim=1)),
         "% of the images": right_probe,
         "images, expected all": lambda x, y, t: y[torch.cdist(t, x).argmin(dim=1)],
-        "expected all. One mean": lambda x, y, t: torch.cdist(
+        "which rows? It is": lambda x, y, t: torch.cdist(
             t, torch.stack([x[y == c][0] for c in range(3)])
         ).argmin(dim=1),
     },
@@ -76,7 +76,7 @@ def test_the_random_control_tells_pretrained_from_random() -> None:
         return transfer.accuracy(transfer.linear_probe(encoder, task).model, task.test)
 
     assert checks.random_control(control, encoder, task)
-    wrong = {"reinitialised": forgot, "returns nothing": lambda e, t: None,
+    wrong = {"still there": forgot, "returns nothing": lambda e, t: None,
              "expected about": lambda e, t: 0.0}  # fmt: skip
     for hint, answer in wrong.items():
         outcome = checks.random_control(answer, encoder, task)
