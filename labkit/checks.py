@@ -10,6 +10,6 @@ from labkit.contrastive.checks import (
 )
 from labkit.exercise import Outcome, checker
 from labkit.failure.checks import expected_calibration_error, first_try, thresholded_confidence
-from labkit.lp_ft.checks import lp_ft, rate_that_moves, span_movement, wise_ft
+from labkit.lp_ft.checks import lp_ft, rate_that_moves, span_movement, two_rates, wise_ft
 from labkit.meta.checks import first_order, inner_step, query_is_support, ridge
 from labkit.motivation.checks import class_means, labels_needed, linear_probe, random_control

@@ -107,10 +107,7 @@ def outcomes(
 
 
 def attempt(run: Callable[..., list[Row]], cell: Row) -> tuple[Row, list[Row], str]:
-    """One cell, on one thread: its rows, or the traceback: no failure loses the others' work.
-
-    Each core has a cell of its own, and the numbers do not depend on how many cores there are.
-    """
+    """One cell, on one thread: its rows, or the traceback: no failure loses the others' work."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -28,26 +28,26 @@ def lp_ft(function: Callable) -> Iterator[str]:
 
     still = run(1e-9)
     if still is None:
-        yield "your function returns nothing; end it with `return transfer.fit(...)`."
+        yield "your function returns nothing.\nEnd it with `return transfer.fit(...)`."
         return
     if not isinstance(still, transfer.Fit):
         yield f"yours is a {type(still).__name__}, expected the Fit that transfer.fit returns."
         return
     if any(not torch.equal(x, before[name]) for name, x in encoder.state_dict().items()):
-        yield "your function changed the encoder it was given: train a copy (copy.deepcopy)."
+        yield "your function changed the encoder it was given: train a copy.\n`copy.deepcopy`."
     probe = transfer.linear_probe(encoder, task).model.head.weight
     start = still.model.head.weight
     if not torch.allclose(start, probe, atol=1e-4):
         yield (
             "with a learning rate of almost zero, your head should still be the probe's, and it is "
             f"not (norms: yours {start.norm():.2f}, expected {probe.norm():.2f}). A random head is "
-            "plain fine-tuning: start from transfer.linear_probe(encoder, task).model."
+            "plain fine-tuning.\nStart from transfer.linear_probe(encoder, task).model."
         )
     moved = run(0.05).model
     if torch.equal(moved.encoder.state_dict()["linear.weight"], before["linear.weight"]):
         yield (
             "with a learning rate of 0.05 your encoder has not moved: that is the probe. The "
-            "second stage trains everything, by transfer.fit."
+            "second stage trains everything.\nCall transfer.fit on the probe's model."
         )
     if torch.allclose(moved.head.weight, probe, atol=1e-4):
         yield "your second stage trains the encoder but not the head; LP-FT trains both."
@@ -74,6 +74,47 @@ def rate_that_moves(function: Callable, rows: pd.DataFrame, shift: str) -> Itera
             f"{table}: the smallest that moves as far, or float('inf').",
             what=f"{tried}: ",
         )
+
+
+@checker
+def two_rates(function: Callable) -> Iterator[str]:
+    """Notebook 06: function(v, B, X, y, lr, head_times) -> (v, B) after one step of both.
+
+    The loss is `span_movement`'s; features learn at `lr`, the head `head_times` as fast.
+    """
+    for seed, n, k, d, head_times in ((0, 4, 3, 7, 10), (1, 6, 2, 5, 1)):
+        draw = np.random.default_rng(seed).standard_normal
+        v, B, X, y = problem = [draw(shape) for shape in ((k,), (k, d), (n, d), (n,))]
+        yours = function(*(array.copy() for array in problem), 0.01, head_times)
+        if not isinstance(yours, (tuple, list)) or len(yours) != 2:
+            yield f"yours returns a {type(yours).__name__}, expected the pair (v, B)."
+            return
+
+        def gradient_v(B: np.ndarray, v=v, X=X, y=y) -> np.ndarray:
+            return 2 / len(y) * B @ X.T @ (X @ B.T @ v - y)
+
+        def gradient_B(v: np.ndarray, B=B, X=X, y=y) -> np.ndarray:
+            return 2 / len(y) * np.outer(v, X.T @ (X @ B.T @ v - y))
+
+        after = v - 0.01 * head_times * gradient_v(B), B - 0.01 * gradient_B(v)
+        heads = {
+            "That is the features' rate.\nMultiply it by head_times.": v - 0.01 * gradient_v(B),
+            "Which features made the prediction?\nUse B as it was: both steps start from one "
+            "place.": v - 0.01 * head_times * gradient_v(after[1]),
+        }
+        features = {
+            "That is the head's rate.\nFeatures learn at lr itself.": (
+                B - 0.01 * head_times * gradient_B(v)
+            ),
+            "Which head made the prediction?\nUse v as it was: both steps start from one place.": (
+                B - 0.01 * gradient_B(after[0])
+            ),
+        }
+        other = (
+            "Which gradient is missing?\nDerive the mean of the squared errors by {} and step back."
+        )
+        yield from compare(yours[0], after[0], heads, other.format("v"), "v: ", 1e-8)
+        yield from compare(yours[1], after[1], features, other.format("B"), "B: ", 1e-8)
 
 
 class Unseen(dict):
@@ -122,7 +163,8 @@ def wise_ft(function: Callable) -> Iterator[str]:
             hint = f" Did you return {same[0]}?" if same else ""
             yield (
                 f"yours is {yours.validation:.0%} right on validation, expected "
-                f"{best.validation:.0%}. Try eleven alphas from 0 to 1 and keep the best.{hint}"
+                f"{best.validation:.0%}.{hint} Which average is best, and by which images?\n"
+                "Try eleven alphas from 0 to 1 and keep the best on validation."
             )
 
 
@@ -149,8 +191,8 @@ def span_hint(yours: Any, right: np.ndarray, problem: list[np.ndarray]) -> str:
     shape = tuple(np.shape(yours))
     if shape != right.shape:
         shapes = {
-            (d, k): "It is transposed: a row per feature, so v comes first in the outer product.",
-            (d,): "Each feature k has a gradient of its own: this times v[k]. Think `np.outer`.",
+            (d, k): "It is transposed: a row per feature.\nv comes first in the outer product.",
+            (d,): "Each feature k has a gradient of its own.\nIt is this times v[k]: an outer product.",
             (k,): "That is as long as the head: derive with respect to B, not v.",
         }
         return shapes.get(shape, "Average the gradient over the examples." * (len(shape) == 3))
@@ -165,10 +207,10 @@ def span_hint(yours: Any, right: np.ndarray, problem: list[np.ndarray]) -> str:
             "must not appear. Every example contributes its residual times v times x_i."
         )
     if np.allclose(yours, -2 / len(y) * np.outer(v, X.T @ y), rtol=1e-8):
-        return "It ignores what the network predicts: the residual is X B' v - y, not -y."
+        return "It ignores what the network predicts.\nThe residual is X B' v - y, not -y."
     return (
         "Its rows are combinations of the training inputs, as they should be, but not the right "
-        "ones: example i counts with its residual (X B' v - y)_i, and row k with v[k]."
+        "ones.\nExample i counts with its residual (X B' v - y)_i, and row k with v[k]."
     )
 
 
@@ -181,4 +223,4 @@ def factor_hint(factor: float, n: int) -> str:
     }
     fitting = (hint for size, hint in hints.items() if np.isclose(abs(factor), size))
     sign = "Its sign is wrong: the residual is prediction minus target. " if factor < 0 else ""
-    return sign + next(fitting, "The factor in front is 2 / n.")
+    return sign + next(fitting, "Which factor stands in front?\nIt is 2 / n.")

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from labkit import checks, sweeps, tasks, transfer
+from labkit import checks, sweeps, tasks, theory, transfer
 from labkit.lp_ft.checks import two_that_err_oppositely
+from tests.exercises import twice
 
 SCHEDULE = transfer.Schedule(steps=10, record_every=0)
 
@@ -157,7 +158,48 @@ def test_any_way_to_the_gradient_passes(answer) -> None:
     assert checks.span_movement(answer)
 
 
+def one_step(v, B, X, y, lr, head_times):
+    gradient = 2 / len(y) * B @ X.T @ residual(v, B, X, y)
+    return v - lr * head_times * gradient, B - lr * right(v, B, X, y)
+
+
+def head_first(v, B, X, y, lr, head_times):
+    new, _ = one_step(v, B, X, y, lr, head_times)
+    return new, B - lr * right(new, B, X, y)
+
+
+def features_first(v, B, X, y, lr, head_times):
+    _, new = one_step(v, B, X, y, lr, head_times)
+    return one_step(v, new, X, y, lr, head_times)[0], new
+
+
+def exchanged(v, B, X, y, lr, head_times):
+    return one_step(v, B, X, y, lr * head_times, 1 / head_times)
+
+
+def test_a_step_of_two_rates_passes_and_is_the_theory_s() -> None:
+    """Many of them are what `theory` computes in the coordinates of the span."""
+    assert checks.two_rates(one_step)
+    run = theory.simulate(dim=8, rank=2, samples=6, subspace_dim=4, steps=20, head_rate=5.0)
+    problem = run.problem
+    y = problem.X @ problem.w_star
+    v, B = problem.v0, problem.B0
+    for _ in range(20):
+        v, B = one_step(v, B, problem.X, y, run.ft.learning_rate, 5.0)
+    assert np.allclose(v, run.ft.v[-1]) and np.allclose(B, run.ft.B[-1])
+
+
 HINTS = {
+    "two_rates": [
+        (lambda *_: None, "returns a NoneType, expected the pair"),
+        (lambda v, B, *_: (v, B), "v: .* Derive"),
+        (lambda v, B, *rest: (one_step(v, B, *rest)[0], B), "B: .* Derive"),
+        (lambda *a: one_step(*a[:-1], 1), "Multiply it by head_times"),
+        (exchanged, "v: .* Multiply it by head_times"),
+        (lambda *a: (one_step(*a)[0], exchanged(*a)[1]), "B: .* at lr itself"),
+        (head_first, "B: .* v as it was"),
+        (features_first, "v: .* B as it was"),
+    ],
     "lp_ft": [
         (lambda *_: None, "returns nothing"),
         (lambda e, t, *_: transfer.linear_probe(e, t).model, "a Classifier, expected the Fit"),
@@ -191,7 +233,7 @@ HINTS = {
         (lambda *a: -right(*a) / 2, "-0.5 times .* sign .* factor 2"),
         (lambda *a: 3 * right(*a), "3 times .* 2 / n"),
         (lambda *a: right(*a).T, r"\(7, 3\), expected .*\(3, 7\).* transposed"),
-        (lambda v, B, X, y: X.T @ residual(v, B, X, y), r"\(7,\).*np.outer"),
+        (lambda v, B, X, y: X.T @ residual(v, B, X, y), r"\(7,\).*outer product"),
         (lambda v, B, X, y: B @ X.T @ residual(v, B, X, y), r"\(3,\).* not v"),
         (lambda *a: np.ones((4, 3, 7)), "Average"),
         (lambda *a: 0.0, r"shape \(\), expected"),
@@ -210,5 +252,5 @@ ROWS = [
 
 @pytest.mark.parametrize(("name", "wrong", "hint"), ROWS)
 def test_a_hint_names_the_mistake(name: str, wrong, hint: str) -> None:
-    outcome = getattr(checks, name)(wrong)
+    outcome = twice(getattr(checks, name), wrong)
     assert not outcome and re.search(hint, outcome.message), outcome.message

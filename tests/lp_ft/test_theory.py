@@ -89,6 +89,17 @@ def test_every_method_equals_gradient_descent_through_autograd(sizes: dict, meth
     np.testing.assert_allclose(run.time, run.learning_rate * run.step)
 
 
+@pytest.mark.parametrize("error", [0.0, 0.2, 0.6])
+def test_the_faster_the_head_the_nearer_fine_tuning_comes_to_lp_ft(error: float) -> None:
+    """Both with a head as fast: what notebook 06 says of the limit."""
+    apart = []
+    for rate in (1, 10, 100, 1000):
+        run = simulate(feature_error=error, head_rate=rate, steps=5000)
+        apart.append(np.linalg.norm(run.ft.B[-1] - run.lp_ft.B[-1]))
+    assert all(later < earlier / 2 for earlier, later in zip(apart, apart[1:], strict=False))
+    assert apart[-1] < 0.02 * apart[0]
+
+
 def test_the_losses_are_expectations_over_inputs() -> None:
     result = simulate(dim=20, rank=2, subspace_dim=6, feature_error=0.5, seed=1)
     p, rng = result.problem, np.random.default_rng(0)
