@@ -192,7 +192,7 @@ def span_hint(yours: Any, right: np.ndarray, problem: list[np.ndarray]) -> str:
     if shape != right.shape:
         shapes = {
             (d, k): "It is transposed: a row per feature.\nv comes first in the outer product.",
-            (d,): "Each feature k has a gradient of its own.\nIt is this times v[k]: an outer product.",
+            (d,): "Each feature has a gradient of its own.\nThis times v[k]: an outer product.",
             (k,): "That is as long as the head: derive with respect to B, not v.",
         }
         return shapes.get(shape, "Average the gradient over the examples." * (len(shape) == 3))

@@ -117,7 +117,7 @@ def feature_distortion(
 ) -> DistortionExplorer:
     """The explorer, opened on what `setting` gives (trained now) and on FT's honest rate."""
     setting = setting or ExplorerSetting()
-    encoder = encoder or encoders.load("clip-conv").image
+    encoder = encoder or encoders.load("clip-words-conv").image
 
     def part(start: float, share: float):
         return progress and (lambda done, text: progress(start + share * done, text))

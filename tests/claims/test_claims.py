@@ -20,6 +20,7 @@ from labkit.statistics import Scores
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 FAR = ["colour to shaded and mono", "twemoji to nine others"]
+ALL_FAR = [*FAR, "colour to shaded, emoji alone", "twemoji to others, emoji alone"]
 CLOSE = ["three colour to two colour", "sub-population"]
 FULL, PROBE, HOULSBY = comparison.FULL, comparison.PROBE, comparison.HOULSBY
 WHO = "who drew it"
@@ -162,8 +163,8 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
      lambda: sweeps.lead(table("mismatch"), "accuracy", {"trained": 32}, {"trained": 64},
                          tested=64).high < -0.1),
     ("06", "**Far** from the training styles LP-FT beats FT out of distribution",
-     lambda: is_ahead(lp_ft("ood", "lp-ft", "fine-tuning", FAR))
-     and is_level(lp_ft("id", "lp-ft", "fine-tuning", FAR))),
+     lambda: is_ahead(lp_ft("ood", "lp-ft", "fine-tuning", ALL_FAR))
+     and is_level(lp_ft("id", "lp-ft", "fine-tuning", ALL_FAR))),
     ("06", "On **close** shifts there is nothing to choose",
      lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", CLOSE))),
     ("06", "and LP-FT stays ahead",
@@ -172,7 +173,7 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
     ("06", "**No lead is left to see.**",
      lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", "poor features"))),
     ("06", "against the *probe* it is level",
-     lambda: is_level(lp_ft("ood", "lp-ft", "probe", FAR))),
+     lambda: is_level(lp_ft("ood", "lp-ft", "probe", ALL_FAR))),
 ]  # fmt: skip
 
 
