@@ -98,6 +98,13 @@ function keepLetters(event) {
   if (!(event.ctrlKey || event.metaKey || event.altKey)) event.stopPropagation();
 }
 
+// Whether a panel's text is dark on a light page, or light on a dark one.
+function themeOf(el) {
+  const shown = getComputedStyle(el.closest(".labkit-panel") ?? el).color;
+  const [red, green, blue] = shown.match(/[\d.]+/g).map(Number);
+  return 0.3 * red + 0.6 * green + 0.1 * blue > 128 ? "dark" : "light";
+}
+
 // How much larger than its CSS size an element is shown: `zoom`, as on the classroom's pages.
 function zoomOf(el) {
   const share = el.offsetWidth ? el.getBoundingClientRect().width / el.offsetWidth : 1;
