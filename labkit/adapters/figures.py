@@ -156,18 +156,29 @@ def _draw_settings(ax: Axes, table: pd.DataFrame, **options) -> None:
         label.set_color(dots[name].color)
 
 
+FIRST = {
+    "fine-tuning": "o",
+    "adapters 8": "s",
+    "LoRA 8": "D",
+    "prompts, every block": "^",
+}  # markers
+
+
 @style()
-def draw_frontier(axes: np.ndarray, result: Mapping[str, pd.DataFrame]) -> None:
-    """How far every setting is ahead of the probe: a column for each task, ID above OOD."""
-    for ax, (where, table) in zip(axes.flat, result.items(), strict=True):
-        ahead, behind = (table["low"] > 0).sum(), (table["high"] < 0).sum()
-        _draw_settings(ax, table, percent=False, xlabel="")
-        ax.axvline(0, color=INK, lw=1.5, ls=":")
-        ax.set_title(f"{where}:\n{ahead} clearly ahead, {behind} behind", fontsize=13)
-    for ax in axes[-1]:
-        ax.set_xlabel("points ahead of the linear probe", fontsize=13)
-    for ax in axes[:, 1:].flat:
-        ax.tick_params(labelleft=False)
+def draw_frontier(ax: Axes, result: Mapping[str, pd.DataFrame]) -> None:
+    """How far four settings are ahead of the probe, in a row for each task, ID and OOD."""
+    import pandas as pd
+
+    table = pd.concat({w: found[found.index.isin([*FIRST])] for w, found in result.items()})
+    names = list(table.index.unique(level=1))
+    looks = {name: look_of(name)._replace(marker=FIRST[name]) for name in names}
+    sure = ((table["low"] > 0) | (table["high"] < 0)).sum()
+    title = f"{sure} of {len(table)} differences from the probe are more than luck"
+    xlabel = "points ahead of the linear probe"
+    draw_dots(ax, table, looks, percent=False, xlabel=xlabel, title=title)
+    ax.axvline(0, color=INK, lw=1.5, ls=":")
+    for name, line, right in zip(names, ax.lines, table["high"], strict=False):  # in the first row
+        label_end(ax, right, line.get_ydata()[0], name, looks[name].color)
 
 
 @style()

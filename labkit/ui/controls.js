@@ -31,10 +31,10 @@ function statusLine(toolbar, below) {
   };
 }
 
-// The picture's words: to be read below it, and a place whose changes a screen reader tells.
+// The picture's words: the first sentence to be read below it, and a place whose changes a screen reader tells.
 function spokenCaption(el) {
   const caption = element("p", "labkit-caption", el);
-  caption.setAttribute("aria-hidden", "true"); // the same words as the picture's name
+  caption.setAttribute("aria-hidden", "true"); // words of the picture's name
   const live = element("div", "labkit-live", el);
   live.setAttribute("role", "status");
   return [caption, live];

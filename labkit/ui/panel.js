@@ -49,7 +49,7 @@ function render({ model, el }) {
 
   const showText = () => {
     image.alt = model.get("alt");
-    caption.textContent = model.get("alt");
+    caption.textContent = model.get("alt").split(/(?<=[.!?]) (?=\p{Lu})/u)[0]; // one sentence
     showStatus(model.get("progress"), model.get("note"), model.get("error"));
     el.classList.toggle("labkit-stale", model.get("stale"));
     if (runButton) runButton.setAttribute("aria-disabled", String(model.get("progress") >= 0));
