@@ -17,7 +17,7 @@ from matplotlib.ticker import MultipleLocator
 from labkit.figures import describe_dots, draw_dots, name_methods
 from labkit.looks import LOOKS
 from labkit.ui.images import OWN, draw_sheet, tiles
-from labkit.ui.style import INK, label_end, spread, style
+from labkit.ui.style import INK, label_ends, spread, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,9 +52,11 @@ def draw_sinusoids(axes: Sequence[Axes], result) -> None:
     for method, error in result.errors.items():
         look, shown = SINUSOIDS[method], np.clip(error, low, high)
         ax.plot(np.arange(len(shown)), shown, color=look.color, marker=look.marker)
+        beyond = np.flatnonzero(error > high)  # an arrow says that the curve goes on
+        ax.plot(beyond, np.full(len(beyond), high / 1.3), "^", color=look.color, ms=12)
     ends = [np.log10(np.clip(error[-1], 10**-1.3, 10**2.3)) for error in result.errors.values()]
-    for method, end in zip(result.errors, spread(ends, 0.36), strict=True):
-        label_end(ax, 10.3, 10**end, SINUSOIDS[method].name, SINUSOIDS[method].color)
+    looks = [SINUSOIDS[method] for method in result.errors]
+    label_ends(ax, 10.3, 10 ** spread(ends, 0.36), looks, 0)
     best = min(result.errors, key=lambda method: result.errors[method][-1])
     where = "In the trained range" if result.inside else "Out of range"
     outcome = f"{SINUSOIDS[best].name} wins" if result.errors[best][-1] < high else "all diverge"
@@ -82,8 +84,8 @@ def draw_errors(ax: Axes, errors: pd.DataFrame, where: str, zero: float) -> str:
         ax.plot(steps, found.median(), color=look.color, marker=look.marker)
         ends.append(np.log10(found.median().iloc[-1]))
     ax.axhline(zero, color=INK, lw=1, ls=":")
-    for method, end in zip(methods, spread(ends, 0.2), strict=True):
-        label_end(ax, steps[-1], 10**end, SINUSOIDS[method].name, SINUSOIDS[method].color)
+    looks = [SINUSOIDS[method] for method in methods]
+    label_ends(ax, steps[-1], 10 ** spread(ends, 0.2), looks, 0)
     medians = errors.groupby("method").median()
     best = medians["k1"].idxmin()
     worse = (medians[f"k{steps[-1]}"] > zero).sum()
@@ -105,10 +107,9 @@ def draw_functions(ax: Axes, result, named: bool = False) -> None:
     ax.plot(*result.support, "o", color=INK, markersize=9, zorder=5)
     steps = len(result.errors["maml"]) - 1
     ax.set(xlim=(-5, 5), ylim=(-9, 9), xlabel="x", ylabel="y",
-           title=f"One task; points: {len(result.support[0])}, steps: {steps}")  # fmt: skip
-    ends = spread([y[-1].clip(-8, 8) for y in result.functions.values()], 1.6)
-    for method, end in zip(result.functions, ends if named else [], strict=named):
-        label_end(ax, 5, end, SINUSOIDS[method].name, SINUSOIDS[method].color)
+           title=f"A saw {len(result.support[0])} points, took {steps} steps")  # fmt: skip
+    ends = [y[-1].clip(-8, 8) for y in result.functions.values() if named]
+    label_ends(ax, 5, ends, [SINUSOIDS[method] for method in result.functions if named], 1.6)
 
 
 @style()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -113,6 +113,12 @@ def label_end(ax: Axes, x: float, y: float, text: str, color: str) -> None:
     """Name a curve at its end, instead of in a legend."""
     ax.annotate(text, (x, y), xytext=(8, 0), textcoords="offset points", color=color,
                 va="center", fontweight="bold", annotation_clip=False)  # fmt: skip
+
+
+def label_ends(ax: Axes, x: float, ends: Sequence[float], looks: Iterable, gap: float) -> None:
+    """Name curves at their ends in their `labkit.looks.Look`, `gap` or more between two names."""
+    for look, y in zip(looks, spread(ends, gap), strict=True):
+        label_end(ax, x, y, look.name, look.color)
 
 
 def spread(values: Sequence[float], gap: float) -> np.ndarray:

@@ -178,7 +178,7 @@ def test_torch_images_are_accepted_and_the_frame_has_the_colour_asked_for() -> N
     images.draw_framed(framed, np.zeros((2, 3, 8, 8), np.uint8), 2, [True, False])
     images.draw_framed(other, np.zeros((2, 3, 8, 8), np.uint8), 2, [False, True], INK)
     Picture(fig, "drawn for real")
-    assert grid.images[0].get_array().shape == (8, 8 + 1 + 8 + 1, 4)
+    assert grid.images[0].get_array().shape == (9, 18, 4)
     for ax, color in ((framed, images.OWN), (other, INK)):
         (frames,) = ax.collections
         assert len(frames.get_paths()) == 1
