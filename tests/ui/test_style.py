@@ -21,7 +21,9 @@ from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
+from labkit.failure import figures as failure
 from labkit.looks import LOOKS
+from labkit.meta import figures as meta
 from labkit.ui import images, raster, style, theme
 from labkit.ui.style import INK, Picture, spread
 
@@ -39,6 +41,13 @@ def test_methods_read_on_light_and_on_dark_and_can_be_told_apart() -> None:
     check_looks(LOOKS)
     for own in (INK, images.OWN):
         assert min(contrast(own, background) for background in BACKGROUNDS) >= 3
+
+
+def test_a_method_s_colour_means_nothing_else() -> None:
+    """Frames, the landscape's tasks, shifts, what encoders ignore, and confidence."""
+    shown = [*meta.TASKS, *failure.KINDS.values(), *failure.ENCODERS.values()]
+    others = {images.OWN, failure.SURE, *(color for *_, color, _ in shown)}
+    assert len(others) == 12 and not others & {look.color for look in LOOKS.values()}
 
 
 @pytest.mark.parametrize(("name", "page"), [*zip(theme.INKS, BACKGROUNDS, strict=True)])
