@@ -16,13 +16,16 @@ from matplotlib.ticker import PercentFormatter
 from labkit.looks import LOOKS, Look
 from labkit.statistics import Interval, Scores
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
-from labkit.ui.style import INK, label_end, percent_axis, spread, style
+from labkit.ui.style import INK, label_end, label_ends, percent_axis, spread, style
 
 if TYPE_CHECKING:
     import pandas as pd
+    from IPython.display import HTML
     from pandas.io.formats.style import Styler
 
-GUESS = "guessing"  # always the largest class
+# Of text in a page: 4.5:1 on white and on #111, by a share of the ink around it.
+READ = "color: color-mix(in srgb, {} 60%, currentColor); font-weight: bold"
+GUESSING = Look("guessing", INK, "")  # always the largest class
 Looks = Mapping[str, Look]
 
 
@@ -105,15 +108,15 @@ def draw_curves(
         if "low" in curve:
             ax.fill_between(x, curve["low"], curve["high"], color=look.color, alpha=0.25, lw=0)
         ax.plot(x, curve["mean"], dashes, color=look.color, marker=look.marker)
-    names = [(looks[method].name, looks[method].color) for method in curves if named]
+    shown = [looks[method] for method in curves if named]
     ends = [(curve.index[-1], curve["mean"].iloc[-1]) for curve in curves.values() if named]
     if chance is not None:
         first, last = next(iter(curves.values())).index[[0, -1]]
         ax.plot([first, last], [chance, chance], ":", color=INK, lw=1)
-        names, ends = [*names, (GUESS, INK)], [*ends, (last, chance)]
+        shown, ends = [*shown, GUESSING], [*ends, (last, chance)]
     heights = spread([height for _, height in ends], gap)
-    for (name, color), (x, _), height in zip(names, ends, heights, strict=True):
-        label_end(ax, float(x), height, name, color)
+    for look, (x, _), height in zip(shown, ends, heights, strict=True):
+        label_end(ax, float(x), height, look.name, look.color)
 
 
 def describe_curves(curves: Mapping[str, pd.DataFrame], looks: Looks = LOOKS) -> str:
@@ -143,11 +146,9 @@ def draw_history(
         if history[0].ood:
             ood = [np.mean(list(moment.ood.values())) for moment in history] * repeat
             ax.plot(steps, ood, "--", color=looks[method].color)
-    *ends, guess = spread([*(history[-1].id for history in histories.values()), chance], 0.07)
-    for method, end in zip(histories, ends, strict=True):
-        label_end(ax, last, end, looks[method].name, looks[method].color)
+    ends = [*(history[-1].id for history in histories.values()), chance]
+    label_ends(ax, last, ends, [*(looks[method] for method in histories), GUESSING], 0.07)
     ax.axhline(chance, color=INK, linewidth=1, linestyle=":")
-    label_end(ax, last, guess, GUESS, INK)
     percent_axis(ax)
     shifted = any(history[0].ood for history in histories.values())
     ylabel = "accuracy (solid ID, dashed OOD)" if shifted else "accuracy"
@@ -184,8 +185,15 @@ def styled(
     names = {method: look.name for method, look in looks.items()}
     shown = table.rename(index=names)
     return shown.style.format(form, na_rep="").map_index(
-        lambda name: f"color: {colors[name]}; font-weight: bold" if name in colors else ""
+        lambda name: READ.format(colors[name]) if name in colors else ""
     )
+
+
+def folded(summary: str, table: Styler) -> HTML:
+    """A long table behind a line that opens it."""
+    from IPython.display import HTML
+
+    return HTML(f"<details><summary>{summary}</summary>{table.to_html()}</details>")
 
 
 def draw_network(

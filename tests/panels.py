@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipywidgets
 
+from labkit.ui.controls import Dice
 from labkit.ui.panel import Panel
 
 ALL = 60  # of a menu's options; a longer one is tried at its ends and its middle
@@ -15,6 +16,8 @@ def settings(widget) -> list:
         return ["", widget.value + " x", "zorple", "яяя", "{}{}"]
     if isinstance(widget, ipywidgets.Checkbox):
         return [not widget.value, widget.value]
+    if isinstance(widget, Dice):
+        return [1, widget.max, 0]
     if isinstance(widget, ipywidgets.FloatLogSlider):
         return [widget.base**power for power in (widget.min, -1, widget.max)]
     if isinstance(widget, (ipywidgets.IntSlider, ipywidgets.FloatSlider)):

@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgba
 from labkit.adapters.comparison import GREEN, TUNED, look_of
 from labkit.figures import describe_dots, draw_dots, name_methods, styled
 from labkit.looks import Look
-from labkit.ui.style import INK, label_end, percent_axis, place_ticks, spread, style
+from labkit.ui.style import INK, label_end, label_ends, percent_axis, place_ticks, spread, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,9 +107,8 @@ def draw_storage(ax: Axes, result) -> None:
     now = list(result.megabytes.values())
     ax.scatter([result.tasks] * len(now), now, s=100, c=colors, zorder=3, clip_on=False)
     ax.axvline(result.tasks, color=INK, lw=1, ls=":")
-    ends = spread([np.log10(curve[-1, 1]) for curve in curves], 0.32)
-    for method, y in zip(result.curves, ends, strict=True):
-        label_end(ax, 1000, 10**y, TUNED[method].name, TUNED[method].color)
+    ends = 10 ** spread([np.log10(curve[-1, 1]) for curve in curves], 0.32)
+    label_ends(ax, 1000, ends, [TUNED[method] for method in result.curves], 0)
     ax.set(xlabel="number of tasks", ylabel="megabytes in all")
     for axis, ticks in ((ax.xaxis, TICKS[:4]), (ax.yaxis, TICKS)):
         place_ticks(axis, ticks, [f"{tick:,}" for tick in ticks])
@@ -148,26 +147,29 @@ def describe_settings(
     return f"{what}. {'. '.join(parts)}."
 
 
-def _draw_settings(ax: Axes, table: pd.DataFrame, **options) -> None:
-    """A row for each setting, its name in its method's colour; so a dot needs no letter."""
-    dots = {name: look_of(name)._replace(marker="o") for name in table.index}
-    draw_dots(ax, table.set_index([table.index, table.index]), dots, **options)
-    for label, name in zip(ax.get_yticklabels(), dots, strict=True):
-        label.set_color(dots[name].color)
+FIRST = {
+    "fine-tuning": "o",
+    "adapters 8": "s",
+    "LoRA 8": "D",
+    "prompts, every block": "^",
+}  # markers
 
 
 @style()
-def draw_frontier(axes: np.ndarray, result: Mapping[str, pd.DataFrame]) -> None:
-    """How far every setting is ahead of the probe: a column for each task, ID above OOD."""
-    for ax, (where, table) in zip(axes.flat, result.items(), strict=True):
-        ahead, behind = (table["low"] > 0).sum(), (table["high"] < 0).sum()
-        _draw_settings(ax, table, percent=False, xlabel="")
-        ax.axvline(0, color=INK, lw=1.5, ls=":")
-        ax.set_title(f"{where}:\n{ahead} clearly ahead, {behind} behind", fontsize=13)
-    for ax in axes[-1]:
-        ax.set_xlabel("points ahead of the linear probe", fontsize=13)
-    for ax in axes[:, 1:].flat:
-        ax.tick_params(labelleft=False)
+def draw_frontier(ax: Axes, result: Mapping[str, pd.DataFrame]) -> None:
+    """How far four settings are ahead of the probe, in a row for each task, ID and OOD."""
+    import pandas as pd
+
+    table = pd.concat({w: found[found.index.isin([*FIRST])] for w, found in result.items()})
+    names = list(table.index.unique(level=1))
+    looks = {name: look_of(name)._replace(marker=FIRST[name]) for name in names}
+    sure = ((table["low"] > 0) | (table["high"] < 0)).sum()
+    title = f"{sure} of {len(table)} differences from the probe are more than luck"
+    xlabel = "points ahead of the linear probe"
+    draw_dots(ax, table, looks, percent=False, xlabel=xlabel, title=title)
+    ax.axvline(0, color=INK, lw=1.5, ls=":")
+    for name, line, right in zip(names, ax.lines, table["high"], strict=False):  # in the first row
+        label_end(ax, right, line.get_ydata()[0], name, looks[name].color)
 
 
 @style()
@@ -191,7 +193,11 @@ def draw_movement(axes: Sequence[Axes], result: Mapping[str, pd.DataFrame]) -> N
 def draw_forgetting(ax: Axes, result: pd.DataFrame) -> None:
     """The old job after learning a new one; the line is the encoder before, the probe's."""
     before, worst = result.loc[TUNED["probe"].name, "mean"], result["mean"].idxmin()
-    _draw_settings(ax, result, xlabel="upstream emoji given their own name, of 1,150")
+    dots = {name: look_of(name)._replace(marker="o") for name in result.index}
+    xlabel = "upstream emoji given their own name, of 1,150"
+    draw_dots(ax, result.set_index([result.index, result.index]), dots, xlabel=xlabel)
+    for label, look in zip(ax.get_yticklabels(), dots.values(), strict=True):
+        label.set_color(look.color)  # a row's name has it, so a dot needs no letter
     ax.axvline(before, color=INK, lw=1.5, ls=":")
     least = result["mean"].min()
     ax.set(xlim=(0, None), title=f"Fewest after {worst}: {least:.0%}, and {before:.0%} before")

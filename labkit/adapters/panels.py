@@ -19,6 +19,7 @@ from labkit.adapters.layers import Adapted, Wrapper
 from labkit.adapters.methods import METHODS, Method, count, insert, remove
 from labkit.adapters.parts import HALVES, Parts, parts_of
 from labkit.figures import describe_history, draw_history
+from labkit.ui.controls import Dice
 from labkit.ui.panel import Panel, panel
 
 CLASSES = 12
@@ -193,7 +194,7 @@ def train_adapters(encoder: nn.Module, task: tasks.Task) -> Panel:
         lr=ipywidgets.Dropdown(
             options=[0.0005, 0.002, 0.006, 0.02, 0.06], value=0.02, description="Learning rate"
         ),
-        seed=ipywidgets.IntSlider(0, 0, 9, description="Seed"),
+        seed=Dice(max=9, description="Another seed"),
     )
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
 from labkit import data, figures
 from labkit.looks import LOOKS, Look
-from labkit.ui.images import draw_sheet, tiles
+from labkit.ui.images import draw_images, draw_sheet, tiles
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
 from labkit.ui.style import INK, label_end, place_ticks, shorten, style
 
@@ -135,7 +136,12 @@ def _search_title(result) -> str:
 def _draw_captions(ax: Axes, result) -> None:
     (name,) = result.picture.captions
     places, own = np.arange(len(result.captions)), [text == name for text in result.captions]
-    ax.barh(places, result.cosines, color=[CLIP if mine else INK for mine in own], height=0.7)
+    ax.barh(
+        places,
+        result.cosines,
+        color=[CLIP if mine else to_rgba(INK, 0.4) for mine in own],
+        height=0.7,
+    )
     for place, text, value, mine in zip(places, result.captions, result.cosines, own, strict=True):
         ax.annotate(f"{'✓ ' if mine else ''}{text}", (max(value, 0), place), xytext=(6, 0),
                     textcoords="offset points", va="center", fontsize=13,
@@ -167,24 +173,10 @@ def draw_zero_shot(axes: np.ndarray, result) -> None:
     place_ticks(left.xaxis, [0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     unknown = f"; never met: {shorten(', '.join(result.unknown), 18)}" if result.unknown else ""
     left.set_title(f"{result.overall.mean:.0%} over all styles{unknown}", fontsize=15)
-    _draw_mistakes(right, result, columns=3)
-
-
-def _draw_mistakes(ax: Axes, result, columns: int) -> None:
-    """A grid of pictures of side 1 with names below, all within the axes: fast enough to type."""
-    size, count = result.wrong.images.shape[-1], len(result.wrong)
-    picture = tiles(result.wrong.images, columns, gap=(round(0.5 * size), round(0.15 * size)))
-    height, width = (side / size for side in picture.shape[:2])
-    draw_sheet(ax, picture, (0, width, height, 0))
     pairs = zip(result.wrong.captions, result.guesses, strict=True)
-    for i, (name, guess) in enumerate(pairs):
-        x = i % columns * width / columns + 0.5
-        y = i // columns * height / -(-count // columns) + 1.02
-        text = f"{shorten(name, 11)}:\n{shorten(guess, 11)}?"
-        ax.text(x, y, text, ha="center", va="top", fontsize=12, clip_on=True)
-    ax.axis("off")
-    ax.set(xlim=(-0.25, 3.6), ylim=(3, 0), aspect="equal")
-    ax.set_title(f"Wrong: {result.failures:,} of {result.total:,}", fontsize=15)
+    said = [f"{shorten(name, 11)}:\n{shorten(guess, 11)}?" for name, guess in pairs]
+    draw_images(right, result.wrong.images, said, columns=3)
+    right.set_title(f"Wrong: {result.failures:,} of {result.total:,}", fontsize=15)
 
 
 # ------------------------------------------------ what stands still
@@ -205,6 +197,11 @@ def draw_styles(ax: Axes, table: pd.DataFrame, chance: float, outside: tuple[str
     figures.draw_dots(ax, marked, chance=chance, title=title)
     ax.annotate("largest class", (chance, -0.5), xytext=(4, 0), fontsize=12,
                 textcoords="offset points", va="top")  # fmt: skip
+    shown = [concept.position for concept in data.concepts() if concept.name == "elephant"]
+    for row, name in enumerate(table.index.unique(level=0)):  # what a style looks like
+        drawn = data.load(name, size=64).of(shown).images
+        draw_sheet(ax, tiles(drawn, 1), (0.002, 0.03, row + 0.36, row - 0.36))
+    ax.set_xlim(left=0)
     figures.name_methods(ax)
 
 

@@ -19,6 +19,7 @@ from labkit.contrastive.figures import draw_push, draw_training, draw_views
 from labkit.contrastive.losses import cosine_similarities, unit
 from labkit.contrastive.upstream import Upstream
 from labkit.training import progress_bar
+from labkit.ui.controls import Dice
 from labkit.ui.panel import Panel, panel
 from labkit.ui.style import Picture, figure
 
@@ -228,7 +229,7 @@ def augmentations(model: encoders.SimCLR | None = None) -> Panel:
         blur=slider(0, min=0, max=3, step=0.5, description="Blur, pixels"),
         flip=ipywidgets.Checkbox(True, description="Flip half of them"),
         gray=ipywidgets.Checkbox(False, description="Remove all colour"),
-        seed=ipywidgets.IntSlider(0, 0, 20, description="Draw again"),
+        seed=Dice(max=20),
     )
 
 

@@ -102,7 +102,7 @@ def playground(gallery: ClipGallery | None = None) -> Panel:
     gallery = gallery or embed_gallery(encoders.load("clip-words-conv"))
     by_name = sorted(data.concepts(), key=lambda concept: concept.name)
     shown = {f"{c.emoji} {c.name}": c.position for c in by_name if c.part in UNSEEN}
-    start = next(c.position for c in by_name if c.name == "sailboat")
+    start = next(c.position for c in by_name if c.name == "potted plant")
 
     return panel(
         partial(compute_search, gallery),

@@ -14,8 +14,8 @@ from labkit.failure.calibration import Reliability
 from labkit.failure.invariance import WEIGHTS
 from labkit.failure.label_free_estimates import Line
 from labkit.looks import LOOKS, Look
-from labkit.ui.images import draw_framed, frame_first
-from labkit.ui.style import INK, percent_axis, place_ticks, style
+from labkit.ui.images import draw_framed, draw_images, frame_first
+from labkit.ui.style import INK, percent_axis, place_ticks, shorten, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,10 +153,12 @@ def describe_estimates(tests: pd.DataFrame) -> str:
 
 @style()
 def draw_damage(axes: Sequence[Axes], result) -> None:
-    """Left: damaged images, framed where recognised. Right: how right and how sure, by severity."""
+    """Left: wrong, and sure of it. Right: how right and how sure, by severity."""
     pictures, curves = axes
-    draw_framed(pictures, result.images, 5, result.right)
-    pictures.set_title(f"{sum(result.right)} of {len(result.right)} recognised")
+    both = zip(result.said, result.sure, strict=True)
+    titles = [f"{shorten(said, 14)}\n{sure:.0%}" for said, sure in both]
+    draw_images(pictures, result.images, titles, 4, "nearest")
+    pictures.set_title("It is sure of these, and wrong")
     severities, now = np.arange(len(result.accuracy)), result.severity
     right, sure = result.accuracy[now], result.confidence[now]
     curves.axvline(now, color=INK, lw=1)
@@ -166,7 +168,7 @@ def draw_damage(axes: Sequence[Axes], result) -> None:
     percent_axis(curves)
     curves.set_xticks(severities)
     curves.set(xlabel="severity (dashed: sure, solid: right)", xlim=(-0.1, 5.1))
-    curves.set_title(f"{right:.0%} right, {sure:.0%} sure")
+    curves.set_title(f"It is {right:.0%} right, {sure:.0%} sure")
 
 
 @style()

@@ -15,6 +15,7 @@ from labkit.failure.calibration import answers
 from labkit.failure.corruptions import AMOUNTS, corrupt
 from labkit.failure.double_descent import NO_RIDGE, Embedded, draw_accuracies, embed
 from labkit.statistics import mean_interval
+from labkit.ui.controls import Dice
 from labkit.ui.panel import Panel, panel
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 # ------------------------------------------------ corruption, accuracy and confidence
 
-SHOWN, WORST = 20, 5  # pictures; the largest severity
+SHOWN, WORST = 8, 5  # pictures; the largest severity
 
 
 class Damage(NamedTuple):
@@ -33,8 +34,9 @@ class Damage(NamedTuple):
     temperature: float
     accuracy: np.ndarray  # (WORST + 1,)
     confidence: np.ndarray  # (WORST + 1,)
-    images: np.ndarray  # (SHOWN, 3, 32, 32) uint8, at the chosen severity
-    right: list[bool]
+    images: np.ndarray  # (SHOWN, 3, 32, 32) uint8: mistakes at the chosen severity, surest first
+    said: list[str]  # the classes that they were taken for
+    sure: np.ndarray  # (SHOWN,)
 
 
 class Damaged(NamedTuple):
@@ -60,13 +62,15 @@ def damage_all(model: torch.nn.Module, test: tasks.Examples, seed: int = 0) -> D
 def compute_damage(
     damaged: Damaged, kind: str, severity: int, temperature: float, page: int
 ) -> Damage:
-    """Page `page` of the images; accuracy and confidence are over all of them."""
+    """Page `page` of the mistakes, the surest first; accuracy and confidence are over all."""
     found = [answers(x, damaged.labels, temperature) for x in damaged.logits[kind]]
-    rows = np.arange(SHOWN * page, SHOWN * (page + 1)) % len(damaged.labels)
     right, sure = np.array([(x.right.mean(), x.confidence.mean()) for x in found]).T
+    confidence = found[severity].confidence
+    order = np.lexsort((-confidence, found[severity].right))[: (~found[severity].right).sum()]
+    rows = order[np.arange(SHOWN * page, SHOWN * (page + 1)) % len(order)]
     images = damaged.images[kind][severity][torch.from_numpy(rows)].numpy()
-    shown = found[severity].right[rows].tolist()
-    return Damage(kind, severity, temperature, right, sure, images, shown)
+    said = [data.class_names()[x] for x in damaged.logits[kind][severity][rows].argmax(axis=1)]
+    return Damage(kind, severity, temperature, right, sure, images, said, confidence[rows])
 
 
 def describe_damage(result: Damage) -> str:
@@ -74,8 +78,8 @@ def describe_damage(result: Damage) -> str:
     return (
         f"{result.kind.capitalize()} at severity {result.severity}: the probe is right about "
         f"{right:.0%} of the images (undamaged: {result.accuracy[0]:.0%}) and {sure:.0%} sure on "
-        f"average, at temperature {result.temperature:.2g}. Of {len(result.right)} shown, "
-        f"{sum(result.right)} are framed: recognised."
+        f"average, at temperature {result.temperature:.2g}. Some of its surest mistakes: "
+        f"{', '.join(f'{s} {p:.0%}' for s, p in zip(result.said, result.sure, strict=True))}."
     )
 
 
@@ -94,7 +98,7 @@ def damage(model: torch.nn.Module | None = None, test: tasks.Examples | None = N
         kind=ipywidgets.Dropdown(options=[*AMOUNTS], value="noise", description="Corruption"),
         severity=ipywidgets.IntSlider(0, 0, WORST, description="Severity"),
         temperature=ipywidgets.FloatSlider(1, min=0.5, max=4, step=0.1, description="Temperature"),
-        page=ipywidgets.IntSlider(0, 0, 6, description="Other images"),
+        page=ipywidgets.IntSlider(0, 0, 6, description="Less sure mistakes"),
     )
 
 
@@ -190,7 +194,7 @@ def labels(embedded: dict[str, Embedded] | None = None) -> Panel:
         n=ipywidgets.IntSlider(48, FEWEST, most, description="Labels in all"),
         ridge=ipywidgets.Dropdown(options=RIDGES, description="Ridge"),
         features=ipywidgets.Dropdown(options=[*embedded], description="Features"),
-        seed=ipywidgets.IntSlider(0, 0, 20, description="Draw again"),
+        seed=Dice(max=20),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
@@ -16,12 +17,12 @@ from matplotlib.ticker import MultipleLocator
 from labkit.figures import describe_dots, draw_dots, name_methods
 from labkit.looks import LOOKS
 from labkit.ui.images import OWN, draw_sheet, tiles
-from labkit.ui.style import INK, label_end, spread, style
+from labkit.ui.style import INK, label_ends, spread, style
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TASKS = (("#d55e00", "o"), ("#0078bb", "s"), ("#009e73", "D"))  # of the landscape: not methods
+TASKS = (("#cc7a29", "o"), ("#3366ff", "s"), ("#197380", "D"))  # of the landscape: no method's
 # The sweep's columns: what was learned upstream, and what is done with a support set.
 FEW_SHOT = {
     "clip_logistic": LOOKS["probe"]._replace(name="logistic head, CLIP features"),
@@ -51,9 +52,11 @@ def draw_sinusoids(axes: Sequence[Axes], result) -> None:
     for method, error in result.errors.items():
         look, shown = SINUSOIDS[method], np.clip(error, low, high)
         ax.plot(np.arange(len(shown)), shown, color=look.color, marker=look.marker)
+        beyond = np.flatnonzero(error > high)  # an arrow says that the curve goes on
+        ax.plot(beyond, np.full(len(beyond), high / 1.3), "^", color=look.color, ms=12)
     ends = [np.log10(np.clip(error[-1], 10**-1.3, 10**2.3)) for error in result.errors.values()]
-    for method, end in zip(result.errors, spread(ends, 0.36), strict=True):
-        label_end(ax, 10.3, 10**end, SINUSOIDS[method].name, SINUSOIDS[method].color)
+    looks = [SINUSOIDS[method] for method in result.errors]
+    label_ends(ax, 10.3, 10 ** spread(ends, 0.36), looks, 0)
     best = min(result.errors, key=lambda method: result.errors[method][-1])
     where = "In the trained range" if result.inside else "Out of range"
     outcome = f"{SINUSOIDS[best].name} wins" if result.errors[best][-1] < high else "all diverge"
@@ -81,8 +84,8 @@ def draw_errors(ax: Axes, errors: pd.DataFrame, where: str, zero: float) -> str:
         ax.plot(steps, found.median(), color=look.color, marker=look.marker)
         ends.append(np.log10(found.median().iloc[-1]))
     ax.axhline(zero, color=INK, lw=1, ls=":")
-    for method, end in zip(methods, spread(ends, 0.2), strict=True):
-        label_end(ax, steps[-1], 10**end, SINUSOIDS[method].name, SINUSOIDS[method].color)
+    looks = [SINUSOIDS[method] for method in methods]
+    label_ends(ax, steps[-1], 10 ** spread(ends, 0.2), looks, 0)
     medians = errors.groupby("method").median()
     best = medians["k1"].idxmin()
     worse = (medians[f"k{steps[-1]}"] > zero).sum()
@@ -104,10 +107,9 @@ def draw_functions(ax: Axes, result, named: bool = False) -> None:
     ax.plot(*result.support, "o", color=INK, markersize=9, zorder=5)
     steps = len(result.errors["maml"]) - 1
     ax.set(xlim=(-5, 5), ylim=(-9, 9), xlabel="x", ylabel="y",
-           title=f"One task; points: {len(result.support[0])}, steps: {steps}")  # fmt: skip
-    ends = spread([y[-1].clip(-8, 8) for y in result.functions.values()], 1.6)
-    for method, end in zip(result.functions, ends if named else [], strict=named):
-        label_end(ax, 5, end, SINUSOIDS[method].name, SINUSOIDS[method].color)
+           title=f"A saw {len(result.support[0])} points, took {steps} steps")  # fmt: skip
+    ends = [y[-1].clip(-8, 8) for y in result.functions.values() if named]
+    label_ends(ax, 5, ends, [SINUSOIDS[method] for method in result.functions if named], 1.6)
 
 
 @style()
@@ -117,9 +119,7 @@ def draw_landscape(axes: Sequence[Axes], result) -> None:
     Its symbols are Unicode: a formula costs three milliseconds in every frame.
     """
     plane, lines = axes
-    levels = result.best_value + np.array([0.05, 0.3, 0.7, 1.5, 3, 6, 12])
-    plane.contour(result.grid, result.grid, result.objective, levels=levels, colors=INK,
-                  linewidths=1.2, alpha=0.8)  # fmt: skip
+    draw_heights(plane, result)
     for path, optimum, (color, marker) in zip(result.paths, result.optima, TASKS, strict=True):
         plane.plot(*path.T, color=color, marker=".", markersize=10)
         plane.plot(*optimum, marker, color=color, markersize=11, mfc="none", mew=2.5)
@@ -133,10 +133,9 @@ def draw_landscape(axes: Sequence[Axes], result) -> None:
         # Where it stands, or at the nearest edge: then no layout has to make room for it.
         x, y = place.clip(-limit, limit - 0.4)
         plane.text(x, y, name, color=color, fontsize=20, in_layout=False, zorder=7)
-    gap = result.losses.sum() - result.best_value
+    plane.set_title(f"θ costs {result.losses.sum():.2g}, the best θ\u0302 {result.best_value:.2g}")
     plane.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="θ₁ (intercept)",
-              ylabel="θ₂ (slope)",
-              title=f"Objective {result.losses.sum():.2f}: {gap:.2f} above the best")  # fmt: skip
+              ylabel="θ₂ (slope)")  # fmt: skip
     x = np.linspace(-2.5, 2.5, 2)
     lines.plot(x, result.theta[0] + result.theta[1] * x, color=INK, linestyle=":", linewidth=3)
     for path, points, (color, marker) in zip(result.paths, result.points, TASKS, strict=True):
@@ -144,7 +143,23 @@ def draw_landscape(axes: Sequence[Axes], result) -> None:
         lines.plot(x, path[-1, 0] + path[-1, 1] * x, color=color)
     steps = f"{result.steps} step{'' if result.steps == 1 else 's'}"
     lines.set(xlim=(-2.5, 2.5), ylim=(-6, 6), xlabel="x", ylabel="y",
-              title=f"Each fᵢ: {steps} from θ (dotted)")  # fmt: skip
+              title=f"Each fᵢ is {steps} from θ (dotted)")  # fmt: skip
+
+
+def draw_heights(ax: Axes, result) -> None:
+    """Contours from the best objective up, filled, each with its value: as many at any k."""
+    grid, z, least = result.grid, result.objective, result.best_value
+    levels = least + (z.max() - least) * 2.0 ** np.arange(-6, 1)
+    shades = [to_rgba(INK, 0.035 * i) for i in range(len(levels))]
+    ax.contourf(grid, grid, z, levels=[0, *levels], colors=shades)
+    column, row = (np.abs(grid - place).argmin() for place in result.best)
+    rays = {"x": z[row, column:], "y": z[row:, column]}  # rightwards and upwards from the best
+    along = max(rays, key=lambda axis: rays[axis][-1])
+    for level in levels[:-1:2]:
+        place = column if along == "x" else row
+        place = grid[min(place + np.searchsorted(rays[along], level), len(grid) - 1)]
+        at = (place, grid[row]) if along == "x" else (grid[4], place)
+        ax.text(*at, f"{level:.2g}", fontsize=11, ha="center", va="center", clip_on=True)
 
 
 SIZE, STEP, LINES = 64, 72, 30  # of a picture, from one to the next, of the lines below a query

@@ -13,15 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit import data, encoders, meta, tasks
-from labkit.meta import batched, fewshot, landscape, sinusoids
-from labkit.meta.figures import (
-    LETTERS,
-    SINUSOIDS,
-    draw_episode,
-    draw_landscape,
-    draw_sinusoids,
-    letter_at,
-)
+from labkit.meta import batched, fewshot, figures, landscape, sinusoids
+from labkit.meta.figures import LETTERS, SINUSOIDS, letter_at
+from labkit.ui.controls import Dice
 from labkit.ui.panel import Panel, panel
 from labkit.ui.raster import Place
 
@@ -110,7 +104,7 @@ def sinusoid_panel(networks: Mapping[str, nn.Module]) -> Panel:
     slider, whole = ipywidgets.FloatSlider, ipywidgets.IntSlider
     return panel(
         partial(compute_sinusoids, networks),
-        draw_sinusoids,
+        figures.draw_sinusoids,
         describe_sinusoids,
         size=(11, 4.6),
         columns=2,
@@ -125,7 +119,7 @@ def sinusoid_panel(networks: Mapping[str, nn.Module]) -> Panel:
         ),
         order=ipywidgets.Dropdown(options=["second", "first"], description="MAML's order"),
         noise=slider(0.0, min=0.0, max=2.0, step=0.1, description="Noise"),
-        seed=whole(0, 0, 9, description="Draw"),
+        seed=Dice(max=9, description="Other points"),
     )  # fmt: skip
 
 
@@ -161,7 +155,7 @@ def objective_landscape() -> Panel:
     slider = ipywidgets.FloatSlider
     return panel(
         compute_landscape,
-        draw_landscape,
+        figures.draw_landscape,
         describe_landscape,
         size=(11, 4.8),
         columns=2,
@@ -206,7 +200,7 @@ class Episode(NamedTuple):
     def marks(self) -> list[str]:
         """Who said what of each query, once the model has answered."""
         ticks = [
-            [f"{letter} {'✓' if letter == answer else '✗'}" for letter in both]
+            [f"{x} {'✓' if x == answer else '✗'}" if x else "–" for x in both]
             for *both, answer in zip(self.mine, self.guesses, self.answers, strict=True)
         ]
         if not any(self.mine):
@@ -306,7 +300,7 @@ def episode_viewer() -> Panel:
     whole = ipywidgets.IntSlider
     settings = {"within flat colour styles": "within", "colour to black and white": "across"}
     asks = {
-        "episode": whole(0, 0, 99, description="Episode"),
+        "episode": Dice(max=99, description="Another episode"),
         "shots": whole(1, 1, 5, description="Shots"),
         "setting": ipywidgets.Dropdown(options=settings, description="Styles"),
     }
@@ -322,7 +316,7 @@ def episode_viewer() -> Panel:
         control.observe(forget, "value")
     return panel(
         compute,
-        draw_episode,
+        figures.draw_episode,
         describe_episode,
         size=(7, 6.9),
         title="Five concepts nobody has seen: guess before the model does",

@@ -14,6 +14,7 @@ from labkit import augment, data, encoders, evaluate, tasks, transfer
 from labkit.figures import draw_history
 from labkit.looks import LOOKS
 from labkit.motivation.figures import draw_neighbours
+from labkit.ui.controls import Dice
 from labkit.ui.panel import Panel, panel
 
 # ------------------------------------------------ neighbours before and after pretraining
@@ -98,7 +99,7 @@ def neighbours() -> Panel:
         for concept in data.concepts()
         if concept.part == "test"
     }
-    start = next(c.position for c in data.concepts() if c.part == "test" and c.label == "animal")
+    start = next(c.position for c in data.concepts() if c.name == "fox")
     return panel(
         partial(compute_neighbours, gallery),
         draw_neighbours,
@@ -223,5 +224,5 @@ def own_task() -> Panel:
         ood_style=ipywidgets.Dropdown(
             options=data.STYLES, value="fluent-mono", description="Then try in"
         ),
-        seed=ipywidgets.IntSlider(0, 0, 9, description="Seed"),
+        seed=Dice(max=9, description="Another seed"),
     )  # fmt: skip

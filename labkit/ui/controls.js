@@ -31,10 +31,10 @@ function statusLine(toolbar, below) {
   };
 }
 
-// The picture's words: to be read below it, and a place whose changes a screen reader tells.
+// The picture's words: the first sentence to be read below it, and a place whose changes a screen reader tells.
 function spokenCaption(el) {
   const caption = element("p", "labkit-caption", el);
-  caption.setAttribute("aria-hidden", "true"); // the same words as the picture's name
+  caption.setAttribute("aria-hidden", "true"); // words of the picture's name
   const live = element("div", "labkit-live", el);
   live.setAttribute("role", "status");
   return [caption, live];
@@ -96,6 +96,13 @@ function watchControls(el, title) {
 // A letter typed in a menu is not JupyterLab's: x would cut the panel's cell.
 function keepLetters(event) {
   if (!(event.ctrlKey || event.metaKey || event.altKey)) event.stopPropagation();
+}
+
+// Whether a panel's text is dark on a light page, or light on a dark one.
+function themeOf(el) {
+  const shown = getComputedStyle(el.closest(".labkit-panel") ?? el).color;
+  const [red, green, blue] = shown.match(/[\d.]+/g).map(Number);
+  return 0.3 * red + 0.6 * green + 0.1 * blue > 128 ? "dark" : "light";
 }
 
 // How much larger than its CSS size an element is shown: `zoom`, as on the classroom's pages.

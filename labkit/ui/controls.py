@@ -10,6 +10,8 @@ from typing import Any
 from weakref import WeakSet
 
 import ipywidgets
+import traitlets
+from anywidget import AnyWidget
 
 HERE = Path(__file__).parent
 
@@ -17,6 +19,16 @@ HERE = Path(__file__).parent
 def script(path: Path) -> str:
     """The JavaScript of a widget: what all widgets share, then its own."""
     return "\n".join(part.read_text(encoding="utf-8") for part in (HERE / "controls.js", path))
+
+
+class Dice(AnyWidget, ipywidgets.ValueWidget):
+    """A button that draws anew: its value, a seed, runs from 0 to `max` and starts again."""
+
+    _esm = HERE / "dice.js"
+    value = traitlets.Int(0).tag(sync=True)
+    min, step = 0, 1
+    max = traitlets.Int(9).tag(sync=True)
+    description = traitlets.Unicode("Draw again").tag(sync=True)
 
 
 def heading(title: str | None) -> list[ipywidgets.HTML]:

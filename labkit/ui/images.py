@@ -14,25 +14,32 @@ from PIL import Image
 from labkit.ui.style import INK, style
 
 UNIT_SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-OWN = "#0078bb"  # how a frame is coloured unless one says otherwise
+OWN = "#9933ff"  # of frames that say "these belong together": no method has it
 
 
 @style()
-def draw_images(ax: Axes, images: np.ndarray, titles: Sequence[str] = (), columns: int = 0) -> None:
-    """A grid of pictures in one axes; images: (n, 3, size, size) uint8, NumPy or torch."""
-    images = np.asarray(images).transpose(0, 2, 3, 1)  # (n, size, size, 3)
-    n, size = images.shape[:2]
-    columns = columns or n
-    step, room = size * 1.15, size * (0.3 if len(titles) else 0)  # room for titles
-    for i, image in enumerate(images):
-        left, top = i % columns * step, i // columns * (step + room)
-        ax.imshow(image, extent=(left, left + size, top + size, top))
-        if len(titles):
-            middle, below = left + size / 2, top + size * 1.06
-            ax.text(middle, below, titles[i], ha="center", va="top", fontsize=12)
-    rows = -(-n // columns)
-    ax.set(xlim=(-1, columns * step), ylim=(rows * (step + room), -1), aspect="equal")
+def draw_images(
+    ax: Axes, images: np.ndarray, titles: Sequence[str] = (), columns: int = 0,
+    interpolation: str = "bilinear",
+) -> np.ndarray:  # fmt: skip
+    """A grid of pictures in one axes, and what stands below each; returns their corners (n, 2).
+
+    images: (n, 3, size, size), NumPy or torch. With "nearest" noisy ones take a third of the bytes.
+    """
+    n, size = len(images), images.shape[-1]
+    lines = max((title.count("\n") + 1 for title in titles), default=0)
+    gap, columns = (size // 5 + round(0.27 * size * lines), size // 5), columns or n
+    mosaic = tiles(images, columns, gap)
+    height, width = mosaic.shape[:2]
+    draw_sheet(ax, mosaic, (0, width, height, 0), interpolation)
+    corners = [(i % columns * (size + gap[1]), i // columns * (size + gap[0])) for i in range(n)]
+    for (left, top), title in zip(corners, titles, strict=False):
+        place = left + size / 2, top + 1.04 * size
+        ax.text(*place, title, ha="center", va="top", fontsize=11, clip_on=True)
+    height, side = height - gap[0] * (not titles), size // 4 if titles else 3
+    ax.set(xlim=(-side, width - gap[1] + side), ylim=(height + 3, -3), aspect="equal")
     ax.axis("off")
+    return np.array(corners)
 
 
 class Sheet(AxesImage):
@@ -92,16 +99,8 @@ def draw_framed(
     interpolation: str = "nearest",
 ) -> None:  # fmt: skip
     """A grid of pictures (n, 3, size, size) without titles, some of them in frames of colour."""
-    size = images.shape[-1]
-    step = size + size // 5
-    mosaic = tiles(images, columns, (size // 5,) * 2)
-    height, width = (side - size // 5 for side in mosaic.shape[:2])
-    # "nearest": a third of the PNG's bytes when the pictures are noisy
-    draw_sheet(ax, mosaic, (0, width + size // 5, height + size // 5, 0), interpolation)
-    corners = [(i % columns * step, i // columns * step) for i, own in enumerate(framed) if own]
-    draw_frames(ax, size, corners, color)
-    ax.set(xlim=(-3, width + 3), ylim=(height + 3, -3), aspect="equal")
-    ax.axis("off")
+    corners = draw_images(ax, images, (), columns, interpolation)
+    draw_frames(ax, images.shape[-1], corners[np.array(framed, dtype=bool)], color)
 
 
 def draw_frames(ax: Axes, size: int, corners: Sequence[tuple[int, int]], color: str = OWN) -> None:
@@ -118,7 +117,7 @@ def frame_first(ax: Axes, size: int) -> None:
 @style()
 def label_grid(ax: Axes, rows: Sequence[str], columns: Sequence[str], size: int) -> None:
     """Name the rows and columns of a `draw_images` grid of untitled pictures."""
-    step = size * 1.15
+    step = size + size // 5
     for i, name in enumerate(rows):
         ax.text(-size * 0.15, i * step + size / 2, name, ha="right", va="center", fontsize=13)
     for j, name in enumerate(columns):

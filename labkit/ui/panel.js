@@ -49,7 +49,7 @@ function render({ model, el }) {
 
   const showText = () => {
     image.alt = model.get("alt");
-    caption.textContent = model.get("alt");
+    caption.textContent = model.get("alt").split(/(?<=[.!?]) (?=\p{Lu})/u)[0]; // one sentence
     showStatus(model.get("progress"), model.get("note"), model.get("error"));
     el.classList.toggle("labkit-stale", model.get("stale"));
     if (runButton) runButton.setAttribute("aria-disabled", String(model.get("progress") >= 0));
@@ -68,13 +68,18 @@ function render({ model, el }) {
   };
 
   // A frame has the pixels that the screen shows, no more: a narrow window, zoom, a projector.
+  // And it has the ink of the page.
   const tellScreen = () => {
     const width = Math.min(el.clientWidth, model.get("width"));
     const screen = (window.devicePixelRatio * zoomOf(el) * width) / model.get("width");
-    if (!screen || Math.abs(screen / model.get("screen") - 1) < 0.01) return;
-    model.set("screen", screen);
+    const theme = themeOf(el);
+    const sharp = !screen || Math.abs(screen / model.get("screen") - 1) < 0.01;
+    if (sharp && theme === model.get("theme")) return;
+    model.set(sharp ? { theme } : { screen, theme });
     model.save_changes();
   };
+  const themes = new MutationObserver(tellScreen);
+  themes.observe(document.body, { attributeFilter: ["class", "data-jp-theme-light"] });
   let resized = null;
   const sizes = new ResizeObserver(() => {
     if (resized === null) tellScreen(); // at first at once, while it is being resized at rest
@@ -93,6 +98,7 @@ function render({ model, el }) {
     stopWatching();
     clearTimeout(timer);
     sizes.disconnect();
+    themes.disconnect();
     clearTimeout(resized);
     model.off("change:frames", showFrame);
     model.off("change", showText);

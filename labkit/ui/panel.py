@@ -83,6 +83,7 @@ class Picture(AnyWidget):
     frames = traitlets.Int(0).tag(sync=True)
     width = traitlets.Int().tag(sync=True)
     screen = traitlets.Float(SHARPEST).tag(sync=True)  # pixels shown for each of `width`
+    theme = traitlets.Unicode().tag(sync=True)  # "light" or "dark", once the page has told
     alt = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     action = traitlets.Unicode().tag(sync=True)  # label of the button; "" for a live panel
@@ -121,7 +122,7 @@ class Panel(ipywidgets.VBox):
             control.observe(self._changed, "value")
         self.picture.observe(self._run_requested, "run_request")
         self.picture.observe(self._reset_requested, "reset_request")
-        self.picture.observe(self._screen_changed, "screen")
+        self.picture.observe(self._screen_changed, ["screen", "theme"])
         self.picture.observe(self._clicked, "clicked")
         replace_earlier(self)
         if initial is not None:
@@ -227,9 +228,12 @@ class Panel(ipywidgets.VBox):
             self.picture.resets = self.picture.reset_request
 
     def _screen_changed(self, _change) -> None:
-        """Draw with as many pixels as the screen has; a run in progress will do so by itself."""
+        """Draw with the screen's pixels and the page's ink; a run in progress will by itself."""
+        before = self.canvas.scale, self.canvas.theme
         self.canvas.scale = min(max(self.picture.screen, COARSEST), SHARPEST)
-        if self._shown_values is None or self.picture.error or not self._lock.acquire(False):
+        self.canvas.theme, nothing_new = self.picture.theme, self._shown_values is None
+        nothing_new |= before == (self.canvas.scale, self.canvas.theme) or bool(self.picture.error)
+        if nothing_new or not self._lock.acquire(False):
             return
         try:
             self._guard(lambda: self._show(self.result, self._shown_values))

@@ -33,6 +33,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox, Transform
 
 from labkit.ui.style import RC, figure
+from labkit.ui.theme import dress
 
 KEPT_TEXTS = 2000  # a few MB at most
 
@@ -66,11 +67,12 @@ class Canvas:
 
     def __init__(self, draw: Callable, rows: int = 1, columns: int = 1, size=(9, 4.5), scale=1.5):
         self.draw, self.rows, self.columns, self.size = draw, rows, columns, tuple(size)
-        self.scale = scale  # pixels per CSS pixel; may change from frame to frame
+        self.scale = scale  # pixels per CSS pixel; both may change from frame to frame
+        self.theme = ""  # "light" or "dark", once a page has told its own
         self.fast = has_fast_path()
         self.hits = 0  # frames that reused the background
         self.shown: Shown | None = None  # the last frame
-        self._renderer: RendererAgg | None = None
+        self._drawn_for = self._renderer = None  # size, resolution and theme; RendererAgg
         self._empty = b""  # a figure and its axes, pickled
         self._background: Any = None
         self._signature: Any = None  # what the background depends on
@@ -106,11 +108,9 @@ class Canvas:
 
         across, down: shares of the picture's width and height, from its upper left corner.
         """
-        if self.shown is None:
-            return None
-        width, height = self.shown.bbox.size
+        width, height = self.shown.bbox.size if self.shown else (0, 0)
         pixel = (across * width, (1 - down) * height)
-        for i, ax in enumerate(self.shown.axes):
+        for i, ax in enumerate(self.shown.axes if self.shown else ()):
             if ax.bbox.contains(*pixel):
                 return Place(i, *map(float, ax.transData.inverted().transform(pixel)))
         return None
@@ -136,11 +136,11 @@ class Canvas:
 
     def _cleared_renderer(self, fig: Figure) -> RendererAgg:
         """The renderer stays: by it matplotlib remembers how wide a text is."""
-        size = (*fig.bbox.size, fig.dpi)
-        found = self._renderer
-        if found is None or (found.width, found.height, found.dpi) != size:
-            found = self._renderer = (TextKeepingRenderer if self.fast else RendererAgg)(*size)
-        found.clear()
+        drawn_for = (*fig.bbox.size, fig.dpi, self.theme)
+        if drawn_for != self._drawn_for:
+            self._drawn_for, kind = drawn_for, TextKeepingRenderer if self.fast else RendererAgg
+            self._renderer = dress(kind(*drawn_for[:3]), self.theme)
+        (found := self._renderer).clear()
         FigureCanvasAgg(fig).get_renderer = lambda: found  # texts and the layout ask for it
         return found
 
@@ -160,7 +160,7 @@ class Canvas:
             ax.set_position(position)
             ax.apply_aspect()
         axes = [_axes_signature(ax, renderer) for ax in fig.axes]
-        return fig.dpi, fig.patch.get_facecolor(), axes
+        return fig.dpi, self.theme, fig.patch.get_facecolor(), axes
 
     def _pixels(self, fig: Figure, renderer: RendererAgg) -> np.ndarray:
         axes = (ShownAxes(ax.bbox.frozen(), ax.transData.frozen()) for ax in fig.axes)

@@ -1,8 +1,8 @@
 """How every figure looks: type, ink, ticks, and pictures with alternative text.
 
 Figures are object-oriented (`matplotlib.figure.Figure`, never pyplot), so that a widget callback on
-another thread can draw safely. Backgrounds are transparent, and every colour keeps a contrast of at
-least 3:1 on both white and JupyterLab's dark theme (a test checks this).
+another thread can draw safely. Backgrounds are transparent, every colour keeps a contrast of at
+least 3:1 on both white and JupyterLab's dark theme, and `labkit.ui.theme` does the rest (tested).
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, PercentFormatter
+from PIL import Image
 from sklearn.isotonic import isotonic_regression
 
-INK = "#7b7b7b"  # text and axes: 4.2:1 on white, 4.5:1 on #111
-
+from labkit.ui.theme import INK, dress
 
 RC = {
     "figure.facecolor": "none",
@@ -65,25 +67,45 @@ def figure(rows: int = 1, columns: int = 1, size: tuple[float, float] = (9, 4.5)
         return fig, fig.subplots(rows, columns, **subplots)
 
 
+TWINS = f"<style>{Path(__file__).with_name('twins.css').read_text(encoding='utf-8')}</style>"
+HIDDEN = {"light": "background: #fff", "dark": "display: none"}  # where that style is forbidden
+
+
 class Picture:
-    """A finished figure with alternative text, for notebooks, exports and screen readers."""
+    """A finished figure with alternative text, for notebooks, exports and screen readers.
+
+    It is drawn for a light and for a dark page, and the page shows the one that fits.
+    """
 
     def __init__(self, fig: Figure, alt: str) -> None:
         if not alt.strip():
             raise ValueError("alt: got an empty text, accepted: what the figure shows, in words")
-        buffer = io.BytesIO()
-        with style():
-            fig.savefig(buffer, format="png", dpi=150)
-        self.alt, self.png = alt, base64.b64encode(buffer.getvalue()).decode()
+        self.alt = alt
+        self.pngs = {theme: base64.b64encode(_png(fig, theme)).decode() for theme in HIDDEN}
         self.width = round(fig.get_figwidth() * 100)
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        """The page, paper's picture and the words; "alive" tells `python -m labkit site`."""
         alt = html.escape(self.alt, quote=True)
-        image = (
-            f'<img src="data:image/png;base64,{self.png}" alt="{alt}" width="{self.width}" '
-            'style="max-width: 100%">'
-        )
-        return {"text/html": image, "image/png": self.png, "text/plain": self.alt}
+        images = [
+            f'<img class="labkit-{theme}" src="data:image/png;base64,{png}" alt="{alt}" '
+            f'width="{self.width}" style="max-width: 100%; {HIDDEN[theme]}">'
+            for theme, png in self.pngs.items()
+        ]
+        page = TWINS + "".join(images)
+        return {
+            "text/html": page, "image/png": self.pngs["light"], "text/plain": self.alt,
+        }, {"alive": True}  # fmt: skip
+
+
+def _png(fig: Figure, theme: str) -> bytes:
+    buffer = io.BytesIO()
+    with style():
+        fig.set_dpi(150)
+        canvas = FigureCanvasAgg(fig)
+        fig.draw(dress(canvas.get_renderer(), theme))
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).save(buffer, "png")
+    return buffer.getvalue()
 
 
 @style()
@@ -91,6 +113,12 @@ def label_end(ax: Axes, x: float, y: float, text: str, color: str) -> None:
     """Name a curve at its end, instead of in a legend."""
     ax.annotate(text, (x, y), xytext=(8, 0), textcoords="offset points", color=color,
                 va="center", fontweight="bold", annotation_clip=False)  # fmt: skip
+
+
+def label_ends(ax: Axes, x: float, ends: Sequence[float], looks: Iterable, gap: float) -> None:
+    """Name curves at their ends in their `labkit.looks.Look`, `gap` or more between two names."""
+    for look, y in zip(looks, spread(ends, gap), strict=True):
+        label_end(ax, x, y, look.name, look.color)
 
 
 def spread(values: Sequence[float], gap: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from panels import check_every_control, settings
 from shared import ENCODERS, assert_same, small_encoder, snapshot, tiny_task
 
-from labkit import adapters, encoders, explorers, plots, transfer
+from labkit import adapters, encoders, explorers, figures, plots, transfer
 from labkit.adapters import comparison, sweep
 from labkit.adapters import panels as adapter_panels
 from labkit.statistics import mean_interval
@@ -182,15 +182,18 @@ def test_what_was_not_measured_is_refused(over: tuple, task: str, message: str) 
 
 def test_the_tables_figures_show_every_setting() -> None:
     named = list(SETTINGS.values())
-    fig, axes = plots.figure(2, 2, size=(13, 8))
+    fig, ax = plots.figure(size=(12, 6))
     result = comparison.frontier(TABLE)
-    plots.draw_frontier(axes, result)
+    plots.draw_frontier(ax, result)
     alt = plots.describe_settings(result, "Points ahead", "{:+.1f}")
     plots.Picture(fig, alt)
     assert "two, OOD: adapters 2 +5.0; adapters 8 +10.0; fine-tuning +15.0." in alt
-    for ax in axes.flat:
-        assert "3 clearly ahead, 0 behind" in ax.get_title(loc="left")
-    assert [label.get_text() for label in axes[0, 0].get_yticklabels()] == named[1:]
+    title = "8 of 8 differences from the probe are more than luck"
+    assert ax.get_title(loc="left") == title
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(result)
+    assert [text.get_text() for text in ax.texts] == ["adapters 8", "fine-tuning"]
+    folded = figures.folded("All", plots.show(pd.concat(result, axis=1))).data
+    assert folded.startswith("<details><summary>All") and all(name in folded for name in named[1:])
     fig, axes = plots.figure(1, 2, size=(13, 5))
     moved = comparison.moved(TABLE)
     plots.draw_movement(axes, moved)

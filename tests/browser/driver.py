@@ -321,6 +321,7 @@ class PanelView:
             "box": area.locator("input[type=checkbox]"),
             "radio": area.locator(".widget-radio-box"),
             "toggles": area.locator(".widget-toggle-buttons"),
+            "dice": area.locator(".labkit-dice button"),
             "text": area.locator("input[type=text], input[type=number], textarea"),
         }
         return [
@@ -407,10 +408,15 @@ class Control:
             choices.nth(index).press("Enter")
             yield f"choice {index}"
 
+    def _move_dice(self) -> Iterator[str]:
+        for _ in range(2):
+            self.node.press("Enter")
+            yield f"draw {self.node.get_attribute('data-value')}"
+
     def _move_text(self) -> Iterator[str]:
         before = self.node.input_value()
         least, most = self.node.get_attribute("min"), self.node.get_attribute("max")
-        texts = (least, most) if least and most else (before + " x",)
+        texts = (least, most) if least and most else (before + " xa",)
         for text in (*texts, before):
             self.node.fill(text)
             self.node.press("Enter")

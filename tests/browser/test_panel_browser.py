@@ -53,6 +53,18 @@ panel(fails, draw, describe, title="It fails", a=(0, 6, 1, 2))
 """
 
 
+BRIGHTEST_AND_DARKEST = """image => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+    const brush = canvas.getContext("2d");
+    brush.drawImage(image, 0, 0);
+    const data = brush.getImageData(0, 0, canvas.width, canvas.height).data;
+    const greens = [];
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) greens.push(data[i + 1]);
+    return [Math.max(...greens.slice(0, 5000)), Math.min(...greens.slice(0, 5000))];
+}"""
+
+
 @pytest.fixture(scope="module")
 def panels(browser, server):
     """The notebook above, run once for all tests."""
@@ -91,7 +103,7 @@ def test_every_control_has_a_name_and_moves_the_picture_by_keyboard(opened: Note
         "Noise": ["noise is 0.0,", "noise is 0.5", "noise is 1.0,"],
         "Method": ["method is probe", "method is fine-tuning"],
         "Show band": ["band is False", "band is True"],
-        "Name": ["name is Linear x.", "name is Linear."],
+        "Name": ["name is Linear xa.", "name is Linear."],
     }
     controls = {control.name(): control for control in live.controls()}
     assert list(controls) == list(words)
@@ -164,3 +176,17 @@ def test_a_picture_has_the_pixels_that_the_screen_shows(opened: Notebook):
         view.settle()
         drawn, shown = view.image.evaluate(size)
         assert abs(drawn - shown) <= 2 + 0.01 * shown, f"in a window of {width} pixels"
+
+
+def test_a_picture_has_the_ink_of_its_page(panels):
+    """JupyterLab's theme changes under it; the darkest opaque pixel tells its ink."""
+    view = panels.panels()[0]
+    inks = []
+    for theme in ("Dark", "Light"):
+        change = f"apputils:change-theme', {{ theme: 'JupyterLab {theme}' }}"
+        view.page.evaluate(f"() => window.jupyterapp.commands.execute('{change})")
+        view.show()
+        view.settle()
+        inks.append(view.image.evaluate(BRIGHTEST_AND_DARKEST))
+    (bright, _), (_, dark) = inks
+    assert bright > 230 and dark < 35, inks

@@ -54,8 +54,13 @@ def test_damage_is_the_corruption_and_its_answers() -> None:
     expected = answers(damaged.logits["noise"][2], damaged.labels, 1.5)
     assert found.accuracy[2] == pytest.approx(expected.right.mean())
     assert found.confidence[2] == pytest.approx(expected.confidence.mean())
-    rows = [*range(20, 30), *range(10)]  # a page that runs over the end starts again
-    assert found.right == expected.right[rows].tolist()
+    wrong = np.flatnonzero(~expected.right)
+    order = wrong[expected.confidence[wrong].argsort()[::-1]]
+    assert found.sure == pytest.approx(expected.confidence[order[8:16]])
+    taken_for = damaged.logits["noise"][2][order[8:16]].argmax(axis=1)
+    assert found.said == [data.class_names()[place] for place in taken_for]
+    last = explorers.compute_damage(damaged, "noise", 2, 1.5, page=6)
+    assert set(last.sure) <= set(expected.confidence[wrong]), "a page over the end starts again"
     assert f"{found.accuracy[2]:.0%}" in explorers.describe_damage(found)
 
 

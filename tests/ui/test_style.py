@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import itertools
 import math
 import re
 import subprocess
@@ -18,12 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from looks import BACKGROUNDS, EYES, check_looks, contrast, lab, linear
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
+from labkit.failure import figures as failure
 from labkit.looks import LOOKS
-from labkit.ui import images, style
+from labkit.meta import figures as meta
+from labkit.ui import images, raster, style, theme
 from labkit.ui.style import INK, Picture, spread
 
 
@@ -40,6 +41,44 @@ def test_methods_read_on_light_and_on_dark_and_can_be_told_apart() -> None:
     check_looks(LOOKS)
     for own in (INK, images.OWN):
         assert min(contrast(own, background) for background in BACKGROUNDS) >= 3
+
+
+def test_a_method_s_colour_means_nothing_else() -> None:
+    """Frames, the landscape's tasks, shifts, what encoders ignore, and confidence."""
+    shown = [*meta.TASKS, *failure.KINDS.values(), *failure.ENCODERS.values()]
+    others = {images.OWN, failure.SURE, *(color for *_, color, _ in shown)}
+    assert len(others) == 12 and not others & {look.color for look in LOOKS.values()}
+
+
+@pytest.mark.parametrize(("name", "page"), [*zip(theme.INKS, BACKGROUNDS, strict=True)])
+def test_ink_and_coloured_text_have_the_contrast_that_text_needs(name, page) -> None:
+    """WCAG 2.2, 1.4.3; near black or near white, and every method's name in its own hue."""
+    assert contrast(to_hex(theme.seen(to_rgb(INK), name)), page) > 15
+    for color in {images.OWN, *(look.color for look in LOOKS.values())}:
+        text = to_hex(theme.seen(to_rgb(color), name, text=True))
+        assert contrast(text, page) >= 4.5, (color, text)
+        assert (
+            np.argmax(to_rgb(text)) == np.argmax(to_rgb(color)) or color == LOOKS["scratch"].color
+        )
+        assert to_hex(theme.seen(to_rgb(color), name)) == color, "marks stay as they are"
+
+
+@pytest.mark.parametrize("theme_", ["light", "dark"])
+@pytest.mark.parametrize("fully", [False, True])
+def test_a_frame_has_the_ink_of_its_page_in_lines_texts_and_collections(theme_, fully) -> None:
+    def draw(ax, color) -> None:
+        ax.plot([0, 1], [0, 1], "-o", color=color, lw=9)
+        ax.hlines([0.2], 0, 1, color=color, lw=9)
+        ax.set_title("Ink")
+
+    canvas = raster.Canvas(draw, size=(3, 2))
+    canvas.render(INK)
+    canvas.theme = theme_
+    for _ in range(2):  # the second time by its background
+        frame = canvas.render_fully(INK) if fully else canvas.render(INK)
+        shown = frame[frame[..., 3] == 255][:, :3]
+        ink, count = (255 * np.array(to_rgb(theme.INKS[theme_]))).round(), len(shown)
+        assert (abs(shown - ink).max(axis=1) <= 1).sum() > 0.95 * count > 1000
 
 
 def test_the_style_ends_with_its_block() -> None:
@@ -64,11 +103,13 @@ ALT = """Accuracy "rises" <b>fast</b> & 'far' > 50 %"""
 def test_a_picture_is_a_png_with_escaped_alternative_text() -> None:
     fig, ax = style.figure(size=(3, 2))
     ax.plot([0, 1], [0, 1])
-    bundle = Picture(fig, ALT)._repr_mimebundle_()
+    bundle, _ = Picture(fig, ALT)._repr_mimebundle_()
     image = dict(re.findall(r'(\w+)="([^"]*)"', bundle["text/html"]))
     assert image["alt"] == html.escape(ALT, quote=True)
     assert bundle["text/plain"] == ALT
-    assert image["src"] == f"data:image/png;base64,{bundle['image/png']}"
+    assert image["class"] == "labkit-dark", "the second of the twins"
+    light = re.search(r'class="labkit-light" src="([^"]*)"', bundle["text/html"])
+    assert light[1] == f"data:image/png;base64,{bundle['image/png']}" != image["src"]
     with Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))) as png:
         png.load()
         assert (png.format, png.size) == ("PNG", (450, 300))
@@ -116,7 +157,7 @@ def test_placed_ticks_are_those_of_matplotlib() -> None:
         fig, ax = style.figure()
         ax.set(xscale="log", xlim=(0.5, 20))
         place(ax)
-        drawn.append(Picture(fig, "ticks").png)
+        drawn.append(Picture(fig, "ticks").pngs)
     assert drawn[0] == drawn[1]
 
 
@@ -127,19 +168,15 @@ def test_placed_ticks_are_those_of_matplotlib() -> None:
 def test_images_are_drawn_in_a_grid_each_with_its_title(columns) -> None:
     pictures = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((5, 3, 8, 8), np.uint8)
     fig, ax = style.figure()
-    images.draw_images(ax, pictures, [f"title {i}" for i in range(5)], columns)
+    corners = images.draw_images(ax, pictures, [f"title {i}" for i in range(5)], columns)
     Picture(fig, "drawn for real: a warning is an error")
-    assert [int(shown.get_array().max()) for shown in ax.images] == list(range(5))
-    rows = {shown.get_extent()[3] for shown in ax.images}
-    assert len(rows) == math.ceil(5 / (columns or 5))
-    boxes = [shown.get_window_extent() for shown in ax.images]
-    for one, two in itertools.combinations(boxes, 2):
-        overlap = one.intersection(one, two)
-        assert overlap is None or overlap.width * overlap.height < 1e-6
-    for i, shown in enumerate(ax.images):
-        title = next(text for text in ax.texts if text.get_text() == f"title {i}")
-        left, right, bottom, top = shown.get_extent()
-        assert left < title.get_position()[0] < right and title.get_position()[1] >= bottom
+    (mosaic,) = (shown.get_array() for shown in ax.images)
+    assert len({top for _, top in corners}) == math.ceil(5 / (columns or 5))
+    for i, (left, top) in enumerate(corners):
+        assert (mosaic[top : top + 8, left : left + 8, 0] == i).all(), "each in its place"
+        x, y = next(t for t in ax.texts if t.get_text() == f"title {i}").get_position()
+        assert left < x < left + 8 and y >= top + 8
+        assert not mosaic[round(y) : round(y) + 2, left : left + 8, 3].any(), "no picture below it"
 
 
 def test_torch_images_are_accepted_and_the_frame_has_the_colour_asked_for() -> None:
@@ -150,7 +187,7 @@ def test_torch_images_are_accepted_and_the_frame_has_the_colour_asked_for() -> N
     images.draw_framed(framed, np.zeros((2, 3, 8, 8), np.uint8), 2, [True, False])
     images.draw_framed(other, np.zeros((2, 3, 8, 8), np.uint8), 2, [False, True], INK)
     Picture(fig, "drawn for real")
-    assert len(grid.images) == 2
+    assert grid.images[0].get_array().shape == (9, 18, 4)
     for ax, color in ((framed, images.OWN), (other, INK)):
         (frames,) = ax.collections
         assert len(frames.get_paths()) == 1
