@@ -26,7 +26,8 @@ function play(panel, { controls, frames, states }) {
       input.max = control.options.length - 1;
     }
     input.setAttribute("aria-label", control.label);
-    const value = control.kind === "range" ? add("output", name) : null;
+    const value = control.kind === "range" ? add("b", name) : null;
+    value?.setAttribute("aria-hidden", "true"); // the slider says it
     input.addEventListener("input", () => {
       moved(i, control.kind === "checkbox" ? Number(input.checked) : Number(input.value));
     });
