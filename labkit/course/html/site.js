@@ -2,6 +2,9 @@
 
 const QUIET = 600; // ms without change before a screen reader is told: a drag is not narrated
 
+for (const box of document.querySelectorAll("pre, table")) {
+  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; // arrow keys scroll it
+}
 for (const panel of document.querySelectorAll(".recorded")) {
   const data = panel.querySelector("script");
   if (data) play(panel, JSON.parse(data.textContent));
