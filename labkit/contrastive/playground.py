@@ -20,6 +20,13 @@ from labkit.ui.panel import Panel, panel
 from labkit.ui.raster import Place
 
 ROWS, CAPTIONS, MISTAKES = 2, 5, 6
+SUGGESTED = (
+    "red car", "green car", "boat", "red heart", "blue heart", "a face that laughs", "sad face",
+    "angry", "cat", "dog", "horse", "bird", "fish", "insect", "tree", "flower", "yellow flower",
+    "fruit", "red fruit", "bread", "something to drink", "house", "clock", "music", "ball", "rain",
+    "night", "shoe", "hat", "tool",
+)  # fmt: skip
+TEMPLATES = ("a photo of {}", "a drawing of {}", "a black and white {}", "a kind of {}", "red {}")
 
 
 # ------------------------------------------------ words to pictures, a picture to captions
@@ -112,7 +119,7 @@ def playground(gallery: ClipGallery | None = None) -> Panel:
         rows=2,
         title="Ask CLIP: words find pictures, a picture finds words (click one)",
         click=clicked_picture,
-        words="car",
+        words=ipywidgets.Combobox(value="car", options=SUGGESTED, description="Words"),
         emoji=ipywidgets.Dropdown(options=shown, value=start, description="Picture of"),
         style=ipywidgets.Dropdown(options=data.STYLES, description="Drawn by"),
     )
@@ -182,6 +189,12 @@ def describe_zero_shot(result: ZeroShot) -> str:
     )
 
 
+def members(name: str) -> list[str]:
+    """Three pretraining concepts of a class: words to try in place of its name."""
+    own = [c.name for c in data.concepts() if c.label == name and c.part not in UNSEEN]
+    return own[:: max(1, len(own) // 3)][:3]
+
+
 def zero_shot(gallery: ClipGallery | None = None) -> Panel:
     """Twelve prompts that the reader edits; accuracy in every style at every key."""
     gallery = gallery or embed_gallery(encoders.load("clip-words-conv"))
@@ -205,6 +218,9 @@ def zero_shot(gallery: ClipGallery | None = None) -> Panel:
             options={"validation concepts": "validation", "test concepts": "test"},
             description="Tested on",
         ),
-        template="{}",
-        **{key: ipywidgets.Text(name, description=name) for key, name in keys.items()},
+        template=ipywidgets.Combobox(value="{}", options=TEMPLATES, description="Template"),
+        **{
+            key: ipywidgets.Combobox(value=name, options=members(name), description=name)
+            for key, name in keys.items()
+        },
     )

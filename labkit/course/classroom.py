@@ -1,68 +1,156 @@
-"""The panels without code, in large type, for a projector: served by Voila.
+"""The panels without code, one a screen, in large type, for a projector: served by Voila.
 
-    python -m labkit classroom            # opens the list of notebooks in the browser
+    python -m labkit classroom            # opens the start page in the browser
     python -m labkit classroom --no-browser --port 8899
 
 Each page holds the panels of one notebook and runs only the cells tagged `setup`, so that it is
-there in seconds. Tab and the arrow keys move the controls.
+there in seconds; the first is a playlist of ten minutes. Arrow keys step from panel to panel. The
+template in voila/ is what the browser gets: it asks no other machine for anything.
 """
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
+from PIL import Image
 
+from labkit import data
 from labkit.course.notebooks import NOTEBOOKS, chosen, read, tags
+from labkit.course.pages import QUESTION, text
 from labkit.files import told
 
-LARGE = 1.35  # as large as a panel can be on a projector of 1280 pixels
-STYLE = f"""%%html
-<style>
-  body {{ zoom: {LARGE}; }}
-  .labkit-panel {{ margin: 8px auto; }}
-  .jp-OutputPrompt, .jp-InputPrompt {{ display: none !important; }}
-</style>"""
+TEMPLATES = Path(__file__).with_name("voila")
+TEN = "00_ten_minutes.ipynb"
+# Of the playlist: notebook, panel, what its menus are set to, what the room is asked. And for the
+# start page: emoji of each notebook.
+PLAN = json.loads(TEMPLATES.with_name("classroom.json").read_text(encoding="utf-8"))
+
+
+class Card(NamedTuple):
+    """What the start page says of a page."""
+
+    file: str
+    title: str
+    question: str
 
 
 def panel_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """The panels of a notebook, and the cells they need, which show nothing."""
-    cells = [cell for cell in notebook.cells if tags(cell) & {"setup", "panel"}]
-    for cell in cells:
-        if "panel" not in tags(cell):
+    """The panels of a notebook, each with its question, and the cells they need, which are mute."""
+    found = []
+    for place, cell in enumerate(notebook.cells):
+        if "panel" in tags(cell):
+            before = [one.source for one in notebook.cells[:place] if one.cell_type == "markdown"]
+            found.append(asked(cell, prompt(before[-1]) if before else ""))
+        elif "setup" in tags(cell):
             cell.source = f"%%capture\n{cell.source}"
-    return cells
+            found.append(cell)
+    return found
 
 
-def write_pages(folder: Path) -> list[Path]:
-    """A page of panels for each notebook that has any, in order."""
-    pages = []
+def prompt(markdown: str) -> str:
+    """The prediction that a text asks for; else its last paragraph or list."""
+    plain = re.sub(r"(?s:<details>.*?</details>)|^#.*$", "", markdown, flags=re.MULTILINE)
+    parts = [part.strip() for part in plain.split("\n\n") if part.strip()]
+    predict = [part[part.index("**Predict") :] for part in parts if "**Predict" in part]
+    return (predict or parts or [""])[-1]
+
+
+def asked(cell: NotebookNode, question: str) -> NotebookNode:
+    """The cell with the question above what it shows."""
+    shown = f'<div class="classroom-question">{text(question)}</div>'
+    cell.source = (
+        f"from IPython.display import HTML, display\ndisplay(HTML({shown!r}))\n{cell.source}"
+    )
+    return cell
+
+
+def playlist() -> NotebookNode:
+    """Five panels of five notebooks, each after the cells that it needs."""
+    cells = []
+    for name, panel, menus, question in PLAN["playlist"]:
+        notebook = read(chosen(NOTEBOOKS, [name])[0])
+        own = [cell for cell in notebook.cells if tags(cell) & {"setup", "panel"}]
+        place = next(i for i, cell in enumerate(own) if f"explorers.{panel}(" in cell.source)
+        cells += panel_cells(nbformat.v4.new_notebook(
+            cells=[cell for cell in own[:place] if "setup" in tags(cell)]
+        ))  # fmt: skip
+        *rest, last = own[place].source.splitlines()
+        chooses = [f"_shown.controls[{menu!r}].label = {label!r}" for menu, label in menus.items()]
+        own[place].source = "\n".join([*rest, f"_shown = {last}", *chooses, "_shown"])
+        cells.append(asked(own[place], question))
+    for i, cell in enumerate(cells):
+        cell.id = f"ten-{i}"  # each notebook counts from 1
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def write_pages(folder: Path) -> list[Card]:
+    """A page of panels for each notebook that has any, in order; the playlist before them."""
+    nbformat.write(playlist(), folder / TEN)
+    cards = [Card(TEN, "Ten minutes", "The course in five panels, for an open day.")]
     for path in chosen(NOTEBOOKS, ()):
         notebook = read(path)
-        notebook.cells = [nbformat.v4.new_code_cell(STYLE), *panel_cells(notebook)]
+        title, *_ = re.findall(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE) or [path.stem]
+        question = QUESTION.search(notebook.cells[0].source)
+        notebook.cells = panel_cells(notebook)
         if any("panel" in tags(cell) for cell in notebook.cells):
-            pages.append(folder / path.name)
-            nbformat.write(notebook, pages[-1])
-    return pages
+            nbformat.write(notebook, folder / path.name)
+            cards.append(Card(path.name, title, question[1] if question else ""))
+    return cards
 
 
-def command(folder: Path, options: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "voila", str(folder), "--classic_tree=True",
-            "--VoilaConfiguration.show_tracebacks=True", *options]  # fmt: skip
+def write_start(folder: Path, cards: Sequence[Card]) -> None:
+    """Voila's template in folder/voila, with these cards on the start page."""
+    own = shutil.copytree(TEMPLATES, folder / "voila") / "templates" / "classroom"
+    told = json.dumps([card._asdict() | {"emoji": emoji(card.file[:2])} for card in cards])
+    (own / "cards.html").write_text(f"{{% set cards = {told} %}}", encoding="utf-8")
+
+
+def emoji(name: str) -> list[str]:
+    """A notebook's pictures as data URLs; none for a notebook that nobody has given any."""
+    places = {concept.name: concept.position for concept in data.concepts()}
+    sheet, found = data.read_sheet("twemoji", 64), []
+    for concept in PLAN["emoji"].get(name, ()):
+        buffer = io.BytesIO()
+        Image.fromarray(sheet[places[concept]].transpose(1, 2, 0)).save(buffer, "png")
+        found.append("data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())
+    return found
+
+
+def command(folder: Path, options: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """What serves folder/pages by the template in folder/voila, and its environment."""
+    words = [
+        sys.executable, "-m", "voila", str(folder / "pages"), "--classic_tree=True",
+        "--template=classroom", "--VoilaConfiguration.show_tracebacks=True", *options,
+    ]  # fmt: skip
+    paths = os.pathsep.join(filter(None, [str(folder), os.environ.get("JUPYTER_PATH")]))
+    # JUPYTER_PREFER_ENV_PATH: this environment's kernel
+    return words, os.environ | {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_PATH": paths}
+
+
+def prepare(folder: Path) -> None:
+    (folder / "pages").mkdir()
+    write_start(folder, write_pages(folder / "pages"))
 
 
 def main() -> int:
     with told("TMPDIR"), tempfile.TemporaryDirectory() as folder:
-        write_pages(Path(folder))
-        env = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}  # this environment's kernel
+        prepare(Path(folder))
+        words, env = command(Path(folder), sys.argv[1:])
         try:
-            return subprocess.run(command(Path(folder), sys.argv[1:]), env=env).returncode
+            return subprocess.run(words, env=env).returncode
         except KeyboardInterrupt:
             return 0
 

@@ -1,115 +1,99 @@
-"""The notebooks, executed, as static pages: for a phone, an archive, a server without Python.
+"""The course as static pages that are alive without a kernel: for a phone, an archive, any host.
 
-    python -m labkit site               # writes site/, two to three minutes on two cores
-    python -m labkit site pages 01 06   # two of them, into pages/
+    python -m labkit site               # writes site/; the first time ten to twenty minutes
+    python -m labkit site pages 01 06   # two of the notebooks, into pages/
 
-nbconvert makes the body of a page, page.html holds it. A panel appears as its first picture with
-its alternative text, one that needs no kernel (`labkit.ui.alive`) as it is, and formulas become
-MathML: a page needs no other file, and no network.
+Each notebook is run once, with every panel recorded along each of its controls, and what it gave
+is kept in notebooks/.site until the notebook, labkit or the data change. The pages need no server
+and no network. To publish them, copy the folder to any host of files, or for GitHub's:
+`pip install ghp-import` and `ghp-import -n -p -f site`.
 """
 
 from __future__ import annotations
 
 import argparse
-import html
-import re
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
-from string import Template
 
-from latex2mathml.converter import convert
-from nbconvert import HTMLExporter
+import nbformat
 from nbformat import NotebookNode
-from pygments.formatters import HtmlFormatter
 
-from labkit.course.notebooks import NOTEBOOKS, chosen, read, run_cells
+from labkit.course import pages
+from labkit.course.notebooks import NOTEBOOKS, chosen, read, run_cells, tags
 from labkit.files import make_folder, replacing, told
+from labkit.ui import narrow
 
-PAGE = Path(__file__).with_name("page.html")
-SECONDS = 600  # for a cell
-# Code first: a dollar inside `code` or a fenced block is no formula.
-FORMULA = re.compile(r"```.*?```|`[^`]*`|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$]+?)\$", re.DOTALL)
-UNKNOWN = {r"\arg\min": r"\mathrm{arg\,min}"}  # what the converter would print as it stands
-
-
-def mathml(markdown: str) -> str:
-    """Replace `$...$` and `$$...$$` by MathML, on one line each, outside code."""
-
-    def replaced(found: re.Match) -> str:
-        if not found.lastgroup:
-            return found[0]
-        formula = " ".join(found[found.lastgroup].split())
-        for unknown, known in UNKNOWN.items():
-            formula = formula.replace(unknown, known)
-        return convert(formula, display=found.lastgroup)
-
-    return FORMULA.sub(replaced, markdown)
+HERE = Path(__file__).parent
+LABKIT = HERE.parent
+SECONDS = 3600  # for a cell: one that trains is recorded in some minutes
 
 
 def executed(path: Path) -> NotebookNode:
-    """Run a notebook in its folder. Raises RuntimeError, with the notebook's name, if it fails."""
+    """Run a notebook in its folder, or take what it gave before.
+
+    Raises RuntimeError, with the notebook's name, if it fails or a panel cannot be recorded.
+    """
+    kept = path.parent / ".site" / f"{path.stem}-{digest(path)}.ipynb"
+    if kept.exists():
+        return read(kept)
     notebook = read(path)
-    for failed in run_cells(notebook, path, SECONDS, go_on=False).values():
+    went_wrong = run_cells(notebook, path, SECONDS, go_on=False, **{narrow.WANTED: "1"})
+    for failed in went_wrong.values():
         raise RuntimeError(f"{path.name} does not run: {failed}")
-    return notebook
-
-
-def readable(notebook: NotebookNode) -> NotebookNode:
-    """The notebook with formulas as MathML and pictures with their alternative texts."""
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = mathml(cell.source)
-            continue
-        cell.outputs = [output for output in cell.outputs if not is_progress(output)]
-        for output in cell.outputs:
-            if output.get("metadata", {}).get("alive"):  # a picture that needs no kernel
-                output.data = {"text/html": output.data["text/html"]}
-            elif "image/png" in output.get("data", {}):
-                about = output.metadata.setdefault("image/png", {})
-                about.setdefault("alt", output.data.get("text/plain", ""))
-                output.data = {"image/png": output.data["image/png"]}
+        if "panel" in tags(cell) and not any(map(is_picture, cell.outputs)):
+            said = "\n".join(output.get("text", "") for output in cell.outputs).strip()
+            raise RuntimeError(f"{path.name} does not run: no picture of {cell.source}: {said}")
+    make_folder(kept.parent)
+    for old in kept.parent.glob(f"{path.stem}-*.ipynb"):
+        old.unlink()
+    with replacing(kept) as temporary:
+        nbformat.write(notebook, temporary)
     return notebook
 
 
-def is_progress(output: NotebookNode) -> bool:
-    """A progress bar overwrites itself on a screen; on paper it would be a hundred lines."""
-    data = output.get("data", {})
-    widget = "application/vnd.jupyter.widget-view+json" in data
-    return output.get("name") == "stderr" or (widget and not {"image/png", "text/html"} & set(data))
+def is_picture(output: NotebookNode) -> bool:
+    return narrow.MIME in output.get("data", {}) or output.get("metadata", {}).get("alive", False)
 
 
-def page(title: str, body: str) -> str:
-    light, dark = (
-        HtmlFormatter(style=style).get_style_defs(".highlight")
-        for style in ("default", "github-dark")
-    )
-    template = Template(PAGE.read_text(encoding="utf-8"))
-    return template.substitute(title=html.escape(title), body=body, light=light, dark=dark)
+def digest(path: Path) -> str:
+    """Of all that a notebook's outputs depend on."""
+    sources = (file for kind in ("py", "js", "css") for file in LABKIT.rglob(f"*.{kind}"))
+    used = sorted(file for file in sources if HERE not in file.parents)
+    found = sha256()
+    for file in (path, *used, LABKIT.parent / "data" / "checksums.txt"):
+        found.update(file.read_bytes())
+    return found.hexdigest()[:12]
 
 
-def write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+def write(path: Path, content: str | bytes) -> None:
+    content = content.encode() if isinstance(content, str) else content
+    if not (path.exists() and path.read_bytes() == content):
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
 
 
 def make(paths: Sequence[Path], folder: Path) -> None:
-    """A page for each notebook, and index.html."""
-    make_folder(folder)
-    exporter = HTMLExporter(
-        template_name="basic", exclude_anchor_links=True,
-        exclude_input_prompt=True, exclude_output_prompt=True,
-    )  # fmt: skip
-    links = []
-    for path in paths:
-        notebook = executed(path)
-        heading = re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE)
-        title, name = heading[1] if heading else path.stem, path.with_suffix(".html").name
-        body, _ = exporter.from_notebook_node(readable(notebook))
-        write(folder / name, page(title, f'<p><a href="index.html">All notebooks</a></p>\n{body}'))
-        links.append(f'<li><a href="{name}">{html.escape(title)}</a></li>')
-    contents = "<h1>Transfer Learning Lab</h1>\n<ul>\n" + "\n".join(links) + "\n</ul>"
-    write(folder / "index.html", page("Transfer Learning Lab", contents))
+    """A page for each notebook, index.html, and the pictures that they show."""
+    make_folder(folder / "frames")
+
+    def keep(picture: bytes) -> str:
+        name = pages.file_name(picture)
+        write(folder / name, picture)
+        return name
+
+    lessons = [pages.lesson(executed(path), path.stem, keep) for path in paths]
+    for own, *ways in zip(lessons, [None, *lessons], [*lessons[1:], None], strict=False):
+        write(folder / own.name, pages.page(own, *ways))
+    write(folder / "index.html", pages.index(lessons))
+    write(folder / "site.css", pages.styles())
+    write(folder / "site.js", (pages.HTML / "site.js").read_text(encoding="utf-8"))
+    used = "".join(page.read_text(encoding="utf-8") for page in folder.glob("*.html"))
+    for picture in (folder / "frames").iterdir():
+        if picture.name not in used:  # of an earlier run
+            picture.unlink()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -42,6 +42,7 @@ function render({ model, el }) {
     image.onload = () => {
       image.dataset.frame = number; // tests and measurements wait for it
       if (old) URL.revokeObjectURL(old);
+      else tellScreen();
     };
     image.style.width = model.get("width") + "px";
     image.src = url;
@@ -69,9 +70,14 @@ function render({ model, el }) {
 
   // A frame has the pixels that the screen shows, no more: a narrow window, zoom, a projector.
   // And it has the ink of the page.
+  const shownWidth = () => {
+    const box = image.getBoundingClientRect(); // in the classroom larger than the picture in it
+    const ratio = image.naturalWidth / image.naturalHeight;
+    if (box.width && ratio) return Math.min(box.width, box.height * ratio);
+    return zoomOf(el) * Math.min(el.clientWidth, model.get("width"));
+  };
   const tellScreen = () => {
-    const width = Math.min(el.clientWidth, model.get("width"));
-    const screen = (window.devicePixelRatio * zoomOf(el) * width) / model.get("width");
+    const screen = (window.devicePixelRatio * shownWidth()) / model.get("width");
     const theme = themeOf(el);
     const sharp = !screen || Math.abs(screen / model.get("screen") - 1) < 0.01;
     if (sharp && theme === model.get("theme")) return;

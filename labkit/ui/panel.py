@@ -22,6 +22,7 @@ import ipywidgets
 import traitlets
 from anywidget import AnyWidget
 
+from labkit.ui import narrow, record
 from labkit.ui.controls import HERE, heading, replace_earlier, script, widget_for
 from labkit.ui.raster import Canvas, Place, png
 
@@ -294,6 +295,8 @@ class Panel(ipywidgets.VBox):
         nbconvert executes too, add --ExecutePreprocessor.store_widget_state=False, or it prefers
         the widget, which shows nothing offline.
         """
+        if narrow.wanted():
+            return {narrow.MIME: record.recorded(self), "text/plain": self.alt or self.status}, {}
         data = dict(super()._repr_mimebundle_(**kwargs) or {})
         data["text/plain"] = self.alt or self.status
         if not self.png():

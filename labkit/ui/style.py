@@ -24,6 +24,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, PercentFormatter
 from PIL import Image
 from sklearn.isotonic import isotonic_regression
 
+from labkit.ui import narrow
 from labkit.ui.theme import INK, dress
 
 RC = {
@@ -83,9 +84,13 @@ class Picture:
         self.alt = alt
         self.pngs = {theme: base64.b64encode(_png(fig, theme)).decode() for theme in HIDDEN}
         self.width = round(fig.get_figwidth() * 100)
+        with style():
+            self._recorded = narrow.still(fig, alt) if narrow.wanted() else None
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         """The page, paper's picture and the words; "alive" tells `python -m labkit site`."""
+        if self._recorded:
+            return {narrow.MIME: self._recorded, "text/plain": self.alt}, {}
         alt = html.escape(self.alt, quote=True)
         images = [
             f'<img class="labkit-{theme}" src="data:image/png;base64,{png}" alt="{alt}" '

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
+import pytest
 from playwright.sync_api import Browser, Locator, Page, Playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +71,20 @@ def launched(playwright: Playwright) -> Iterator[Browser]:
         yield browser
     finally:
         browser.close()
+
+
+FAULTS = """async () => (await axe.run({ preload: false })).violations
+    .filter(({impact}) => /serious|critical/.test(impact))
+    .map(({id, nodes}) => `${id}: ${nodes[0].html}`)"""
+
+
+def faults(page: Page) -> list[str]:
+    """Serious faults by axe-core, where `npm install --prefix $LABKIT_AXE axe-core` put it."""
+    if "LABKIT_AXE" not in os.environ:
+        pytest.skip("LABKIT_AXE does not say where axe-core is")
+    path = Path(os.environ["LABKIT_AXE"]) / "node_modules" / "axe-core" / "axe.min.js"
+    page.evaluate(path.read_text(encoding="utf-8"))
+    return page.evaluate(FAULTS)
 
 
 # The server

@@ -1,4 +1,4 @@
-"""A page of panels in the browser, as a lecturer has it: no code, and everything by keyboard."""
+"""A page of panels in the browser, as a lecturer has it: no code, one a screen, all by keyboard."""
 
 from __future__ import annotations
 
@@ -6,43 +6,58 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from driver import free_port, stopped, wait_for
+from driver import faults, free_port, stopped, wait_for
 
 from labkit.course import classroom
 
-FOLLOWED = "(alt) => document.querySelector('.labkit-image').alt !== alt"
+FOLLOWED = "(alt) => slides[at].querySelector('.labkit-image').alt !== alt"
+DRAWN = "() => slides[at]?.querySelector('.labkit-image, canvas')?.clientHeight > 100"
+BELOW = """() => [...slides[at].querySelectorAll(".labkit-panel, .classroom-question")]
+    .filter((part) => { const { right, bottom } = part.getBoundingClientRect();
+        return right > innerWidth || bottom > innerHeight; }).map((part) => part.className)"""
 
 
 @pytest.fixture
 def url(tmp_path):
-    pages = tmp_path / "pages"
-    pages.mkdir()
-    classroom.write_pages(pages)
+    classroom.prepare(tmp_path)
     port = free_port()
     log: Path = tmp_path / "voila.log"
     options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    command, env = classroom.command(tmp_path, options)
     with open(log, "w") as output:
-        process = subprocess.Popen(
-            classroom.command(pages, options), stdout=output, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
     with stopped(process):
         url = f"http://127.0.0.1:{port}"
         wait_for(url, process, log)
         yield url
 
 
-def test_a_panel_follows_the_keyboard_and_shows_no_code(browser, url) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(f"{url}/voila/render/01_motivation.ipynb", timeout=120_000)
-    panel = page.locator(".labkit-panel").first
-    image = panel.locator(".labkit-image")
-    image.wait_for(timeout=120_000)
-    before = image.get_attribute("alt")
-    panel.get_by_label("Style").press("ArrowDown")
+def test_panels_step_fit_the_screen_follow_the_keyboard_and_ask_nobody(browser, url) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(url)
+    assert page.get_by_role("listitem").count() > 6, "cards"
+    page.get_by_role("link", name="Contrastive").click(timeout=120_000)
+    page.wait_for_function("typeof slides !== 'undefined'", timeout=240_000)
+    for place in range(page.evaluate("slides.length")):
+        page.wait_for_function(DRAWN, timeout=120_000)
+        for width, height in ((1920, 1080), (1280, 720)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_timeout(300)
+            assert page.evaluate(BELOW) == [], f"panel {place + 1} at {width} x {height}"
+        assert page.evaluate("at") == place and "import" not in page.inner_text("body")
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("PageUp")
+    before = page.evaluate("slides[at].querySelector('.labkit-image').alt")
+    page.locator(".labkit-panel:visible").get_by_label("Encoder").press("ArrowDown")
     page.wait_for_function(FOLLOWED, arg=before)
-    assert "import" not in page.inner_text("body")
-    shown = image.bounding_box()["width"]
-    assert shown > 1000, "large on a projector of 1280 pixels"
-    drawn = image.evaluate("image => image.naturalWidth")
-    assert drawn == pytest.approx(shown, rel=0.02), "as sharp as the projector"
+    drawn, shown = page.evaluate("""() => { const image = slides[at].querySelector(".labkit-image");
+        return [image.naturalWidth, Math.min(image.clientWidth,
+            image.clientHeight * image.naturalWidth / image.naturalHeight)]; }""")
+    assert shown > 900 and drawn == pytest.approx(shown, rel=0.02), "as sharp as the projector"
+    assert [
+        url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+    ] == []
+    assert faults(page) == []
     page.close()

@@ -14,28 +14,56 @@ from labkit.course.notebooks import NOTEBOOKS, chosen, read, run_cells, tags
 PATHS = chosen(NOTEBOOKS, ())
 
 
-def test_every_page_has_its_notebook_s_panels_and_what_they_need_in_order(tmp_path) -> None:
-    pages = classroom.write_pages(tmp_path)
-    assert [page.name for page in pages] == [path.name for path in PATHS]
-    for page, path in zip(pages, PATHS, strict=True):
-        style, *cells = [cell.source for cell in read(page).cells]
-        assert style.startswith("%%html")
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("classroom")
+    classroom.prepare(folder)
+    return folder
+
+
+def test_every_page_has_its_notebook_s_panels_and_what_they_need_in_order(folder) -> None:
+    for path in PATHS:
+        cells = [cell.source for cell in read(folder / "pages" / path.name).cells]
         kept = [cell for cell in read(path).cells if tags(cell) & {"setup", "panel"}]
-        hidden = ("%%capture\n" * ("panel" not in tags(cell)) for cell in kept)
-        assert cells == [magic + cell.source for magic, cell in zip(hidden, kept, strict=True)]
-        assert "%%capture" not in cells[-1], "a page ends with a panel"
+        assert all(
+            cell.endswith(own.source) and cell.startswith("%%capture") != ("panel" in tags(own))
+            for cell, own in zip(cells, kept, strict=True)
+        )
+        assert "classroom-question" in cells[-1], "a page ends with a panel"
 
 
-def test_a_page_runs_and_shows_nothing_but_its_panels(tmp_path) -> None:
+def test_the_playlist_sets_five_panels_up_and_the_start_page_has_a_card_for_each_page(
+    folder,
+) -> None:
+    cells = read(folder / "pages" / classroom.TEN).cells
+    shown = [cell.source for cell in cells if "panel" in tags(cell)]
+    assert len(shown) == 5 and "hearts, told apart by colour" in shown[2]
+    cards = (folder / "voila/templates/classroom/cards.html").read_text(encoding="utf-8")
+    assert cards.count("data:image/png") == 3 * (1 + len(PATHS))
+    assert all(f'"{path.name}"' in cards for path in PATHS)
+
+
+@pytest.mark.parametrize(
+    ("markdown", "asked"),
+    [
+        ("## A\n\nOne. **Predict:** what\nnext?\n\nMore.", "**Predict:** what\nnext?"),
+        ("Text.\n\n1. One?\n2. Two?\n\n<details>\nAnswer\n\nTwo\n</details>", "1. One?\n2. Two?"),
+        ("# Only a title", ""),
+    ],
+)
+def test_the_question_is_what_the_text_before_a_panel_asks(markdown, asked) -> None:
+    assert classroom.prompt(markdown) == asked
+
+
+def test_a_page_runs_and_shows_nothing_but_its_panels(folder) -> None:
     """The quickest one; tests/browser runs the cells of all of them in a browser."""
-    classroom.write_pages(tmp_path)
-    page = tmp_path / "04_adapters.ipynb"
+    page = folder / "pages" / "04_adapters.ipynb"
     notebook = read(page)
     assert run_cells(notebook, page, limit=120) == {}
-    for cell in notebook.cells[1:]:
+    for cell in notebook.cells:
         shown = [output.get("data", {}) for output in cell.outputs]
         panels = [data for data in shown if "application/vnd.jupyter.widget-view+json" in data]
-        assert len(panels) == len(shown) == ("panel" in tags(cell)), cell.source
+        assert len(panels) == len(shown) / 2 == ("panel" in tags(cell)), cell.source
 
 
 @pytest.mark.parametrize("ends", [3, KeyboardInterrupt], ids=["status", "Ctrl-C"])
@@ -53,5 +81,9 @@ def test_voila_serves_the_pages_until_it_is_stopped(monkeypatch, ends) -> None:
     assert classroom.main() == (0 if ends is KeyboardInterrupt else ends)
     [(command, env, pages)] = served
     assert command[:3] == [sys.executable, "-m", "voila"] and command[-2:] == ["--port", "8899"]
-    assert env["JUPYTER_PREFER_ENV_PATH"] == "1"
-    assert pages == [path.name for path in PATHS] and not Path(command[3]).exists()
+    assert (
+        env["JUPYTER_PREFER_ENV_PATH"] == "1"
+        and str(Path(command[3]).parent) in env["JUPYTER_PATH"]
+    )
+    assert pages == [classroom.TEN, *(path.name for path in PATHS)]
+    assert not Path(command[3]).exists()
