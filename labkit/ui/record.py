@@ -53,7 +53,8 @@ def _settings(control: Any) -> tuple[str, list, list[str]]:
             places = control.base**places
         kind = type(control.value)  # a whole number stays one
         values = [kind(round(value, 12)) for value in places.tolist()]
-        return "range", values, [format(value, getattr(control, "readout_format", "d")) for value in values]
+        form = getattr(control, "readout_format", "d")
+        return "range", values, [format(value, form) for value in values]
     if isinstance(control, ipywidgets.SelectMultiple):
         values = [control.value, *itertools.combinations(control.value, len(control.value) - 1)]
         names = {value: label for label, value in control._options_full}

@@ -20,7 +20,8 @@ from labkit.statistics import Scores
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 FAR = ["colour to shaded and mono", "twemoji to nine others"]
-ALL_FAR = [*FAR, "colour to shaded, emoji alone", "twemoji to others, emoji alone"]
+ALONE = ["colour to shaded, emoji alone", "twemoji to others, emoji alone"]
+ALL_FAR = FAR + ALONE
 CLOSE = ["three colour to two colour", "sub-population"]
 FULL, PROBE, HOULSBY = comparison.FULL, comparison.PROBE, comparison.HOULSBY
 WHO = "who drew it"
@@ -76,6 +77,12 @@ def lp_ft(score: str, one: str, two: str, shift: list[str] | str, name: str = "l
     return sweeps.lead(table(name), score, one, two, shift=shift, picked=True)
 
 
+def head(score: str, one: str, two: str) -> Scores:
+    parts = table("lp_ft_heads")
+    same = table("lp_ft")[table("lp_ft")["seed"].isin(parts["seed"])].drop(columns="overlap_ood")
+    return sweeps.lead(pd.concat([parts, same]), score, one, two, shift=FAR, picked=True)
+
+
 def mean(name: str, score: str, **where) -> float:
     return sweeps.scores(table(name), score, **where).mean
 
@@ -104,7 +111,7 @@ def gains_most() -> bool:
 def all_gain() -> bool:
     seeds = table("lp_ft_steps")["seed"].unique()
     short = table("lp_ft")[table("lp_ft")["seed"].isin(seeds)]
-    where = {"shift": FAR, "picked": True}
+    where = {"shift": ALONE, "picked": True}
     return all(
         mean("lp_ft_steps", "id", method=m, **where)
         > sweeps.scores(short, "id", method=m, **where).mean
@@ -167,8 +174,14 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
      and is_level(lp_ft("id", "lp-ft", "fine-tuning", ALL_FAR))),
     ("06", "On **close** shifts there is nothing to choose",
      lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", CLOSE))),
+    ("06", "**A fast head does as well as the probe's**, and the statistics hardly matter",
+     lambda: all(is_level(head(score, "lp-ft", other))
+                 for score in ("id", "ood") for other in ("fast head, frozen", "lp-ft, free"))),
     ("06", "and LP-FT stays ahead",
-     lambda: is_ahead(lp_ft("ood", "lp-ft", "fine-tuning", FAR, "lp_ft_steps"))),
+     lambda: is_ahead(lp_ft("ood", "lp-ft", "fine-tuning", ALONE, "lp_ft_steps"))),
+    ("06", "Fifteen thousand more pictures in the pre-training did not make it larger",
+     lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", FAR)
+                      - lp_ft("ood", "lp-ft", "fine-tuning", ALONE))),
     ("06", "all gain in distribution", all_gain),
     ("06", "**No lead is left to see.**",
      lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", "poor features"))),
