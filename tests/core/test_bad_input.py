@@ -106,7 +106,7 @@ def project(**numbers):
 
 
 def reliability(bins: int):
-    calibration = importlib.import_module("labkit.failure.calibration")
+    calibration = importlib.import_module("labkit.calibration")
     return calibration.reliability(calibration.Answers(CONFIDENCE, RIGHT), bins).count
 
 
@@ -217,7 +217,7 @@ CALLS = [
     Call("failure.corruptions.corrupt", {**IMAGE, "kind": "noise", "severity": 2},
          {"images": BAD_IMAGES[2:], "kind": UNKNOWN, "severity": (-1, 6, 1.5)},
          drawn_by("failure.corruptions.corrupt")),
-    Call("failure.calibration.answers", {"logits": X[:, :3], "labels": Y, "temperature": 1.0},
+    Call("calibration.answers", {"logits": X[:, :3], "labels": Y, "temperature": 1.0},
          {"logits": (X[:, :3] * NAN,), "temperature": ABOVE_0}),
     Call("reliability", {"bins": 5}, {"bins": COUNTS}, reliability),
     Call("failure.corruptions.resize", {**IMAGE, "size": 5}, {"size": COUNTS}),
