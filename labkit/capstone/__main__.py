@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, help="pixels (default: 32, or 96 for torchvision)")
     parser.add_argument("--out", type=Path, default=Path("capstone"), help="for the report")
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--steps", type=int, help="of training (default: 60)")
     parser.add_argument("--quick", action="store_true", help="as in the notebook: a rough look")
     options = parser.parse_args(arguments)
     with told("--out"):
@@ -34,9 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
                 folder, ood, _ = write_example(options.out / "example")
                 group = GROUP
             plan = replace(QUICK if options.quick else Plan(), splits=options.splits)
+            plan = replace(plan, steps=options.steps or plan.steps)
             size = options.size or (96 if hasattr(encoder, "backbone") else 32)
             print(write_report(folder, encoder, options.out, plan, group, size, ood))
-        except ValueError as error:
+        except (ValueError, FloatingPointError) as error:
             sys.exit(f"labkit: {error}")
 
 

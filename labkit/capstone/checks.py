@@ -22,24 +22,22 @@ def honest_interval(function: Callable) -> Iterator[str]:
     rng = np.random.default_rng(0)
     for n, overlap in ((4, 0.25), (10, 0.2), (6, 0.0)):
         scores = rng.normal(0.7, 0.05, n)
-        alone, one = mean_interval(scores, 0), scores.std(ddof=1)
+        mean, one = scores.mean(), scores.std(ddof=1) * np.array([0, -1, 1])
         mistakes = {
             "The splits share test images, and you count them as independent.\nNadeau & Bengio: "
-            "1 / n becomes 1 / n + overlap / (1 - overlap).": alone,
+            "1 / n becomes 1 / n + overlap / (1 - overlap).": mean_interval(scores, 0),
             "You took 1.96, as of many splits; few have wider tails.\nThe factor is "
-            "`scipy.stats.t.ppf(0.975, n - 1)`.": scores.mean()
-            + np.array([0, -1.96, 1.96]) * one * np.sqrt(1 / n + overlap / (1 - overlap)),
-            "That is the spread of one split's score, not how sure their mean is.": (
-                scores.mean() + np.array([0, -1, 1]) * one
+            "`t.ppf(0.975, n - 1)` of scipy.stats.": (
+                mean + 1.96 * one * np.sqrt(1 / n + overlap / (1 - overlap))
             ),
+            "That is the spread of one split's score, not how sure their mean is.": mean + one,
         }
         otherwise = (
-            "How sure is the mean of few numbers that are not independent?\nIts standard error is "
-            "the standard deviation (ddof=1) times the root of 1 / n + overlap / (1 - overlap)."
+            "How sure is the mean of few numbers that are not independent?\nIts error is the "
+            "standard deviation (ddof=1) times the root of 1 / n + overlap / (1 - overlap)."
         )
-        expected = mean_interval(scores, overlap)
-        what = f"{n} splits that share {overlap:.0%}: "
-        yield from compare(function(scores.copy(), overlap), expected, mistakes, otherwise, what)
+        yours, what = function(scores.copy(), overlap), f"{n} splits that share {overlap:.0%}: "
+        yield from compare(yours, mean_interval(scores, overlap), mistakes, otherwise, what)
 
 
 def pictures_with_a_leak() -> tuple[torch.Tensor, set[tuple[int, int]]]:
@@ -57,10 +55,8 @@ def pictures_with_a_leak() -> tuple[torch.Tensor, set[tuple[int, int]]]:
 def planted_leak(function: Callable) -> Iterator[str]:
     """Notebook 07: function(images, threshold) -> pairs (a, b), a < b, of one picture."""
     images, expected = pictures_with_a_leak()
-    found = function(images.clone(), NEAR)
-    if found is None:
+    if (found := function(images.clone(), NEAR)) is None:
         yield NOTHING
-        return
     try:
         yours = {(int(a), int(b)) for a, b in found}
     except (TypeError, ValueError, RuntimeError):
@@ -70,9 +66,8 @@ def planted_leak(function: Callable) -> Iterator[str]:
     if any(a >= b for a, b in extra):
         yield "yours has a picture beside itself, or a pair both ways round: keep those with a < b."
     if extra:
-        a, b = min(extra)
         yield (
-            f"yours has {len(extra)} pairs too many, such as ({a}, {b}): two pictures.\nTake the "
+            f"yours has {len(extra)} pairs too many, such as {min(extra)}: two pictures.\nTake the "
             "root of the mean square of the difference, with pixels from 0 to 1, as floats."
         )
     if missing and missing <= {(7, 18), (9, 19)}:
@@ -92,8 +87,8 @@ def advice(function: Callable) -> Iterator[str]:
     """Notebook 07: function(scores) -> advice in words: the method, its accuracy, the interval."""
     rng, luck = np.random.default_rng(0), np.random.default_rng(1).normal(0, 0.03, 8)
     means = {
-        "clear": {"probe": 0.52, "lp-ft": 0.61, "fine-tuning": 0.58},
         "luck": {"probe": 0.70, "lp-ft": 0.702, "fine-tuning": 0.66},
+        "clear": {"probe": 0.52, "lp-ft": 0.61, "fine-tuning": 0.58},
     }
     for case in means.values():
         scores = {

@@ -172,5 +172,5 @@ def enough(collection: Collection) -> Collection:
             f"folder: too few groups of images ({told})\naccepted: {PARTS} each in two classes"
         )
     kept = collection.at(np.flatnonzero(np.isin(labels, large)), notes)
-    renumbered = torch.from_numpy(np.searchsorted(large, kept.labels))
+    renumbered = torch.from_numpy(np.searchsorted(large, kept.labels.numpy()))
     return replace(kept, classes=tuple(classes[c] for c in large), labels=renumbered)

@@ -76,7 +76,7 @@ def mistakes_of(curve: Curve, method: str, collection: Collection) -> pd.DataFra
     rows, classes = np.concatenate([a.rows for a in own]), np.array(collection.classes)
     table = pd.DataFrame({
         "row": rows, "name": np.array(collection.names)[rows],
-        "label": classes[collection.labels[rows]], "answer": classes[given.argmax(axis=1)],
+        "label": classes[collection.labels.numpy()[rows]], "answer": classes[given.argmax(axis=1)],
         "confidence": softmax(given, axis=1).max(axis=1),
     })  # fmt: skip
     wrong = table[table["label"] != table["answer"]].sort_values("confidence", ascending=False)
@@ -93,13 +93,13 @@ def advice_of(curve: Curve) -> str:
     """One paragraph: what to try first, and the numbers behind it."""
     situations, first = situations_of(curve), advised(curve)
     name, asked = LOOKS[first].name, situations[-1]
-    text = f"Try {name} first. With all labels it is right in "
+    text = f"Try this first: {name}. With all labels it is right in "
     text += " and ".join(f"{share(s.scores[first].interval)} of {s.name}" for s in situations)
     others = {m: x for m, x in asked.scores.items() if m != first}
     if others:
         best = max(others, key=lambda method: others[method].mean)
         gap = points((others[best] - asked.scores[first]).interval)
-        text += f". The best of the others there, {LOOKS[best].name}, is {gap} points from it"
+        text += f". The best of the others there, {LOOKS[best].name}, differs by {gap} points"
     return f"{text}. {more_labels(curve)} {how_sure(curve, first)}"
 
 

@@ -67,7 +67,9 @@ def joined(collection: Collection, pairs: pd.DataFrame) -> Collection:
 
 def unseen(ood: Collection, collection: Collection) -> Collection:
     """`ood` without the images that are in `collection` too, nearly or exactly; notes say which."""
-    n = len(collection)
+    n, shapes = len(collection), [tuple(x.images.shape[1:]) for x in (ood, collection)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"ood: got {shapes[0]} numbers\naccepted: {shapes[1]}, as in the first")
     pairs = near_duplicates(torch.cat([collection.images, ood.images]))
     twice = pairs[(pairs["a"] < n) & (pairs["b"] >= n)].drop_duplicates("b")
     notes = [

@@ -11,16 +11,16 @@ from labkit.capstone.conclusions import Calibration, curves_of
 from labkit.capstone.measure import Curve
 from labkit.figures import describe_curves, describe_reliability, draw_curves, draw_reliability
 from labkit.ui.images import draw_images, label_grid
-from labkit.ui.style import INK, Picture, figure, percent_axis, place_ticks, shorten, style
+from labkit.ui.style import Picture, figure, percent_axis, place_ticks, shorten, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 
-def safe(text: str) -> str:
+def safe(text: str, length: int = 15) -> str:
     """A file's or class's name in a figure, where dollars would be mathematics."""
-    return shorten(text).replace("$", r"\$")
+    return shorten(text, length).replace("$", r"\$")
 
 
 @style()
@@ -34,13 +34,15 @@ def draw_titled(ax: Axes, images: np.ndarray, titles: list[str], columns: int, t
 
 def samples(collection: Collection, columns: int = 10) -> Picture:
     """Some images of each class, a row for each, with their number."""
-    counts = np.bincount(collection.labels, minlength=len(collection.classes))
+    labels = collection.labels.numpy()
+    counts = np.bincount(labels, minlength=len(collection.classes))
     ends = np.cumsum(counts)[:, None] - 1 - np.linspace(counts - 1, 0, columns, axis=1)
-    rows = np.argsort(collection.labels, kind="stable")[ends.round().astype(int).ravel()]
+    rows = np.argsort(labels, kind="stable")[ends.round().astype(int).ravel()]
     fig, ax = figure(size=(11, 0.9 * len(counts) + 0.5))
     named = dict(zip(collection.classes, counts.tolist(), strict=True))
     draw_titled(ax, collection.images[rows], [], columns,
                 f"{len(collection)} images, {counts.min()} to {counts.max()} a class")  # fmt: skip
+    ax.set_xlim(left=-3.2 * collection.images.shape[-1])
     with style():
         label_grid(ax, [f"{safe(c)}  {n}" for c, n in named.items()], [],
                    collection.images.shape[-1])  # fmt: skip
@@ -69,6 +71,7 @@ def twice(collection: Collection, pairs: pd.DataFrame) -> Picture:
     return Picture(fig, describe_pairs(collection, pairs))
 
 
+@style()
 def learning(curve: Curve, chance: float) -> Picture:
     """Accuracy against labels for each class, in distribution and (where measured) out of it."""
     tests = {"id": "Your test images", "ood": "The second folder"}
@@ -84,8 +87,8 @@ def learning(curve: Curve, chance: float) -> Picture:
         place_ticks(ax.xaxis, ends, [f"{n:.0f}" for n in ends])
         percent_axis(ax)
         best = max(c["mean"].iloc[-1] for c in found.values())
-        ax.set_title(f"{name}: {best:.0%} at best", color=INK)
-        ax.set(xlabel="labels for each class", ylabel="accuracy")
+        title = f"{name}: {best:.0%} at best"
+        ax.set(xlabel="labels for each class", ylabel="accuracy", title=title)
         words.append(f"{name}: {describe_curves(found)}")
     return Picture(fig, "Accuracy by labels for each class. " + " ".join(words))
 
@@ -99,8 +102,10 @@ def calibrated(found: Calibration) -> Picture:
 
 def mistaken(collection: Collection, mistakes: pd.DataFrame, shown: int = 8) -> Picture:
     """The surest mistakes: the picture, its label, the answer."""
-    first = list(mistakes.head(shown).itertuples())
-    titles = [f"{safe(m.label)}\n→ {safe(m.answer)}\n{m.confidence:.0%} sure" for m in first]
+    one_each = mistakes.groupby(collection.groups[mistakes["row"]], sort=False).head(1)
+    first = list(one_each.head(shown).itertuples())
+    names = [f"{safe(m.label, 12)}\n→ {safe(m.answer, 11)}" for m in first]
+    titles = [f"{n}\n{m.confidence:.0%} sure" for n, m in zip(names, first, strict=True)]
     fig, ax = figure(size=(13, 3.2))
     images = collection.images[[m.row for m in first]]
     draw_titled(ax, images, titles, len(first), f"{len(mistakes)} mistakes; the surest ones")

@@ -98,8 +98,9 @@ class Split(NamedTuple):
 
 def divide(collection: Collection, seed: int) -> Split:
     """Draw a split in which every group is on one side, and classes are shared out evenly."""
+    labels = collection.labels.numpy()
     folds = StratifiedGroupKFold(PARTS, shuffle=True, random_state=seed)
-    parts = [p for _, p in folds.split(collection.labels, collection.labels, collection.groups)]
+    parts = [part for _, part in folds.split(labels, labels, collection.groups)]
     # Large groups are dealt out in a fixed order: which of the parts is which is drawn too.
     test, validation, *train = np.random.default_rng(seed).permutation(PARTS)
     return Split(np.concatenate([parts[k] for k in train]), parts[validation], parts[test])
@@ -113,7 +114,9 @@ def as_task(collection: Collection, x: Tensor, split: Split, ood: Examples | Non
     if collection.images.ndim == 2:
         scaler = StandardScaler().fit(x[split.train].numpy())
         x = torch.from_numpy(scaler.transform(x.numpy())).float()
-        ood = ood and ood._replace(images=torch.from_numpy(scaler.transform(ood.images)).float())
+        ood = ood and ood._replace(
+            images=torch.from_numpy(scaler.transform(ood.images.numpy())).float()
+        )
     parts = (Examples(x[rows], collection.labels[rows]) for rows in split)
     return Task("your own data", collection.classes, *parts, ood={"ood": ood} if ood else {})
 
@@ -174,18 +177,18 @@ def learning_curve(
     x = cached_features(encoder, collection.images, cache)
     far = ood and Examples(cached_features(encoder, ood.images, cache), ood.labels)
     splits = [divide(collection, seed) for seed in range(plan.splits)]
-    rows, answers, stopped, done = [], [], "", 0
-    shots = (*map(str, plan.shots), ALL)
+    fewest = min(int(collection.labels[split.train].bincount().max()) for split in splits)
+    shots = [str(n) for n in plan.shots if n < fewest] + [ALL]  # in every split fewer than all
     cells = [(seed, n) for seed in range(plan.splits) for n in shots]
+    rows, answers, stopped, done = [], [], "", 0
     try:
         for seed, shots in tqdm(cells, desc="learning curve", unit="cell", leave=False):
             pictures = as_task(collection, collection.images, splits[seed], ood and ood.examples)
             known = as_task(collection, x, splits[seed], far)
-            if shots == ALL or int(shots) < known.train.labels.bincount().max():  # else it is all
-                found = measure(pictures, known, encoder, plan, seed, shots, splits[seed].test)
-                for row, answered in found:
-                    rows.append(row)
-                    answers += [answered] * (shots == ALL)
+            found = measure(pictures, known, encoder, plan, seed, shots, splits[seed].test)
+            for row, answered in found:
+                rows.append(row)
+                answers += [answered] * (shots == ALL)
             done += shots == ALL
     except KeyboardInterrupt:
         stopped = f"in split {seed + 1} of {plan.splits}, at {shots} labels a class"
@@ -203,11 +206,11 @@ def measure(pictures: Task, known: Task, encoder: nn.Module, plan: Plan, seed: i
     tuned = pictures.train.images.ndim == 4 and few in (None, *plan.tuned)
     for method, fit in fits(pictures, known, encoder, plan, seed, tuned).items():
         task = known if method == "probe" else pictures
-        said = {p: logits(fit.model, x.images) for p, x in
-                (("id", task.test), ("validation", task.validation), *task.ood.items())}  # fmt: skip
+        parts = {"id": task.test, **task.ood, "validation": task.validation}
+        said = {part: logits(fit.model, x.images) for part, x in parts.items()}
         row = {"seed": seed, "shots": shots, "labels": len(task.train.labels) / len(task.classes)}
-        row |= {"method": method, "rate": fit.chosen, "validation": fit.validation}
-        row |= {p: share_right(said[p], x) for p, x in (("id", task.test), *task.ood.items())}
+        row |= {"method": method, "rate": fit.chosen}
+        row |= {part: share_right(said[part], x) for part, x in parts.items()}
         yield row, Answered(method, seed, test, said["id"], task.test.labels, said["validation"],
                             task.validation.labels)  # fmt: skip
 

@@ -33,17 +33,18 @@ class Prepared(NamedTuple):
     """What was read, in groups that keep near-duplicates together, and what was found twice."""
 
     collection: Collection
-    pairs: pd.DataFrame
+    every: Collection  # before that, in the groups of its file names
+    pairs: pd.DataFrame  # of `every`
     ood: Collection | None
 
 
 def prepare(source: Path, group: str = "", size: int = 32, ood: Path | None = None) -> Prepared:
     """Read both folders, and leave out what is too small or would be tested on twice."""
     every = read(source, group, size)
-    collection = enough(joined(every, near_duplicates(every.images)))
-    pairs = near_duplicates(collection.images)
+    pairs = near_duplicates(every.images)
+    collection = enough(joined(every, pairs))
     other = unseen(read(ood, size=size, classes=collection.classes), collection) if ood else None
-    return Prepared(collection, pairs, other)
+    return Prepared(collection, every, pairs, other)
 
 
 def write_report(
@@ -59,28 +60,28 @@ def write_report(
     found = prepare(source, group, size, ood)
     curve = learning_curve(found.collection, encoder, plan, found.ood, out / "features")
     mistakes = conclusions.mistakes_of(curve, conclusions.advised(curve), found.collection)
-    names = np.array(found.collection.names)
+    names = np.array(found.every.names)
     named = found.pairs.assign(a=names[found.pairs["a"]], b=names[found.pairs["b"]])
     tables = {"curve": curve.table, "near-duplicates": named, "mistakes": mistakes}
     for name, table in tables.items():
         with replacing(out / f"{name}.csv") as path:
             table.to_csv(path, index=False, lineterminator="\n")
     with replacing(out / "report.html") as path:
-        path.write_text(page(str(source), found, curve, mistakes), encoding="utf-8")
+        path.write_text(page(source.name, found, curve, mistakes), encoding="utf-8")
     return out / "report.html"
 
 
 def page(name: str, found: Prepared, curve: Curve, mistakes: pd.DataFrame) -> str:
     """The report as HTML that needs no other file."""
-    collection, pairs, ood = found
+    collection, every, pairs, ood = found
     method = conclusions.advised(curve)
-    chance = np.bincount(collection.labels).max() / len(collection)
+    chance = collection.labels.bincount().max().item() / len(collection)
     notes = [*collection.notes, *(ood.notes if ood else ())]
     notes += [f"stopped {curve.stopped}"] * bool(curve.stopped)
     table = curve.table.groupby(["method", "shots"], sort=False)[
         [c for c in ("labels", "validation", "id", "ood") if c in curve.table]
     ].mean().rename(index={m: LOOKS[m].name for m in curve.table["method"]})  # fmt: skip
-    percent = {c: "{:.0%}".format for c in ("validation", "id", "ood")} | {
+    percent = dict.fromkeys(("validation", "id", "ood"), "{:.0%}".format) | {
         "labels": "{:.0f}".format
     }
     is_image = collection.images.ndim == 4
@@ -90,7 +91,7 @@ def page(name: str, found: Prepared, curve: Curve, mistakes: pd.DataFrame) -> st
         f"{len(set(collection.groups))} groups that no split tears apart.</p>",
         "<ul>" + "".join(f"<li>{html.escape(note)}</li>" for note in notes) + "</ul>",
         *section("What is there", figures.samples(collection) if is_image else None),
-        *section("What is there twice", figures.twice(collection, pairs) if is_image else None),
+        *section("What is there twice", figures.twice(every, pairs) if is_image else None),
         *section("Accuracy by number of labels", figures.learning(curve, chance)),
         f"<div>{table.reset_index().to_html(index=False, border=0, formatters=percent)}</div>",
         *section(f"Is {LOOKS[method].name} as sure as it is right?",
