@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,7 +42,7 @@ def load_backbone(name: str, weights: str | None = None) -> nn.Module:
     if name in encoders.available():
         return encoders.load(name).image.to(device)
     models = encoders.import_torchvision().models
-    check_choice("backbone", (name,), (*encoders.available(), *models.list_models(module=models)))
+    check_choice("name", (name,), (*encoders.available(), *models.list_models(module=models)))
     path = Path(weights or "")
     encoder = encoders.torchvision_encoder(name, None if path.is_file() else weights)
     if path.is_file():
@@ -113,10 +113,8 @@ def as_task(collection: Collection, x: Tensor, split: Split, ood: Examples | Non
     """
     if collection.images.ndim == 2:
         scaler = StandardScaler().fit(x[split.train].numpy())
-        x = torch.from_numpy(scaler.transform(x.numpy())).float()
-        ood = ood and ood._replace(
-            images=torch.from_numpy(scaler.transform(ood.images.numpy())).float()
-        )
+        x, *far = (torch.from_numpy(scaler.transform(y.numpy())) for y in (x, *(ood or ())[:1]))
+        ood = ood and Examples(far[0], ood.labels)
     parts = (Examples(x[rows], collection.labels[rows]) for rows in split)
     return Task("your own data", collection.classes, *parts, ood={"ood": ood} if ood else {})
 
@@ -136,7 +134,7 @@ class Plan:
     rates: Mapping[str, Sequence[float]] = field(default_factory=lambda: RATES)
 
 
-QUICK = Plan(4, (2, 4, 8, 16), (8,), 20, 16, {"fine-tuning": (0.02,), "lp-ft": (0.001,)})
+QUICK = Plan(4, (2, 4, 8, 16), (8,), 16, 16, {"fine-tuning": (0.02,), "lp-ft": (0.001,)})
 
 
 class Answered(NamedTuple):
@@ -228,14 +226,15 @@ def fits(
     pictures = pictures.to(device := next(encoder.parameters()).device)
     model = Classifier(copy.deepcopy(encoder), copy.deepcopy(head.model.head).to(device)).eval()
     probe, plain = replace(head, model=model), Schedule(plan.steps, plan.batch, record_every=0)
-    frozen = replace(plain, freeze_norm=True)
-    tune = {
-        "lp-ft": lambda lr: transfer.lp_ft(
-            encoder, pictures, lr, seeded(seed), frozen, probe=probe
-        ),
-        "fine-tuning": lambda lr: transfer.fine_tune(encoder, pictures, lr, seeded(seed), plain),
-    }
-    lp_ft, ft = (transfer.best_rate(run, plan.rates[method]) for method, run in tune.items())
+
+    def tune(method: str, recipe: Callable[..., Fit], schedule: Schedule, **options) -> Fit:
+        def run(lr: float) -> Fit:
+            return recipe(encoder, pictures, lr, seeded(seed), schedule, **options)
+
+        return transfer.best_rate(run, plan.rates[method])
+
+    lp_ft = tune("lp-ft", transfer.lp_ft, replace(plain, freeze_norm=True), probe=probe)
+    ft = tune("fine-tuning", transfer.fine_tune, plain)
     wise_ft = transfer.wise_ft(probe, lp_ft, pictures)
     return {"probe": head, "wise-ft": wise_ft, "lp-ft": lp_ft, "fine-tuning": ft}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from labkit.capstone import conclusions, figures
 from labkit.capstone.collection import Collection, enough, read
 from labkit.capstone.duplicates import joined, near_duplicates, unseen
-from labkit.capstone.measure import Curve, Plan, learning_curve
+from labkit.capstone.measure import Curve, Plan, cached_features, learning_curve, promised
 from labkit.files import make_folder, replacing
 from labkit.looks import LOOKS
 from labkit.ui.style import Picture
@@ -59,6 +60,10 @@ def write_report(
     make_folder(out)
     found = prepare(source, group, size, ood)
     curve = learning_curve(found.collection, encoder, plan, found.ood, out / "features")
+    x = cached_features(encoder, found.collection.images, out / "features")
+    alone = replace(found.collection, groups=np.arange(len(x)))
+    random, honest = (np.mean(promised(c, x, plan.splits)) for c in (alone, found.collection))
+    leak = f"Images split at random promise the probe {random:.0%}, groups {honest:.0%}."
     mistakes = conclusions.mistakes_of(curve, conclusions.advised(curve), found.collection)
     names = np.array(found.every.names)
     named = found.pairs.assign(a=names[found.pairs["a"]], b=names[found.pairs["b"]])
@@ -67,11 +72,11 @@ def write_report(
         with replacing(out / f"{name}.csv") as path:
             table.to_csv(path, index=False, lineterminator="\n")
     with replacing(out / "report.html") as path:
-        path.write_text(page(source.name, found, curve, mistakes), encoding="utf-8")
+        path.write_text(page(source.name, found, curve, mistakes, leak), encoding="utf-8")
     return out / "report.html"
 
 
-def page(name: str, found: Prepared, curve: Curve, mistakes: pd.DataFrame) -> str:
+def page(name: str, found: Prepared, curve: Curve, mistakes: pd.DataFrame, leak: str) -> str:
     """The report as HTML that needs no other file."""
     collection, every, pairs, ood = found
     method = conclusions.advised(curve)
@@ -88,7 +93,7 @@ def page(name: str, found: Prepared, curve: Curve, mistakes: pd.DataFrame) -> st
     parts = [
         f'<p class="advice">{html.escape(conclusions.advice_of(curve))}</p>',
         f"<p>{len(collection)} examples of {len(collection.classes)} classes, in "
-        f"{len(set(collection.groups))} groups that no split tears apart.</p>",
+        f"{len(set(collection.groups))} groups that no split tears apart. {leak}</p>",
         "<ul>" + "".join(f"<li>{html.escape(note)}</li>" for note in notes) + "</ul>",
         *section("What is there", figures.samples(collection) if is_image else None),
         *section("What is there twice", figures.twice(every, pairs) if is_image else None),

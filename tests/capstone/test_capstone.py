@@ -301,7 +301,7 @@ def test_backbones_are_shipped_ones_torchvision_s_and_one_s_own(tmp_path) -> Non
     torch.save({"conv1.weight": state["conv1.weight"]}, tmp_path / "part.pth")
     with pytest.raises(ValueError, match="weights: .* has no .*\naccepted: those of a resnet18"):
         capstone.load_backbone("resnet18", str(tmp_path / "part.pth"))
-    with pytest.raises(ValueError, match="backbone: got .'resnet19'"):
+    with pytest.raises(ValueError, match="name: got .'resnet19'"):
         capstone.load_backbone("resnet19")
 
 
