@@ -27,7 +27,7 @@ def curves_of(curve: Curve, score: str = "id") -> dict[str, pd.DataFrame]:
     found = {}
     for method in (m for m in BY_CHANGE if m in set(curve.table["method"])):
         own = curve.table[curve.table["method"] == method]
-        labels = own.groupby("shots", sort=False)["labels"].mean()
+        labels = own.groupby("shots", sort=False)["labels"].mean().round()
         found[method] = sweeps.intervals(own, score, ["shots"]).clip(0, 1).set_axis(labels)
     return found
 
