@@ -11,6 +11,7 @@ from labkit.capstone.example import GROUP, write_example
 from labkit.capstone.measure import QUICK, Plan, load_backbone
 from labkit.capstone.report import write_report
 from labkit.files import told
+from labkit.training import Stopped
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,6 +39,9 @@ def main(arguments: list[str] | None = None) -> None:
             plan = replace(plan, steps=options.steps or plan.steps)
             size = options.size or (96 if hasattr(encoder, "backbone") else 32)
             print(write_report(folder, encoder, options.out, plan, group, size, ood))
+        except Stopped as error:
+            print(f"labkit: stopped {error}. Features are kept in {options.out}.", file=sys.stderr)
+            sys.exit(130)
         except (ValueError, FloatingPointError) as error:
             sys.exit(f"labkit: {error}")
 
