@@ -57,6 +57,8 @@ def write_report(
     Raises ValueError as `read` does, OSError for a folder that cannot be written to, before any
     work, and `Stopped` as `learning_curve` does.
     """
+    if ood is not None and not ood.exists():  # before the first is read
+        raise ValueError(f"ood: {ood} is not there\naccepted: a second folder or table")
     make_folder(out)
     found = prepare(source, group, size, ood)
     curve = learning_curve(found.collection, encoder, plan, found.ood, out / "features")
@@ -114,5 +116,5 @@ def page(name: str, found: Prepared, curve: Curve, mistakes: pd.DataFrame, leak:
 
 
 def section(title: str, picture: Picture | None) -> list[str]:
-    shown = picture and picture._repr_mimebundle_()["text/html"]
+    shown = picture and picture._repr_mimebundle_()[0]["text/html"]
     return [f"<h2>{html.escape(title)}</h2>", shown] if shown else []

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from labkit import capstone, encoders, transfer
-from labkit.capstone import conclusions, example, measure, report
+from labkit.capstone import conclusions, example, figures, measure, report
 from labkit.capstone.collection import Collection, group_names
 from labkit.training import Stopped, features
 
@@ -313,6 +313,13 @@ def run(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, env=os.environ)
 
 
+def test_figures_of_nothing_say_so(images) -> None:
+    none = capstone.near_duplicates(images.images[:3], 0.001)
+    assert len(none) == 0 and figures.twice(images, none).alt.startswith("0 pairs")
+    mistakes = pd.DataFrame(columns=["row", "name", "label", "answer", "confidence"])
+    assert figures.mistaken(images, mistakes.astype({"row": int})).alt.startswith("0 mistakes")
+
+
 def test_the_report_says_all_of_it(tmp_path, made, images) -> None:
     """Names that are markup or mathematics are text."""
     sly = tmp_path / "<b>$x$</b>"
@@ -323,7 +330,7 @@ def test_the_report_says_all_of_it(tmp_path, made, images) -> None:
     path = report.write_report(sly, ENCODER_8, out, replace(PLAN, shots=()), size=8)
     text = path.read_text(encoding="utf-8")
     assert "<i>" not in text and "<u>" not in text and "<b>" not in text
-    assert text.count("<img") == text.count('alt="') == 5 and "Try this first" in text
+    assert text.count("<img") == text.count('alt="') == 10 and "Try this first" in text
     curve = pd.read_csv(out / "curve.csv")
     assert len(curve) == 2 * 4 and set(curve["shots"]) == {"all"}
     assert {p.name for p in out.glob("*.csv")} == {
@@ -348,6 +355,7 @@ def test_the_command_runs_from_end_to_end(tmp_path, made) -> None:
     text = (out / "report.html").read_text(encoding="utf-8")
     assert "the second folder" in text and "WiSE-FT" in text
     assert {"id", "ood", "overlap_ood"} <= set(pd.read_csv(out / "curve.csv"))
-    failed = run(small / "nowhere", "--out", out)
-    assert failed.returncode == 1 and "Traceback" not in failed.stderr
-    assert failed.stderr.startswith("labkit: folder: ") and len(failed.stderr.splitlines()) == 2
+    for what, wrong in (("folder", ["nowhere"]), ("ood", [made.folder, "--ood", "nowhere"])):
+        failed = run(*wrong, "--out", out)
+        assert failed.returncode == 1 and len(failed.stderr.splitlines()) == 2, failed.stderr
+        assert failed.stderr.startswith(f"labkit: {what}: nowhere is no")
