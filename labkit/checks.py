@@ -1,6 +1,7 @@
 """Exercise checkers, one module per notebook: they hint, and never raise."""
 
 from labkit.adapters.checks import bottleneck, count_adapters, lora, merge, what_trains
+from labkit.capstone.checks import advice, honest_interval, planted_leak
 from labkit.contrastive.checks import (
     contrastive_loss,
     false_negative_share,

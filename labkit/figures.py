@@ -13,6 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from labkit.advice import Situation, first_try, points_behind
+from labkit.calibration import Reliability
 from labkit.looks import LOOKS, Look
 from labkit.statistics import Interval, Scores
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 # Of text in a page: 4.5:1 on white and on #111, by a share of the ink around it.
 READ = "color: color-mix(in srgb, {} 60%, currentColor); font-weight: bold"
 GUESSING = Look("guessing", INK, "")  # always the largest class
+RIGHT, SURE = LOOKS["probe"].color, "#84603c"  # a classifier, and its confidence
 Looks = Mapping[str, Look]
 
 
@@ -218,3 +221,47 @@ def draw_network(
     note(ax, (9.3, 1.0), f"\u201c{answer}\u201d", ha="left")
     note(ax, (5.0, 0.05), "features $Bx$", fontsize=12)
     note(ax, (0.1, 2.35), title, ha="left", fontsize=15, fontweight="bold")
+
+
+def square(ax: Axes, low: float = 0.0, high: float = 1.0) -> None:
+    """Shares on both axes, and the line where they are equal."""
+    ax.plot([low, high], [low, high], ":", color=INK, lw=1.5)
+    percent_axis(ax, low, high)
+    ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
+    ax.set_xlim(low, high)
+
+
+@style()
+def draw_reliability(axes: Sequence[Axes], found: Mapping[str, Reliability]) -> None:
+    """A diagram for each test set: dots on the diagonal are calibrated; their size is the share."""
+    for ax, (name, diagram) in zip(axes, found.items(), strict=True):
+        size = 40 + 900 * diagram.count / diagram.count.sum()
+        x, y = diagram.confidence, diagram.accuracy
+        square(ax)
+        ax.vlines(x, y, x, color=SURE, lw=3, alpha=0.6)
+        ax.scatter(x, y, s=size, color=RIGHT, zorder=3, linewidths=0, clip_on=False)
+        ax.set(xlabel="confidence", title=f"{name}\n{sure_and_right(diagram)}")
+    axes[0].set_ylabel("share that is right")
+
+
+def describe_reliability(found: Mapping[str, Reliability]) -> str:
+    parts = [f"{name}: {sure_and_right(diagram)}" for name, diagram in found.items()]
+    return f"Reliability diagrams. {'; '.join(parts)}."
+
+
+def sure_and_right(diagram: Reliability) -> str:
+    sure, right = diagram.mean(diagram.confidence), diagram.mean(diagram.accuracy)
+    return f"{sure:.0%} sure, {right:.0%} right"
+
+
+def show_advice(situations: Sequence[Situation]) -> Styler:
+    """What to try first: points behind the best in each situation; the advice is filled."""
+    first = {s.name: first_try(s.scores) for s in situations}
+
+    def fill(row: pd.Series) -> list[str]:
+        filled = "background-color: {}; color: white; font-weight: bold"
+        return [filled.format(LOOKS[m].color) * (m == first[row.name]) for m in row.index]
+
+    shown = points_behind(situations).style.apply(fill, axis=1)
+    shown = shown.format(lambda x: "best" if x == 0 else f"{round(x, 1) + 0.0:.1f}", na_rep="")
+    return shown.format_index(lambda method: LOOKS[method].name, axis=1)

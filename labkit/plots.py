@@ -26,24 +26,24 @@ from labkit.failure.figures import (
     KINDS,
     describe_drift,
     describe_estimates,
-    describe_reliability,
     draw_drift,
     draw_estimates,
     draw_line,
-    draw_reliability,
     draw_traps,
     kind_of,
-    show_advice,
 )
 from labkit.figures import (
     describe_curves,
     describe_dots,
     describe_history,
+    describe_reliability,
     draw_curves,
     draw_dots,
     draw_history,
+    draw_reliability,
     in_points,
     name_methods,
+    show_advice,
     styled,
 )
 from labkit.looks import LOOKS

@@ -1,12 +1,10 @@
 """Notebook 05: when transfer fails, how one would notice, and what to try then.
 
-Read calibration (as sure as right?), label_free_estimates and under_shift (accuracy guessed without
-labels), corruptions (images unlike the training images), invariance (what pretraining was told to
-ignore), double_descent (the number of labels), advice; then figures, panels, sweep.
+Read labkit.calibration (as sure as right?), label_free_estimates and under_shift (accuracy guessed
+without labels), corruptions (images unlike those one learned from), invariance (what pretraining
+was told to ignore), double_descent (number of labels), labkit.advice; then figures, panels, sweep.
 """
 
-from labkit.failure.advice import Situation, first_try
-from labkit.failure.calibration import Answers, answers, calibration_error, fit_temperature
 from labkit.failure.corruptions import corrupt, with_corruptions
 from labkit.failure.label_free_estimates import (
     accuracy_line,

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from labkit import advice
+from labkit.calibration import Answers, calibration_error
 from labkit.exercise import NOTHING, checker, compare
-from labkit.failure import advice
-from labkit.failure.calibration import Answers, calibration_error
 from labkit.failure.label_free_estimates import average_thresholded_confidence
 from labkit.statistics import Scores
 

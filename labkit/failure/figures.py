@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from labkit.failure.advice import Situation, first_try, points_behind
-from labkit.failure.calibration import Reliability
 from labkit.failure.invariance import WEIGHTS
 from labkit.failure.label_free_estimates import Line
+from labkit.figures import RIGHT, SURE, square
 from labkit.looks import LOOKS, Look
 from labkit.ui.images import draw_framed, draw_images, frame_first
 from labkit.ui.style import INK, percent_axis, place_ticks, shorten, style
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pandas.io.formats.style import Styler
 
-RIGHT, SURE = LOOKS["probe"].color, "#84603c"  # the notebook's classifier; its confidence
 KINDS = {  # of shifts
     "style": Look("style", "#a89000", "o"),
     "blur": Look("blur", "#840cfc", "s"),
@@ -47,37 +44,6 @@ def name_kinds(ax: Axes, place: str) -> None:
     for look in KINDS.values():
         ax.plot([], [], look.marker, color=look.color, label=look.name)
     ax.legend(loc=place, handletextpad=0.2, borderpad=0, labelspacing=0.25, fontsize=13)
-
-
-def square(ax: Axes, low: float = 0.0, high: float = 1.0) -> None:
-    """Shares on both axes, and the line where they are equal."""
-    ax.plot([low, high], [low, high], ":", color=INK, lw=1.5)
-    percent_axis(ax, low, high)
-    ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
-    ax.set_xlim(low, high)
-
-
-@style()
-def draw_reliability(axes: Sequence[Axes], found: Mapping[str, Reliability]) -> None:
-    """A diagram for each test set: dots on the diagonal are calibrated; their size is the share."""
-    for ax, (name, diagram) in zip(axes, found.items(), strict=True):
-        size = 40 + 900 * diagram.count / diagram.count.sum()
-        x, y = diagram.confidence, diagram.accuracy
-        square(ax)
-        ax.vlines(x, y, x, color=SURE, lw=3, alpha=0.6)
-        ax.scatter(x, y, s=size, color=RIGHT, zorder=3, linewidths=0, clip_on=False)
-        ax.set(xlabel="confidence", title=f"{name}\n{sure_and_right(diagram)}")
-    axes[0].set_ylabel("share that is right")
-
-
-def describe_reliability(found: Mapping[str, Reliability]) -> str:
-    parts = [f"{name}: {sure_and_right(diagram)}" for name, diagram in found.items()]
-    return f"Reliability diagrams. {'; '.join(parts)}."
-
-
-def sure_and_right(diagram: Reliability) -> str:
-    sure, right = diagram.mean(diagram.confidence), diagram.mean(diagram.accuracy)
-    return f"{sure:.0%} sure, {right:.0%} right"
 
 
 @style()
@@ -223,16 +189,3 @@ def draw_labels(ax: Axes, result) -> None:
            xlim=(result.counts[0] * 0.9, result.counts[-1] * 1.1))  # fmt: skip
     spread = 100 * np.ptp(result.draws)
     ax.set_title(f"{result.n} labels: {result.draws.mean():.0%}, {spread:.0f} points apart")
-
-
-def show_advice(situations: Sequence[Situation]) -> Styler:
-    """What to try first: points behind the best in each situation; the advice is filled."""
-    first = {s.name: first_try(s.scores) for s in situations}
-
-    def fill(row: pd.Series) -> list[str]:
-        filled = "background-color: {}; color: white; font-weight: bold"
-        return [filled.format(LOOKS[m].color) * (m == first[row.name]) for m in row.index]
-
-    shown = points_behind(situations).style.apply(fill, axis=1)
-    shown = shown.format(lambda x: "best" if x == 0 else f"{round(x, 1) + 0.0:.1f}", na_rep="")
-    return shown.format_index(lambda method: LOOKS[method].name, axis=1)

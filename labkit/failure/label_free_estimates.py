@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import linregress, norm
 
-from labkit.failure.calibration import Answers, shares
+from labkit.calibration import Answers, shares
 
 
 def difference_of_confidences(known: Answers, confidence: np.ndarray) -> float:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from labkit import data, encoders, evaluate, sweeps, tasks, transfer
+from labkit.calibration import answers
 from labkit.failure import figures, invariance
-from labkit.failure.calibration import answers
 from labkit.failure.corruptions import AMOUNTS, corrupt
 from labkit.failure.double_descent import NO_RIDGE, Embedded, draw_accuracies, embed
 from labkit.statistics import mean_interval

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import nn
 
-from labkit.failure.calibration import Answers, answers, calibration_error, fit_temperature
+from labkit.calibration import Answers, answers, calibration_error, fit_temperature
 from labkit.failure.label_free_estimates import (
     average_thresholded_confidence,
     difference_of_confidences,

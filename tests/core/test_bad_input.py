@@ -106,7 +106,7 @@ def project(**numbers):
 
 
 def reliability(bins: int):
-    calibration = importlib.import_module("labkit.failure.calibration")
+    calibration = importlib.import_module("labkit.calibration")
     return calibration.reliability(calibration.Answers(CONFIDENCE, RIGHT), bins).count
 
 
@@ -184,7 +184,7 @@ CALLS = [
          {"queries": SPOILT, "gallery": SPOILT, "count": (0, -3)}),
     Call("evaluate.movement", {"before": X, "after": X2}, {"before": WRONG, "after": WRONG}),
     Call("evaluate.linear_cka", {"x": X, "y": X2}, {"x": WRONG, "y": WRONG}),
-    # 01 to 06
+    # 01 to 07
     *(Call(f"contrastive.{name}", {first: X, second: X2, **numbers}, {
         first: (*WRONG, X.long(), "x"), second: (*WRONG, X.long(), X[:3], X[:, :3]),
         **dict.fromkeys(numbers, FINITE[:2] if "logit_bias" in numbers else ABOVE_0[1:4])})
@@ -217,7 +217,7 @@ CALLS = [
     Call("failure.corruptions.corrupt", {**IMAGE, "kind": "noise", "severity": 2},
          {"images": BAD_IMAGES[2:], "kind": UNKNOWN, "severity": (-1, 6, 1.5)},
          drawn_by("failure.corruptions.corrupt")),
-    Call("failure.calibration.answers", {"logits": X[:, :3], "labels": Y, "temperature": 1.0},
+    Call("calibration.answers", {"logits": X[:, :3], "labels": Y, "temperature": 1.0},
          {"logits": (X[:, :3] * NAN,), "temperature": ABOVE_0}),
     Call("reliability", {"bins": 5}, {"bins": COUNTS}, reliability),
     Call("failure.corruptions.resize", {**IMAGE, "size": 5}, {"size": COUNTS}),
@@ -245,6 +245,8 @@ CALLS = [
     Call("lp_ft.theory_bound.stated",
          {"k": 2, "cosine": 0.5, "phi": 0.5, "norm": 1.0, "error": 0.1},
          {"k": COUNTS, "cosine": SHARES}),
+    Call("capstone.near_duplicates", {**IMAGE, "threshold": 0.1}, {"threshold": AT_LEAST_0}),
+    Call("capstone.load_backbone", {"name": "clip-vit"}, {"name": UNKNOWN}),
     Call("lp_ft.distortion.ExplorerSetting",
          {"id_style": "noto", "ood_style": "blob", "shots": 3, "ft_lr": 0.01, "lp_ft_lr": 0.01,
           "head": "zero", "head_scale": 1.0},

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from labkit import data, encoders, tasks
-from labkit.failure import advice
+from labkit import advice, data, encoders, tasks
 from labkit.failure import double_descent as descent
 from labkit.failure.label_free_estimates import accuracy_line
 from labkit.statistics import Scores, clearly_ahead

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
-from labkit.failure import calibration
+from labkit import calibration
+from labkit.calibration import Answers
 from labkit.failure import label_free_estimates as proxies
-from labkit.failure.calibration import Answers
 
 
 def random_logits(seed: int, n: int = 400, classes: int = 4, scale: float = 2.0):

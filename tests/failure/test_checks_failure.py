@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from exercises import exercise_tests
 
-from labkit import checks
-from labkit.failure import advice
-from labkit.failure.calibration import Answers, calibration_error
+from labkit import advice, checks
+from labkit.calibration import Answers, calibration_error
 from labkit.failure.label_free_estimates import average_thresholded_confidence
 
 

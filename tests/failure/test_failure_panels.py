@@ -8,9 +8,9 @@ import torch
 from panels import check_every_control
 
 from labkit import data, explorers, plots, sweeps, tasks
+from labkit.advice import Situation
+from labkit.calibration import Answers, answers, reliability
 from labkit.failure import corruptions, invariance, under_shift
-from labkit.failure.advice import Situation
-from labkit.failure.calibration import Answers, answers, reliability
 from labkit.failure.label_free_estimates import accuracy_line
 from labkit.statistics import Scores
 from labkit.ui.panel import Panel

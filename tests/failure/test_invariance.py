@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit import data, encoders, sweeps, tasks, transfer, weights
+from labkit.calibration import answers, calibration_error
 from labkit.contrastive import pretrain
 from labkit.failure import corruptions, invariance, sweep, under_shift
 from labkit.failure import label_free_estimates as proxies
-from labkit.failure.calibration import answers, calibration_error
 
 
 @pytest.mark.parametrize("question", invariance.QUESTIONS)

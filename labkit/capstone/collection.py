@@ -1,0 +1,176 @@
+"""Your own data, read once: a folder of images (a subfolder a class) or a table of features."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from labkit.inputs import whole
+from labkit.tasks import Examples
+from labkit.torchvision_compat import import_torchvision
+
+PARTS = 5  # of a split; a class needs as many groups
+# What Pillow raises for a file that is cut off, is no picture, or is one of absurd size.
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+LAYOUT = "accepted: one subfolder for each class, two or more, with jpg, png or webp images"
+TABLE = "accepted: a CSV with columns label (two values or more), group if you like, and numbers"
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """Labelled images (n, 3, size, size) uint8, or rows of a table (n, columns) float32.
+
+    labels: (n,) int64; names: (n,) paths within the folder, or lines of the table. Images of one
+    group (n,) belong together: a split keeps them on one side. notes: what was left out, and why.
+    """
+
+    classes: tuple[str, ...]
+    images: Tensor
+    labels: Tensor
+    names: tuple[str, ...]
+    groups: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def examples(self) -> Examples:
+        return Examples(self.images, self.labels)
+
+    def at(self, rows: np.ndarray, notes: Sequence[str] = ()) -> Collection:
+        names = tuple(self.names[row] for row in rows)
+        images, labels, groups = (x[rows] for x in (self.images, self.labels, self.groups))
+        return Collection(self.classes, images, labels, names, groups, (*self.notes, *notes))
+
+
+def read(
+    source: str | Path, group: str = "", size: int = 32, classes: Sequence[str] = ()
+) -> Collection:
+    """Read a CSV file (`read_table`), or a folder in the layout of torchvision's ImageFolder.
+
+    group: a regular expression on the file name. What its first parentheses match (or all of it)
+    is the group; a file without a match is a group of its own. Images are cropped to the middle
+    square. classes: those to look for, in their order (a second folder's), instead of all. Images
+    that cannot be read are left out and noted. Raises ValueError, in two lines and before any
+    work, for a folder without images of two classes and an expression that matches nothing.
+    """
+    size, root = whole("size", size, 8), Path(source).expanduser()
+    if root.suffix.lower() == ".csv":
+        return read_table(root, classes)
+    found, pictures, notes = _listed(root, tuple(classes)), {}, []
+    paths = [Path(path) for path, _ in found.samples]
+    groups = group_names([path.name for path in paths], group)
+    names = [path.relative_to(root).as_posix() for path in paths]
+    for row, path in enumerate(tqdm(paths, desc="reading", unit="image", leave=False)):
+        try:
+            pictures[row] = read_image(path, size)
+        except UNREADABLE as error:
+            notes.append(f"left out {names[row]}: {str(error).splitlines()[0]}")
+    if not pictures:
+        raise ValueError(f"folder: no image of {root} can be read ({notes[0]})\n{LAYOUT}")
+    rows, labels = np.array(list(pictures)), torch.tensor([label for _, label in found.samples])
+    blank = torch.empty(len(paths), 0)
+    kept = Collection(tuple(found.classes), blank, labels, tuple(names), groups).at(rows, notes)
+    return replace(kept, images=torch.from_numpy(np.stack(list(pictures.values()))))
+
+
+def _listed(root: Path, classes: tuple[str, ...]):
+    """The ImageFolder of `root`, of which no image has been opened yet."""
+    import_torchvision()
+    from torchvision.datasets import ImageFolder
+
+    class Folder(ImageFolder):
+        def find_classes(self, directory):
+            names = classes or super().find_classes(directory)[0]
+            return list(names), {name: place for place, name in enumerate(names)}
+
+    if not root.is_dir() or not any(path.is_dir() for path in root.iterdir()):
+        what = "has no subfolders" if root.is_dir() else "is no folder"
+        raise ValueError(f"folder: {root} {what}\n{LAYOUT}")
+    found = Folder(root, allow_empty=True)
+    full = {found.classes[label] for _, label in found.samples}
+    if len(full) < (1 if classes else 2):
+        of = f" of {', '.join(classes)}" if classes else ""
+        what = f"images of {full.pop()} only" if full else f"no images{of} in its subfolders"
+        raise ValueError(f"folder: {root} has {what}\n{LAYOUT}")
+    return found
+
+
+def read_image(path: Path, size: int) -> np.ndarray:
+    """(3, size, size) uint8: upright, on white where it is transparent, its middle square."""
+    with Image.open(path) as image:
+        image.draft("RGB", (2 * size, 2 * size))  # a JPEG need not be decoded at its full size
+        image = ImageOps.exif_transpose(image)
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        method = "BICUBIC" if min(image.size) < size else "BOX"
+        image = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling[method])
+    return np.asarray(image).transpose(2, 0, 1)
+
+
+def group_names(names: Sequence[str], group: str) -> np.ndarray:
+    """The group of each file name: what the expression matches, or one of its own."""
+    try:
+        found = [re.search(group, name) if group else None for name in names]
+    except re.error as error:
+        raise ValueError(f"group: got {group!r}, {error}\naccepted: such as '^(.+)_'") from None
+    if group and not any(found):
+        raise ValueError(f"group: {group!r} matches no file name\none of them is {names[0]}")
+    own = [match and match[min(1, match.re.groups)] for match in found]
+    return np.array([f"group {name}" if name else f"file {i}" for i, name in enumerate(own)])
+
+
+def read_table(path: Path, classes: Sequence[str] = ()) -> Collection:
+    """A CSV of features; rows with a gap are left out and noted. ValueError for other tables."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise ValueError(f"table: {path}: {error}\n{TABLE}") from None
+    numbers = table.drop(columns=["label", "group"], errors="ignore")
+    odd = numbers.select_dtypes(exclude="number").columns.tolist()
+    if "label" not in table or odd or numbers.empty or table["label"].nunique() < 2:
+        raise ValueError(f"table: {path}: columns {(odd or list(table))[:6]}\n{TABLE}")
+    texts = table["label"].astype(str)
+    known = tuple(classes) or tuple(sorted(texts[table["label"].notna()].unique()))
+    fits = np.isfinite(numbers).all(axis=1) & texts.isin(known)
+    groups = table.get("group", pd.Series(table.index)).astype(str).to_numpy(str)
+    names = tuple(f"line {line}" for line in table.index + 2)
+    x, labels = numbers.to_numpy(np.float32), pd.Categorical(texts, known).codes.astype(np.int64)
+    notes = [f"left out {names[row]}: a gap, or no known label" for row in np.flatnonzero(~fits)]
+    every = Collection(known, torch.from_numpy(x), torch.from_numpy(labels), names, groups)
+    return every.at(np.flatnonzero(fits), notes)
+
+
+def enough(collection: Collection) -> Collection:
+    """Without the classes that have too few groups for a split, which the notes name.
+
+    Raises ValueError, in two lines, if fewer than two classes are left.
+    """
+    labels, classes = collection.labels.numpy(), collection.classes
+    groups = [len(set(collection.groups[labels == c])) for c in range(len(classes))]
+    large = [c for c, count in enumerate(groups) if count >= PARTS]
+    notes = [
+        f"left out class {classes[c]}: too small, {n} groups of images where {PARTS} are needed"
+        for c, n in enumerate(groups)
+        if n < PARTS
+    ]
+    if len(large) < 2:
+        told = ", ".join(f"{name} {n}" for name, n in zip(classes, groups, strict=True))
+        raise ValueError(
+            f"folder: too few groups of images ({told})\naccepted: {PARTS} each in two classes"
+        )
+    kept = collection.at(np.flatnonzero(np.isin(labels, large)), notes)
+    renumbered = torch.from_numpy(np.searchsorted(large, kept.labels.numpy()))
+    return replace(kept, classes=tuple(classes[c] for c in large), labels=renumbered)

@@ -1,0 +1,79 @@
+"""The same picture twice: exact, nearly equal, or mirrored; such a pair may not be split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from labkit.augment import as_float
+from labkit.capstone.collection import Collection
+from labkit.inputs import at_least_0
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+THUMBNAIL = 16  # pixels: what remains of a picture after compression and resizing
+NEAR = 0.04  # of the whole range: the root of the mean square over a thumbnail
+
+
+def fingerprints(images: Tensor) -> np.ndarray:
+    """Thumbnails (n, 3 * 16 * 16), or columns in standard deviations, divided by the root of
+    their number: a Euclidean distance is then a root mean square."""
+    if images.ndim == 2:
+        x = images.double().numpy()
+        x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-12)
+    else:
+        x = F.adaptive_avg_pool2d(as_float(images), THUMBNAIL).flatten(1).double().numpy()
+    return x / x.shape[1] ** 0.5
+
+
+def near_duplicates(images: Tensor, threshold: float = NEAR) -> pd.DataFrame:
+    """All pairs of images no further apart than `threshold`, as they are or one of them mirrored.
+
+    images: (n, 3, h, w) or (n, columns). A row for each pair a < b: their rows, distance (root mean
+    square, 0 to 1) and whether mirrored; the nearest first.
+    """
+    import pandas as pd
+
+    threshold, prints, pairs = at_least_0("threshold", threshold), fingerprints(images), {}
+    search = NearestNeighbors(radius=threshold + 1e-6, algorithm="brute").fit(prints)
+    mirrors = [prints] if images.ndim == 2 else [prints, fingerprints(images.flip(3))]
+    for mirrored, queries in enumerate(mirrors):
+        for a, near in enumerate(search.radius_neighbors(queries, return_distance=False)):
+            for b in near[near > a].tolist():
+                distance = float(np.linalg.norm(prints[b] - queries[a]))  # the search rounds
+                if distance <= threshold and distance < pairs.get((a, b), (np.inf,))[0]:
+                    pairs[a, b] = distance, bool(mirrored)
+    rows = [(*pair, *found) for pair, found in pairs.items()]
+    table = pd.DataFrame(rows, columns=["a", "b", "distance", "mirrored"])
+    return table.sort_values(["distance", "a", "b"], ignore_index=True)
+
+
+def joined(collection: Collection, pairs: pd.DataFrame) -> Collection:
+    """The collection in groups (n,) int that keep near-duplicates together, with all their own."""
+    names, place = np.unique(collection.groups, return_inverse=True)
+    ends = tuple(place[pairs[side].to_numpy(int)] for side in "ab")
+    edges = coo_matrix((np.ones(len(pairs)), ends), shape=(len(names), len(names)))
+    return replace(collection, groups=connected_components(edges, directed=False)[1][place])
+
+
+def unseen(ood: Collection, collection: Collection) -> Collection:
+    """`ood` without the images that are in `collection` too, nearly or exactly; notes say which."""
+    n, shapes = len(collection), [tuple(x.images.shape[1:]) for x in (ood, collection)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"ood: got {shapes[0]} numbers\naccepted: {shapes[1]}, as in the first")
+    pairs = near_duplicates(torch.cat([collection.images, ood.images]))
+    twice = pairs[(pairs["a"] < n) & (pairs["b"] >= n)].drop_duplicates("b")
+    notes = [
+        f"left out {ood.names[b - n]} of the OOD test: it is {collection.names[a]}"
+        for a, b in twice[["a", "b"]].to_numpy()
+    ]
+    return ood.at(np.setdiff1d(np.arange(len(ood)), twice["b"] - n), notes)

@@ -1,0 +1,113 @@
+"""The capstone's figures with their words: what is there, what is twice, curve and mistakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labkit.capstone.collection import Collection
+from labkit.capstone.conclusions import Calibration, curves_of
+from labkit.capstone.measure import Curve
+from labkit.figures import describe_curves, describe_reliability, draw_curves, draw_reliability
+from labkit.ui.images import draw_images, label_grid
+from labkit.ui.style import Picture, figure, percent_axis, place_ticks, shorten, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def safe(text: str, length: int = 15) -> str:
+    """A file's or class's name in a figure, where dollars would be mathematics."""
+    return shorten(text, length).replace("$", r"\$")
+
+
+@style()
+def draw_titled(ax: Axes, images: np.ndarray, titles: list[str], columns: int, title: str) -> None:
+    """Pictures with words below; a figure without any says so in its title."""
+    if len(images):
+        draw_images(ax, images, titles, columns)
+    ax.axis("off")
+    ax.set_title(title)
+
+
+def samples(collection: Collection, columns: int = 10) -> Picture:
+    """Some images of each class, a row for each, with their number."""
+    labels = collection.labels.numpy()
+    counts = np.bincount(labels, minlength=len(collection.classes))
+    ends = np.cumsum(counts)[:, None] - 1 - np.linspace(counts - 1, 0, columns, axis=1)
+    rows = np.argsort(labels, kind="stable")[ends.round().astype(int).ravel()]
+    fig, ax = figure(size=(11, 0.9 * len(counts) + 0.5))
+    named = dict(zip(collection.classes, counts.tolist(), strict=True))
+    draw_titled(ax, collection.images[rows], [], columns,
+                f"{len(collection)} images, {counts.min()} to {counts.max()} a class")  # fmt: skip
+    ax.set_xlim(left=-3.2 * collection.images.shape[-1])
+    with style():
+        label_grid(ax, [f"{safe(c)}  {n}" for c, n in named.items()], [],
+                   collection.images.shape[-1])  # fmt: skip
+    return Picture(fig, f"Images of each class: {', '.join(f'{c} {n}' for c, n in named.items())}.")
+
+
+def draw_pairs(ax: Axes, collection: Collection, pairs: pd.DataFrame, shown: int = 8) -> None:
+    """The last (least alike) of some pairs, one image above the other, with their distance."""
+    last = pairs.tail(shown)
+    marks = [f"{d:.3f}" + " mirrored" * m for d, m in zip(last["distance"], last["mirrored"])]  # noqa: B905
+    rows = np.r_[last["a"], last["b"]].astype(int)
+    torn = (collection.groups[pairs["a"]] != collection.groups[pairs["b"]]).sum()
+    title = f"{len(pairs)} pairs of near-duplicates, {torn} across groups"
+    draw_titled(ax, collection.images[rows], [""] * len(last) + marks, len(last), title)
+
+
+def describe_pairs(collection: Collection, pairs: pd.DataFrame) -> str:
+    last = pairs[["a", "b"]].tail(3).to_numpy()
+    told = "; ".join(f"{collection.names[a]} and {collection.names[b]}" for a, b in last)
+    return f"{len(pairs)} pairs of near-duplicates. {told}"
+
+
+def twice(collection: Collection, pairs: pd.DataFrame) -> Picture:
+    fig, ax = figure(size=(11, 3.6))
+    draw_pairs(ax, collection, pairs)
+    return Picture(fig, describe_pairs(collection, pairs))
+
+
+@style()
+def learning(curve: Curve, chance: float) -> Picture:
+    """Accuracy against labels for each class, in distribution and (where measured) out of it."""
+    tests = {"id": "Your test images", "ood": "The second folder"}
+    tests = {score: name for score, name in tests.items() if score in curve.table}
+    fig, axes = figure(1, len(tests), size=(7 * len(tests) + 1, 4.8), squeeze=False)
+    words = []
+    for ax, (score, name) in zip(axes[0], tests.items(), strict=True):
+        found = curves_of(curve, score)
+        draw_curves(ax, found, gap=0.07, chance=chance)
+        ends = found["probe"].index
+        ax.set_xscale("log")
+        ax.minorticks_off()
+        place_ticks(ax.xaxis, ends, [f"{n:.0f}" for n in ends])
+        percent_axis(ax)
+        best = max(c["mean"].iloc[-1] for c in found.values())
+        title = f"{name}: {best:.0%} at best"
+        ax.set(xlabel="labels for each class", ylabel="accuracy", title=title)
+        words.append(f"{name}: {describe_curves(found)}")
+    return Picture(fig, "Accuracy by labels for each class. " + " ".join(words))
+
+
+def calibrated(found: Calibration) -> Picture:
+    fig, axes = figure(1, 2, size=(10, 4.8))
+    both = {"As it is": found.plain, "Temperature-scaled": found.scaled}
+    draw_reliability(axes, both)
+    return Picture(fig, describe_reliability(both))
+
+
+def mistaken(collection: Collection, mistakes: pd.DataFrame, shown: int = 8) -> Picture:
+    """The surest mistakes: the picture, its label, the answer."""
+    one_each = mistakes.groupby(collection.groups[mistakes["row"]], sort=False).head(1)
+    first = list(one_each.head(shown).itertuples())
+    names = [f"{safe(m.label, 12)}\n→ {safe(m.answer, 11)}" for m in first]
+    titles = [f"{n}\n{m.confidence:.0%} sure" for n, m in zip(names, first, strict=True)]
+    fig, ax = figure(size=(13, 3.2))
+    images = collection.images[[m.row for m in first]]
+    draw_titled(ax, images, titles, len(first), f"{len(mistakes)} mistakes; the surest ones")
+    told = [f"{m.name} ({m.label}) taken for {m.answer}, {m.confidence:.0%} sure" for m in first]
+    return Picture(fig, f"{len(mistakes)} mistakes. {'; '.join(told[:4])}")

@@ -1,0 +1,361 @@
+"""Notebook 07's house: what is read, found twice, split, measured and written, against oracles."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from cases import cases
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from labkit import capstone, encoders, transfer
+from labkit.capstone import conclusions, example, figures, measure, report
+from labkit.capstone.collection import Collection, group_names
+from labkit.training import Stopped, features
+
+PLAN = measure.Plan(2, (2, 4), (4,), 2, 8, {"fine-tuning": (0.01,), "lp-ft": (0.001,)})
+ENCODER = encoders.TinyEncoder(8)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> example.Example:
+    return capstone.write_example(tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture(scope="module")
+def images(made) -> Collection:
+    return capstone.read(made.folder, example.GROUP)
+
+
+def picture(path: Path, seed: int = 0, size: tuple[int, int] = (20, 16), **options) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def colours(n: int = 40, classes: int = 2, size: int = 8) -> Collection:
+    """Pictures told apart by their brightest colour; four of each group."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(n) // 4 % classes
+    x = torch.randint(0, 120, (n, 3, size, size), generator=generator)
+    x[torch.arange(n), labels] += 40
+    names = tuple(f"{i}.png" for i in range(n))
+    return Collection(tuple("abc"[:classes]), x.byte(), labels, names, np.arange(n) // 4)
+
+
+# ---------------------------------------------------------------- read
+
+
+def test_the_example_is_read_and_its_torn_file_is_named(made, images) -> None:
+    assert images.classes == example.CLASSES and len(images) == len(images.names) > 300
+    assert len(images.notes) == 1 and "animal/torn_noto.png" in images.notes[0]
+    first = Image.open(made.folder / images.names[0]).convert("RGB").reduce(2)
+    assert np.abs(np.asarray(first, int).transpose(2, 0, 1) - images.images[0].numpy()).max() <= 1
+    there = {path.relative_to(made.folder).as_posix() for path in made.folder.rglob("*.*")}
+    assert there - set(images.names) == {"animal/torn_noto.png"}
+
+
+def test_images_are_upright_square_and_white_where_transparent(tmp_path) -> None:
+    for label in "ab":
+        picture(tmp_path / label / "x.png")
+    turned = Image.new("RGB", (32, 64), "red")
+    turned.paste("blue", (0, 0, 32, 32))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    turned.save(tmp_path / "a" / "turned.jpg", exif=exif, quality=95)
+    Image.new("RGBA", (16, 16), (0, 0, 0, 0)).save(tmp_path / "a" / "clear.webp", lossless=True)
+    found = capstone.read(tmp_path, size=16)
+    by_name = dict(zip(found.names, found.images, strict=True))
+    assert found.images.shape == (4, 3, 16, 16) and found.notes == ()
+    assert (by_name["a/clear.webp"] == 255).all()
+    assert by_name["a/turned.jpg"][0, 0, 8] > 200 and by_name["a/turned.jpg"][2, 15, 8] > 200
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ((), "has no subfolders"),
+        (("x.png",), "has no subfolders"),
+        (("a/notes.txt", "b/notes.txt"), "has no images in its subfolders"),
+        (("a/x.png", "b/notes.txt"), "has images of a only"),
+    ],
+)
+def test_folders_that_will_not_do_are_told_in_two_lines(tmp_path, files, message) -> None:
+    for name in files:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        picture(path) if path.suffix == ".png" else path.write_text("no picture")
+    with pytest.raises(ValueError, match=message) as error:
+        capstone.read(tmp_path)
+    first, second = str(error.value).split("\n")
+    assert first.startswith(f"folder: {tmp_path}") and second.startswith("accepted: one subfolder")
+
+
+def test_unreadable_folders_and_expressions_are_told(tmp_path) -> None:
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "x.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="no image of .* can be read"):
+        capstone.read(tmp_path)
+    with pytest.raises(ValueError, match="is no folder\n"):
+        capstone.read(tmp_path / "nowhere")
+    for group, message in (("(", "group: got '\\('.*\naccepted"), ("z+", "no file name\n.* x.png")):
+        with pytest.raises(ValueError, match=message):
+            capstone.read(tmp_path, group)
+
+
+def test_groups_are_what_the_expression_matches() -> None:
+    names = ["a-1_x.png", "a-1_y.png", "a-2_x.png", "odd.png", "odd.png"]
+    assert len(set(group_names(names, ""))) == 5
+    first = group_names(names, r"^(.+)_")
+    assert first[0] == first[1] and len(set(first)) == 4, "without a match: one of its own each"
+    assert group_names(names[:3], r"a-\d")[0] == group_names(names[:3], r"(a-\d)")[0]
+
+
+def test_a_small_class_is_said_and_left_out() -> None:
+    three = colours(60, classes=3)
+    few = np.flatnonzero((three.labels != 1) | (torch.arange(60) < 20))
+    found = capstone.enough(three.at(few))
+    assert found.classes == ("a", "c") and "class b: too small, 2 groups" in found.notes[0]
+    assert found.labels.tolist() == [int(label > 0) for label in three.labels[few] if label != 1]
+    two = colours()
+    few = np.flatnonzero((two.labels.numpy() == 0) | (np.arange(40) < 16))
+    with pytest.raises(ValueError, match="too few groups of images .a 5, b 2.\naccepted: 5"):
+        capstone.enough(two.at(few))
+
+
+def test_a_table_is_read_standardised_and_measured_by_its_probe(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"label": ["no", "yes"] * 30, "group": np.arange(60) // 2 % 30})
+    table["big"] = 1e6 + 1e5 * (np.arange(60) % 2) + 1e4 * rng.normal(size=60)
+    table["small"] = rng.normal(size=60)
+    table.loc[3, "small"] = np.nan
+    table.to_csv(tmp_path / "t.csv", index=False)
+    found = capstone.read(tmp_path / "t.csv")
+    assert found.notes == ("left out line 5: a gap, or no known label",) and len(found) == 59
+    assert found.classes == ("no", "yes") and found.images.shape == (59, 2)
+    curve = capstone.learning_curve(found, ENCODER, PLAN, found)
+    assert set(curve.table["method"]) == {"probe"} and curve.table["id"].mean() > 0.9
+    assert "linear probe" in capstone.advice_of(curve)
+    for bad in ({"big": "x"}, {"label": "no"}):
+        table.assign(**bad).to_csv(tmp_path / "bad.csv", index=False)
+        with pytest.raises(ValueError, match="table: .*\naccepted: a CSV"):
+            capstone.read(tmp_path / "bad.csv")
+
+
+# ---------------------------------------------------------------- duplicates and splits
+
+
+def test_the_planted_leak_is_found_and_joined(made, images) -> None:
+    pairs = capstone.near_duplicates(images.images)
+    names = np.array(images.names)
+    named = [tuple(sorted(names[[a, b]].tolist())) for a, b in pairs[["a", "b"]].to_numpy()]
+    assert made.planted <= set(named) and len(made.planted) == 5 * len(example.CLASSES)
+    assert len(named) < 1.3 * len(made.planted), "and little else"
+    joined = capstone.joined(images, pairs).groups
+    assert (joined[pairs["a"]] == joined[pairs["b"]]).all()
+    for group in set(images.groups):
+        assert len(set(joined[images.groups == group])) == 1
+
+
+@given(st.integers(0, 2**31), st.floats(0, 0.1))
+@cases(15)
+def test_near_duplicates_are_those_of_a_plain_loop(seed, threshold) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(0, 256, (8, 3, 16, 16), generator=generator).byte()
+    x[5], x[6], x[7] = x[0], x[1].flip(2), (0.9 * x[2].float()).byte()
+    y, expected = x.double() / 255, {}
+    for a in range(8):
+        for b in range(a + 1, 8):
+            apart = [float((z - y[b]).square().mean().sqrt()) for z in (y[a], y[a].flip(2))]
+            if min(apart) <= threshold:
+                expected[a, b] = min(apart), apart[1] < apart[0]
+    found = capstone.near_duplicates(x, threshold)
+    yours = {(a, b): (d, m) for a, b, d, m in found.itertuples(index=False)}
+    assert yours.keys() == expected.keys() >= {(0, 5), (1, 6)}
+    for pair, (distance, mirrored) in expected.items():
+        assert yours[pair][0] == pytest.approx(distance, abs=1e-6)
+        assert yours[pair][1] == mirrored
+
+
+@given(st.integers(0, 2**31), st.integers(10, 30), st.integers(2, 4))
+@cases(25)
+def test_no_group_is_on_two_sides_and_every_row_is_on_one(seed, groups, classes) -> None:
+    rng = np.random.default_rng(seed)
+    groups = np.r_[np.arange(groups), rng.integers(0, groups, 60)]
+    labels = torch.from_numpy(groups % classes)
+    blank = Collection(("a",) * classes, torch.zeros(len(groups), 1), labels, (), groups)
+    parts = measure.divide(blank, seed % 1000)
+    assert sorted(np.concatenate(parts)) == list(range(len(groups)))
+    sides = [set(groups[rows]) for rows in parts]
+    assert all(len(side) for side in sides) and sum(map(len, sides)) == len(set(groups))
+
+
+def test_what_is_in_both_folders_is_not_tested_on(images) -> None:
+    other = images.at(np.array([3, 50]))
+    found = capstone.unseen(other, images.at(np.arange(20)))
+    assert found.names == (images.names[50],) and images.names[3] in found.notes[-1]
+
+
+# ---------------------------------------------------------------- measured
+
+
+def test_features_are_the_encoder_s_and_are_kept_by_content(tmp_path, monkeypatch) -> None:
+    x = colours().images
+    monkeypatch.setattr(measure, "CHUNK", 16)
+    plain = capstone.cached_features(ENCODER, x)
+    assert torch.allclose(plain, features(ENCODER, x))
+    kept = capstone.cached_features(ENCODER, x, tmp_path)
+    files = sorted(tmp_path.iterdir())
+    assert torch.equal(kept, plain) and len(files) == 3
+
+    def never(*arguments):
+        raise AssertionError("computed once more")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(measure, "features", never)
+        assert torch.equal(capstone.cached_features(ENCODER, x, tmp_path), plain), "the same bits"
+        changed = x.clone()
+        changed[20] = 0
+        other = encoders.TinyEncoder(8)
+        other.linear.bias.data += 1
+        for encoder, y in ((ENCODER, changed), (other, x)):
+            with pytest.raises(AssertionError, match="once more"):
+                capstone.cached_features(encoder, y, tmp_path)
+    files[0].write_bytes(files[0].read_bytes()[:-1] + b"?")  # damaged: written anew
+    assert torch.equal(capstone.cached_features(ENCODER, changed, tmp_path)[:20], plain[:20])
+    assert len(list(tmp_path.iterdir())) == 4, "of three files one has changed"
+
+
+def test_the_curve_is_what_the_recipes_give() -> None:
+    pool, far = colours(), colours(20)
+    curve = capstone.learning_curve(pool, ENCODER, PLAN, far)
+    assert curve.stopped == "" and len(curve.table) == 2 * (1 + 4 + 4)
+    split = measure.divide(pool, 1)
+    task = measure.as_task(pool, pool.images, split, far.examples)
+    few = measure.few_shot(task, 4, measure.seeded(1))
+    schedule = transfer.Schedule(2, 8, record_every=0)
+    probe = transfer.linear_probe(ENCODER, few)
+    lp_ft = transfer.lp_ft(ENCODER, few, 0.001, measure.seeded(1),
+                           replace(schedule, freeze_norm=True), probe=probe)  # fmt: skip
+    direct = {
+        "probe": probe, "lp-ft": lp_ft, "wise-ft": transfer.wise_ft(probe, lp_ft, few),
+        "fine-tuning": transfer.fine_tune(ENCODER, few, 0.01, measure.seeded(1), schedule),
+    }  # fmt: skip
+    rows = curve.table.query("seed == 1 and shots == '4'").set_index("method")
+    for method, fit in direct.items():
+        assert rows["id"][method] == pytest.approx(transfer.accuracy(fit.model, few.test))
+        assert rows["ood"][method] == pytest.approx(transfer.accuracy(fit.model, far.examples))
+        assert rows["validation"][method] == pytest.approx(fit.validation)
+    tests = [set(measure.divide(pool, seed).test) for seed in (0, 1)]
+    share = np.mean([len(tests[0] & tests[1]) / len(t) for t in tests])
+    assert curve.table["overlap"].mean() == pytest.approx(share, abs=1e-3)
+    table = conclusions.curves_of(curve)["probe"]
+    assert table["mean"].iloc[-1] == pytest.approx(
+        curve.table.query("method == 'probe' and shots == 'all'")["id"].mean()
+    )
+    mistakes = capstone.mistakes_of(curve, "probe", pool)
+    assert (mistakes["label"] != mistakes["answer"]).all() and mistakes["row"].is_unique
+    assert mistakes["confidence"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("after", [2, 8])
+def test_an_interruption_leaves_complete_splits_or_says_where(monkeypatch, after) -> None:
+    calls, whole = [], measure.measure
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) > after:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(measure, "measure", interrupted)
+    plan = replace(PLAN, splits=4)
+    if after == 2:
+        with pytest.raises(Stopped, match="in split 1 of 4, at all labels"):
+            capstone.learning_curve(colours(), ENCODER, plan)
+        return
+    curve = capstone.learning_curve(colours(), ENCODER, plan)
+    assert curve.stopped == "in split 3 of 4, at all labels a class"
+    assert set(curve.table["seed"]) == {0, 1} == {a.seed for a in curve.answers}
+    assert conclusions.situations_of(curve)[0].scores["probe"].estimate.freedom == 1
+
+
+def test_backbones_are_shipped_ones_torchvision_s_and_one_s_own(tmp_path) -> None:
+    random = capstone.load_backbone("resnet18")
+    state = random.backbone.state_dict()
+    torch.save(state | {"fc.weight": torch.zeros(5, 512)}, tmp_path / "own.pth")
+    own = capstone.load_backbone("resnet18", str(tmp_path / "own.pth"))
+    x = colours(8, size=32).images.to(next(own.parameters()).device)
+    assert torch.equal(features(own, x), features(random, x)) and own.dim == 512
+    torch.save({"conv1.weight": state["conv1.weight"]}, tmp_path / "part.pth")
+    with pytest.raises(ValueError, match="weights: .* has no .*\naccepted: those of a resnet18"):
+        capstone.load_backbone("resnet18", str(tmp_path / "part.pth"))
+    with pytest.raises(ValueError, match="name: got .'resnet19'"):
+        capstone.load_backbone("resnet19")
+
+
+# ---------------------------------------------------------------- the command
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "labkit.capstone", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ)
+
+
+def test_figures_of_nothing_say_so(images) -> None:
+    none = capstone.near_duplicates(images.images[:3], 0.001)
+    assert len(none) == 0 and figures.twice(images, none).alt.startswith("0 pairs")
+    mistakes = pd.DataFrame(columns=["row", "name", "label", "answer", "confidence"])
+    assert figures.mistaken(images, mistakes.astype({"row": int})).alt.startswith("0 mistakes")
+
+
+def test_the_report_says_all_of_it(tmp_path, made, images) -> None:
+    """Names that are markup or mathematics are text."""
+    sly = tmp_path / "<b>$x$</b>"
+    for label in ("<i>$a_", "b$&amp;"):
+        for i in range(12):
+            picture(sly / label / f"{i}<u>$.png", seed=i + 12 * (label > "b"))
+    out = tmp_path / "out"
+    path = report.write_report(sly, ENCODER_8, out, replace(PLAN, shots=()), size=8)
+    text = path.read_text(encoding="utf-8")
+    assert "<i>" not in text and "<u>" not in text and "<b>" not in text
+    assert text.count("<img") == text.count('alt="') == 10 and "Try this first" in text
+    curve = pd.read_csv(out / "curve.csv")
+    assert len(curve) == 2 * 4 and set(curve["shots"]) == {"all"}
+    assert {p.name for p in out.glob("*.csv")} == {
+        "curve.csv", "mistakes.csv", "near-duplicates.csv"}  # fmt: skip
+
+
+ENCODER_8 = encoders.TinyEncoder(8)
+
+
+def test_the_command_runs_from_end_to_end(tmp_path, made) -> None:
+    small = tmp_path / "small"
+    for name in ("plant", "hand"):
+        for part in (made.folder, made.ood):
+            for path in sorted((part / name).glob("*.png"))[:24]:
+                goal = small / part.name / name / path.name
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                goal.write_bytes(path.read_bytes())
+    out = tmp_path / "out"
+    done = run(small / "things", "--ood", small / "other artists", "--group", example.GROUP,
+               "--quick", "--splits", 2, "--steps", 2, "--out", out)  # fmt: skip
+    assert done.returncode == 0 and done.stdout.strip() == str(out / "report.html"), done.stderr
+    text = (out / "report.html").read_text(encoding="utf-8")
+    assert "the second folder" in text and "WiSE-FT" in text
+    assert {"id", "ood", "overlap_ood"} <= set(pd.read_csv(out / "curve.csv"))
+    for what, wrong in (("folder", ["nowhere"]), ("ood", [made.folder, "--ood", "nowhere"])):
+        failed = run(*wrong, "--out", out)
+        assert failed.returncode == 1 and len(failed.stderr.splitlines()) == 2, failed.stderr
+        assert failed.stderr.startswith(f"labkit: {what}: nowhere is no")

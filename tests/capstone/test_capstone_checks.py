@@ -1,0 +1,77 @@
+"""Notebook 07's exercise checks."""
+
+from __future__ import annotations
+
+from exercises import exercise_tests
+
+from labkit import checks
+from labkit.advice import first_try
+from labkit.looks import LOOKS
+from labkit.statistics import mean_interval
+
+
+def pairs_of(images, threshold, mirror=True, both=False, every=False):
+    x = images.float() / 255
+    sides = (x, x.flip(3)) if mirror else (x,)
+    return [
+        (a, b)
+        for a in range(len(x))
+        for b in range(0 if both else a + 1, len(x))
+        if every or min((z[a] - x[b]).square().mean().sqrt() for z in sides) <= threshold
+    ]
+
+
+def exact(images, threshold):
+    n = range(len(images))
+    return {(a, b) for a in n for b in n if a < b and (images[a] == images[b]).all()}
+
+
+def advise(scores):
+    first = first_try(scores)
+    mean, low, high = (f"{x:.0%}" for x in scores[first].interval)
+    return f"Try {LOOKS[first].name}: {mean} are right ({low} to {high})."
+
+
+def best_mean(scores):
+    return f"Try {LOOKS[max(scores, key=lambda m: scores[m].mean)].name}."
+
+
+def gaussian(scores, overlap):
+    error = scores.std(ddof=1) * (1 / len(scores) + overlap / (1 - overlap)) ** 0.5
+    return scores.mean(), scores.mean() - 1.96 * error, scores.mean() + 1.96 * error
+
+
+def spread(scores, overlap):
+    mean, one = scores.mean(), scores.std(ddof=1)
+    return mean, mean - one, mean + one
+
+
+RIGHT = [
+    (checks.honest_interval, mean_interval),
+    (checks.planted_leak, pairs_of),
+    (checks.advice, advise),
+]
+MISTAKES = {
+    checks.honest_interval: {
+        "overlap / (1 - overlap)": lambda s, o: mean_interval(s, 0),
+        "t.ppf": gaussian,
+        "spread of one split": spread,
+        "not independent": lambda s, o: (s.mean(), 0.0, 1.0),
+    },
+    checks.planted_leak: {
+        "one picture": exact,
+        "flip(3)": lambda x, t: pairs_of(x, t, mirror=False),
+        "both ways round": lambda x, t: pairs_of(x, t, both=True),
+        "pairs too many": lambda x, t: pairs_of(x, t, every=True),
+        "row numbers": lambda x, t: 3,
+    },
+    checks.advice: {
+        "is clearly ahead of": best_mean,
+        "does not say how often": lambda s: LOOKS[first_try(s)].name,
+        "`.low` and `.high`": lambda s: advise(s).split(" (")[0],
+        "expected a paragraph": lambda s: s,
+    },
+}
+test_right_answers_pass, test_stubs_never_pass, test_mistakes_are_named = exercise_tests(
+    RIGHT, MISTAKES
+)
