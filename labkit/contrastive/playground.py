@@ -80,7 +80,7 @@ def nearest_in_each_style(emoji: data.Emoji, similarity: Tensor) -> Tensor:
 
 
 def describe_search(result: Search) -> str:
-    name = result.picture.captions[0]
+    name, own = result.picture.captions[0], data.STYLES[int(result.picture.style[0])]
     query = f'"{result.words}"' if result.words else f"the picture of {name}"
     unknown = ""
     if result.unknown:
@@ -90,8 +90,8 @@ def describe_search(result: Search) -> str:
     found = zip(result.found.captions, data.STYLES, strict=False)  # the first row
     return (
         f"Nearest to {query}: {', '.join(f'{one} in {style}' for one, style in found)}.{unknown} "
-        f"Nearest captions to {name}: {', '.join(result.captions)}; its own name is number "
-        f"{result.rank} of {len(data.concepts())}."
+        f"Nearest captions to {name}, drawn by {own}: {', '.join(result.captions)}; its own name "
+        f"is number {result.rank} of {len(data.concepts())}."
     )
 
 
@@ -109,7 +109,7 @@ def playground(gallery: ClipGallery | None = None) -> Panel:
     gallery = gallery or embed_gallery(encoders.load("clip-words-conv"))
     by_name = sorted(data.concepts(), key=lambda concept: concept.name)
     shown = {f"{c.emoji} {c.name}": c.position for c in by_name if c.part in UNSEEN}
-    start = next(c.position for c in by_name if c.name == "potted plant")
+    start = next(c.position for c in by_name if c.name == "smiling face with horns")
 
     return panel(
         partial(compute_search, gallery),

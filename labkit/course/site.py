@@ -77,7 +77,8 @@ def write(path: Path, content: str | bytes) -> None:
 
 def make(paths: Sequence[Path], folder: Path) -> None:
     """A page for each notebook, index.html, and the pictures that they show."""
-    make_folder(folder / "frames")
+    for place in (folder, folder / "frames"):
+        make_folder(place)
 
     def keep(picture: bytes) -> str:
         name = pages.file_name(picture)

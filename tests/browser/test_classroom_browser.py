@@ -49,6 +49,7 @@ def test_panels_step_fit_the_screen_follow_the_keyboard_and_ask_nobody(browser, 
         assert page.evaluate("at") == place and "import" not in page.inner_text("body")
         page.keyboard.press("ArrowRight")
     page.keyboard.press("PageUp")
+    page.keyboard.press("PageDown")
     before = page.evaluate("slides[at].querySelector('.labkit-image').alt")
     page.locator(".labkit-panel:visible").get_by_label("Encoder").press("ArrowDown")
     page.wait_for_function(FOLLOWED, arg=before)
