@@ -147,12 +147,8 @@ def describe_settings(
     return f"{what}. {'. '.join(parts)}."
 
 
-FIRST = {
-    "fine-tuning": "o",
-    "adapters 8": "s",
-    "LoRA 8": "D",
-    "prompts, every block": "^",
-}  # markers
+# Settings that are shown first, and their markers.
+FIRST = {"fine-tuning": "o", "adapters 8": "s", "LoRA 8": "D", "prompts, every block": "^"}
 
 
 @style()

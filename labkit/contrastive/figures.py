@@ -136,12 +136,8 @@ def _search_title(result) -> str:
 def _draw_captions(ax: Axes, result) -> None:
     (name,) = result.picture.captions
     places, own = np.arange(len(result.captions)), [text == name for text in result.captions]
-    ax.barh(
-        places,
-        result.cosines,
-        color=[CLIP if mine else to_rgba(INK, 0.4) for mine in own],
-        height=0.7,
-    )
+    colors = [CLIP if mine else to_rgba(INK, 0.4) for mine in own]
+    ax.barh(places, result.cosines, color=colors, height=0.7)
     for place, text, value, mine in zip(places, result.captions, result.cosines, own, strict=True):
         ax.annotate(f"{'✓ ' if mine else ''}{text}", (max(value, 0), place), xytext=(6, 0),
                     textcoords="offset points", va="center", fontsize=13,

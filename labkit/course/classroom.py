@@ -29,7 +29,7 @@ from PIL import Image
 
 from labkit import data
 from labkit.course.notebooks import NOTEBOOKS, chosen, read, tags
-from labkit.course.pages import QUESTION, text
+from labkit.course.pages import text, title_and_question
 from labkit.files import told
 
 TEMPLATES = Path(__file__).with_name("voila")
@@ -102,12 +102,11 @@ def write_pages(folder: Path) -> list[Card]:
     cards = [Card(TEN, "Ten minutes", "The course in five panels, for an open day.")]
     for path in chosen(NOTEBOOKS, ()):
         notebook = read(path)
-        title, *_ = re.findall(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE) or [path.stem]
-        question = QUESTION.search(notebook.cells[0].source)
+        begins = title_and_question(notebook, path.stem)
         notebook.cells = panel_cells(notebook)
         if any("panel" in tags(cell) for cell in notebook.cells):
             nbformat.write(notebook, folder / path.name)
-            cards.append(Card(path.name, title, question[1] if question else ""))
+            cards.append(Card(path.name, *begins))
     return cards
 
 

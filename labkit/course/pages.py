@@ -73,10 +73,16 @@ pages = Environment(loader=FileSystemLoader(HTML), autoescape=True, trim_blocks=
 pages.filters |= {"text": text, "code": code, "ansi": strip_ansi}
 
 
+def title_and_question(notebook: NotebookNode, stem: str) -> tuple[str, str]:
+    """What a notebook begins with; without a title the file's name, without a question nothing."""
+    first = notebook.cells[0].source
+    title, question = re.search(r"^# (.+)$", first, re.MULTILINE), QUESTION.search(first)
+    return title[1] if title else stem, question[1] if question else ""
+
+
 def lesson(notebook: NotebookNode, stem: str, keep: Callable[[bytes], str]) -> Lesson:
     """An executed notebook's page. `keep` takes a picture and returns the name of its file."""
-    first, pictures = notebook.cells[0].source, []
-    title, question = re.search(r"^# (.+)$", first, re.MULTILINE), QUESTION.search(first)
+    pictures = []
 
     def kept(picture: str) -> str:
         pictures.append(keep(base64.b64decode(picture)))
@@ -86,9 +92,8 @@ def lesson(notebook: NotebookNode, stem: str, keep: Callable[[bytes], str]) -> L
         cells=notebook.cells, recorded=MIME, keep=kept, prepared=lambda one: prepared(one, kept)
     )
     return Lesson(
-        f"{stem}.html", title[1] if title else stem, question[1] if question else "", body,
-        pictures[0] if pictures else "",
-    )  # fmt: skip
+        f"{stem}.html", *title_and_question(notebook, stem), body, pictures[0] if pictures else ""
+    )
 
 
 def prepared(recording: dict[str, Any], keep: Callable[[str], str]) -> dict[str, Any]:

@@ -76,6 +76,14 @@ def rate_that_moves(function: Callable, rows: pd.DataFrame, shift: str) -> Itera
         )
 
 
+def gradients(
+    v: np.ndarray, B: np.ndarray, X: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of mean((X B' v - y)^2) in v (k,) and in B (k, d)."""
+    pull = 2 / len(y) * X.T @ (X @ B.T @ v - y)  # (d,)
+    return B @ pull, np.outer(v, pull)
+
+
 @checker
 def two_rates(function: Callable) -> Iterator[str]:
     """Notebook 06: function(v, B, X, y, lr, head_times) -> (v, B) after one step of both.
@@ -90,24 +98,18 @@ def two_rates(function: Callable) -> Iterator[str]:
             yield f"yours returns a {type(yours).__name__}, expected the pair (v, B)."
             return
 
-        def gradient_v(B: np.ndarray, v=v, X=X, y=y) -> np.ndarray:
-            return 2 / len(y) * B @ X.T @ (X @ B.T @ v - y)
-
-        def gradient_B(v: np.ndarray, B=B, X=X, y=y) -> np.ndarray:
-            return 2 / len(y) * np.outer(v, X.T @ (X @ B.T @ v - y))
-
-        after = v - 0.01 * head_times * gradient_v(B), B - 0.01 * gradient_B(v)
+        slow, fast = 0.01, 0.01 * head_times
+        in_v, in_B = gradients(*problem)
+        after = v - fast * in_v, B - slow * in_B
         heads = {
-            "That is the features' rate.\nMultiply it by head_times.": v - 0.01 * gradient_v(B),
+            "That is the features' rate.\nMultiply it by head_times.": v - slow * in_v,
             "Which features made the prediction?\nUse B as it was: both steps start from one "
-            "place.": v - 0.01 * head_times * gradient_v(after[1]),
+            "place.": v - fast * gradients(v, after[1], X, y)[0],
         }
         features = {
-            "That is the head's rate.\nFeatures learn at lr itself.": (
-                B - 0.01 * head_times * gradient_B(v)
-            ),
+            "That is the head's rate.\nFeatures learn at lr itself.": B - fast * in_B,
             "Which head made the prediction?\nUse v as it was: both steps start from one place.": (
-                B - 0.01 * gradient_B(after[0])
+                B - slow * gradients(after[0], B, X, y)[1]
             ),
         }
         other = (
@@ -179,7 +181,7 @@ def span_movement(function: Callable) -> Iterator[str]:
         draw = np.random.default_rng(seed).standard_normal
         v, B, X, y = problem = [draw(shape) for shape in ((k,), (k, d), (n, d), (n,))]
         yours = function(*(array.copy() for array in problem))
-        right = 2 / n * np.outer(v, X.T @ (X @ B.T @ v - y))
+        right = gradients(*problem)[1]
         hint = span_hint(yours, right, problem)
         yield from compare(yours, right, {}, hint, tolerance=1e-8)
 

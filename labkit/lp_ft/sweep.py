@@ -168,10 +168,11 @@ def ood_tested(row: Row) -> frozenset[int]:
 CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in SHIFTS]
 STEPS_CELLS = [{"shift": shift, "seed": seed} for seed in range(4) for shift in EMOJI_ALONE]
 HEAD_CELLS = [{"shift": shift, "seed": seed} for seed in range(6) for shift in FAR]
+BOTH = {"overlap": tested, "overlap_ood": ood_tested}
 EXPERIMENTS = (
-    Experiment("lp_ft", run, CELLS, {"overlap": tested, "overlap_ood": ood_tested}),
+    Experiment("lp_ft", run, CELLS, BOTH),
     Experiment("lp_ft_steps", run_longer, STEPS_CELLS, {"overlap": tested}),
-    Experiment("lp_ft_heads", run_heads, HEAD_CELLS, {"overlap": tested}),
+    Experiment("lp_ft_heads", run_heads, HEAD_CELLS, BOTH),
 )
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def lp_ft(score: str, one: str, two: str, shift: list[str] | str, name: str = "l
 
 def head(score: str, one: str, two: str) -> Scores:
     parts = table("lp_ft_heads")
-    same = table("lp_ft")[table("lp_ft")["seed"].isin(parts["seed"])].drop(columns="overlap_ood")
+    same = table("lp_ft")[table("lp_ft")["seed"].isin(parts["seed"])]
     return sweeps.lead(pd.concat([parts, same]), score, one, two, shift=FAR, picked=True)
 
 
