@@ -65,6 +65,8 @@ def run(arguments):
     needed = environment.TEST_REQUIREMENTS if tests else environment.LAB_REQUIREMENTS
     check, make = environment.check_here, environment.ensure_environment
     python = [str(check(needed) if here else make(needed, cpu))]
+    if not here:  # a module system's packages would hide those of .venv
+        os.environ.pop("PYTHONPATH", None)
     # Many tiny steps on two threads mostly wait for one another where two processes share two
     # cores: fifty training steps took 1.5 s so, and 0.01 s with one thread.
     one_thread = {"OMP_NUM_THREADS": "1"}

@@ -116,8 +116,7 @@ def checked_task(task: Task, ood: bool) -> Task:
     if len(parts["train"].labels.unique()) < 2:
         raise ValueError("task.train: got examples of one class only, accepted: of two or more")
     if ood:
-        tests = {name: checked(f"task.ood[{name!r}]", x, classes) for name, x in task.ood.items()}
-        parts["ood"] = tests
+        parts["ood"] = {n: checked(f"task.ood[{n!r}]", x, classes) for n, x in task.ood.items()}
     return replace(task, **parts)
 
 
@@ -207,12 +206,12 @@ def fit(
     `on_step(step, model)` is called before the first step and after each (for snapshots of weights
     or features). Raises `Stopped` when interrupted.
     """
-    history, step = [], 0
+    history, step, every = [], 0, schedule.record_every
     try:
         for step in train(model, task, lr, generator, schedule, penalty):
             if on_step is not None:
                 on_step(step, model)
-            if schedule.record_every and _is_recorded(step, schedule):
+            if every and (step % every == 0 or step == schedule.steps):
                 history.append(moment(step, model, task))
             if progress is not None and step:
                 progress(step / schedule.steps, f"step {step} of {schedule.steps}")
@@ -240,10 +239,6 @@ def _batches(count: int, schedule: Schedule, generator: Generator) -> Iterator[T
             rows = torch.cat([rows, torch.randperm(count, generator=generator)])
         yield rows[: schedule.batch]
         rows = rows[schedule.batch :]
-
-
-def _is_recorded(step: int, schedule: Schedule) -> bool:
-    return step % schedule.record_every == 0 or step == schedule.steps
 
 
 def moment(step: int, model: Classifier, task: Task) -> Moment:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -59,7 +60,7 @@ def linear_probe(
     labels, expected = task.train.labels.cpu(), task.validation.labels.cpu()
     mean, std = x.mean().item(), max(x.std().item(), 1e-12)
     regression = LogisticRegression(tol=1e-5, max_iter=1000, warm_start=True)
-    best: tuple[float, float, nn.Linear] | None = None
+    tried: list[tuple[float, float, nn.Linear]] = []
     scaled = ((x - mean) / std).double().numpy()
     with one_blas_thread():
         for strength in sorted(strengths):
@@ -68,11 +69,10 @@ def linear_probe(
                 break  # a weaker penalty converges later still
             head = _as_linear(regression, mean, std, len(task.classes))
             right = (head(validation).argmax(dim=1) == expected).float().mean().item()
-            if best is None or right > best[0]:
-                best = right, strength, head
-    if best is None:
+            tried.append((right, strength, head))
+    if not tried:
         raise ValueError(f"strengths: got {strengths}, accepted: one for which the probe converges")
-    right, strength, head = best
+    right, strength, head = max(tried, key=lambda one: one[0])  # of equals the simplest
     model = Classifier(copy.deepcopy(encoder), head.to(found)).eval()
     return Fit(model, right, chosen=strength)
 
@@ -81,11 +81,10 @@ def _converges(regression: LogisticRegression, x: np.ndarray, labels: Tensor) ->
     """Fit; an unconverged probe is no probe."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
-        try:
+        with suppress(ConvergenceWarning):
             regression.fit(x, labels.numpy())
-        except ConvergenceWarning:
-            return False
-    return True
+            return True
+    return False
 
 
 @torch.no_grad()
@@ -183,10 +182,8 @@ def best_rate(run: Callable[[float], Fit], rates: Sequence[float]) -> Fit:
         raise ValueError("rates: got none, accepted: one or more")
     fits = []
     for rate in rates:
-        try:
+        with suppress(FloatingPointError):
             fits.append(run(rate))
-        except FloatingPointError:
-            continue
     if not fits:
         raise FloatingPointError(f"rates: every one of {list(rates)} diverged")
     return max(fits, key=lambda fit: fit.validation)

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from labkit.inputs import whole
 from labkit.tasks import Examples
 from labkit.torchvision_compat import import_torchvision
+from labkit.training import progress_bar
 
 PARTS = 5  # of a split; a class needs as many groups
 # What Pillow raises for a file that is cut off, is no picture, or is one of absurd size.
@@ -70,11 +70,13 @@ def read(
     paths = [Path(path) for path, _ in found.samples]
     groups = group_names([path.name for path in paths], group)
     names = [path.relative_to(root).as_posix() for path in paths]
-    for row, path in enumerate(tqdm(paths, desc="reading", unit="image", leave=False)):
-        try:
-            pictures[row] = read_image(path, size)
-        except UNREADABLE as error:
-            notes.append(f"left out {names[row]}: {str(error).splitlines()[0]}")
+    with progress_bar("reading") as bar:
+        for row, path in enumerate(paths):
+            try:
+                pictures[row] = read_image(path, size)
+            except UNREADABLE as error:
+                notes.append(f"left out {names[row]}: {str(error).splitlines()[0]}")
+            bar((row + 1) / len(paths), "")
     if not pictures:
         raise ValueError(f"folder: no image of {root} can be read ({notes[0]})\n{LAYOUT}")
     rows, labels = np.array(list(pictures)), torch.tensor([label for _, label in found.samples])

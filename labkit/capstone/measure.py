@@ -13,7 +13,6 @@ import torch
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 from torch import Generator, Tensor, nn
-from tqdm.auto import tqdm
 
 from labkit import encoders, sweeps, transfer
 from labkit.capstone.collection import PARTS, Collection
@@ -21,7 +20,7 @@ from labkit.files import make_folder
 from labkit.inputs import check_choice, whole
 from labkit.sweeps import Row
 from labkit.tasks import Examples, Task, few_shot
-from labkit.training import Classifier, Fit, Schedule, Stopped, features
+from labkit.training import Classifier, Fit, Schedule, Stopped, features, progress_bar
 from labkit.weights import digest, parse_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -63,17 +62,19 @@ def cached_features(encoder: nn.Module, images: Tensor, folder: Path | None = No
     about, found = {"encoder": digest(encoder.state_dict(), {"type": repr(encoder)})}, []
     if folder is not None:
         make_folder(folder)
-    for part in tqdm(images.split(CHUNK), desc="features", leave=False):
-        path = folder and folder / f"{digest({'images': part}, about)}.safetensors"
-        try:
-            known = parse_tensors(path.read_bytes())[1] if path and path.exists() else {}
-        except ValueError:
-            known = {}
-        if not known:
-            known = {"features": logits(encoder, part)}
-            if path:
-                write_tensors(known, about, path)
-        found.append(known["features"])
+    with progress_bar("features") as bar:
+        for part in (parts := images.split(CHUNK)):
+            path = folder and folder / f"{digest({'images': part}, about)}.safetensors"
+            try:
+                known = parse_tensors(path.read_bytes())[1] if path and path.exists() else {}
+            except ValueError:
+                known = {}
+            if not known:
+                known = {"features": logits(encoder, part)}
+                if path:
+                    write_tensors(known, about, path)
+            found.append(known["features"])
+            bar(len(found) / len(parts), "")
     return torch.cat(found)
 
 
@@ -180,14 +181,18 @@ def learning_curve(
     cells = [(seed, n) for seed in range(plan.splits) for n in shots]
     rows, answers, stopped, done = [], [], "", 0
     try:
-        for seed, shots in tqdm(cells, desc="learning curve", unit="cell", leave=False):
-            pictures = as_task(collection, collection.images, splits[seed], ood and ood.examples)
-            known = as_task(collection, x, splits[seed], far)
-            found = measure(pictures, known, encoder, plan, seed, shots, splits[seed].test)
-            for row, answered in found:
-                rows.append(row)
-                answers += [answered] * (shots == ALL)
-            done += shots == ALL
+        with progress_bar("learning curve") as bar:
+            for i, (seed, shots) in enumerate(cells):
+                bar(i / len(cells), "")
+                pictures = as_task(
+                    collection, collection.images, splits[seed], ood and ood.examples
+                )
+                known = as_task(collection, x, splits[seed], far)
+                found = measure(pictures, known, encoder, plan, seed, shots, splits[seed].test)
+                for row, answered in found:
+                    rows.append(row)
+                    answers += [answered] * (shots == ALL)
+                done += shots == ALL
     except KeyboardInterrupt:
         stopped = f"in split {seed + 1} of {plan.splits}, at {shots} labels a class"
         if done < 2:

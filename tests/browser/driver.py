@@ -411,17 +411,14 @@ class Control:
             self.node.press("Space")
             yield "checked" if self.node.is_checked() else "unchecked"
 
-    def _move_radio(self) -> Iterator[str]:
-        choices = self.node.locator("input[type=radio]")
+    def _move_radio(self, inside: str = "input[type=radio]", key: str = "Space") -> Iterator[str]:
+        choices = self.node.locator(inside)
         for index in range(choices.count()):
-            choices.nth(index).press("Space")
+            choices.nth(index).press(key)
             yield f"choice {index}"
 
     def _move_toggles(self) -> Iterator[str]:
-        choices = self.node.locator("button")
-        for index in range(choices.count()):
-            choices.nth(index).press("Enter")
-            yield f"choice {index}"
+        return self._move_radio("button", "Enter")
 
     def _move_dice(self) -> Iterator[str]:
         for _ in range(2):

@@ -76,8 +76,7 @@ def show(k=50):
     draw(ax, k)
     fig.canvas.draw_idle()
 """
-# A picture is new when a canvas draws an image, or an image element comes and has been decoded.
-WATCH_PEER = """(control) => {
+WATCH_CONTROL = """
     window.seen = [];
     window.frames_shown = 0;
     let start = 0;
@@ -91,32 +90,23 @@ WATCH_PEER = """(control) => {
     for (const event of ['keydown', 'input', 'change']) {
         control.addEventListener(event, () => { start = performance.now(); }, true);
     }
+"""
+# A picture is new when a canvas draws an image, or an image element comes and has been decoded.
+WATCH_PEER = f"""(control) => {{{WATCH_CONTROL}
     const draw = CanvasRenderingContext2D.prototype.drawImage;
-    CanvasRenderingContext2D.prototype.drawImage = function (...all) {
+    CanvasRenderingContext2D.prototype.drawImage = function (...all) {{
         draw.apply(this, all);
         shown();
-    };
-    new MutationObserver((changes) => {
-        for (const { addedNodes } of changes) for (const node of addedNodes)
+    }};
+    new MutationObserver((changes) => {{
+        for (const {{ addedNodes }} of changes) for (const node of addedNodes)
             node.querySelectorAll?.('img').forEach((image) => image.decode().then(shown));
-    }).observe(document.querySelector('.jp-Notebook'), { childList: true, subtree: true });
-}"""
-WATCH = """(root, control) => {
-    window.seen = [];
-    window.frames_shown = 0;
-    let start = 0;
-    for (const event of ['keydown', 'input', 'change']) {
-        control.addEventListener(event, () => { start = performance.now(); }, true);
-    }
-    new MutationObserver(() => requestAnimationFrame(() => {
-        window.frames_shown += 1;
-        if (!start) return;
-        window.seen.push(performance.now() - start);
-        start = 0;
-        window.painted();
-    })).observe(root.querySelector('.labkit-image, .labkit-canvas'),
-        { attributeFilter: ['data-frame', 'data-shown'] });
-}"""
+    }}).observe(document.querySelector('.jp-Notebook'), {{ childList: true, subtree: true }});
+}}"""
+WATCH = f"""(root, control) => {{{WATCH_CONTROL}
+    new MutationObserver(shown).observe(root.querySelector('.labkit-image, .labkit-canvas'),
+        {{ attributeFilter: ['data-frame', 'data-shown'] }});
+}}"""
 PLACE = """(node) => node.options ? [0, node.selectedIndex, node.options.length - 1]
     : node.type === 'range' ? [Number(node.min), Number(node.value), Number(node.max)]
     : ['min', 'now', 'max'].map((name) => Number(node.getAttribute('aria-value' + name)))"""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from labkit import capstone, encoders, transfer
-from labkit.capstone import conclusions, example, figures, measure, report
+from labkit.capstone import collection, conclusions, example, figures, measure, report
 from labkit.capstone.collection import Collection, group_names
 from labkit.training import Stopped, features
 
@@ -289,6 +290,16 @@ def test_an_interruption_leaves_complete_splits_or_says_where(monkeypatch, after
     assert curve.stopped == "in split 3 of 4, at all labels a class"
     assert set(curve.table["seed"]) == {0, 1} == {a.seed for a in curve.answers}
     assert conclusions.situations_of(curve)[0].scores["probe"].estimate.freedom == 1
+
+
+def test_interrupted_reading_and_features_say_so_in_a_line(monkeypatch, made) -> None:
+    stopped = Mock(side_effect=KeyboardInterrupt)
+    monkeypatch.setattr(collection, "read_image", stopped)
+    with pytest.raises(Stopped, match="at 0 % of reading"):
+        capstone.read(made.folder)
+    monkeypatch.setattr(measure, "logits", stopped)
+    with pytest.raises(Stopped, match="at 0 % of features"):
+        capstone.cached_features(ENCODER, colours().images)
 
 
 def test_backbones_are_shipped_ones_torchvision_s_and_one_s_own(tmp_path) -> None:

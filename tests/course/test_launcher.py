@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from pathlib import Path
 
@@ -188,12 +187,10 @@ def lab(tmp_path_factory):
     return checkout
 
 
-def test_a_second_run_does_nothing_and_is_fast(lab):
-    start = time.perf_counter()
+def test_a_second_run_does_nothing(lab):
     done = launch(lab, "setup")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 1 and "ready" in done.stdout
-    assert time.perf_counter() - start < 1
 
 
 def test_the_environment_can_run_the_launcher_itself(lab):
@@ -390,6 +387,14 @@ def test_tests_take_arguments_or_run_everything(started):
     assert chosen == ["python", "-m", "pytest", "-k", "launcher"]
 
 
+def test_packages_of_a_module_system_do_not_hide_those_of_the_lab(started, monkeypatch):
+    monkeypatch.setattr(environment, "ensure_environment", lambda *_: "python")
+    for words, kept in ((["lab", "--here"], True), (["lab"], False)):
+        monkeypatch.setenv("PYTHONPATH", "/modules")
+        launcher.main(words)
+        assert ("PYTHONPATH" in os.environ) == kept
+
+
 @pytest.mark.parametrize("words", [["check", "01", "--strict"], ["site", "p"], ["classroom"]])
 def test_each_command_is_a_module_that_starts_where_one_stands(started, words):
     assert launcher.main([words[0], "--here", *words[1:]]) == 5
@@ -450,14 +455,11 @@ def test_jupyterlab_finds_settings_that_it_knows(monkeypatch):
 # ------------------------------------------------------------ the package and its lists
 
 
-def test_import_labkit_is_instant_and_loads_nothing_heavy():
-    code = (
-        "import sys, time; start = time.perf_counter(); import labkit;"
-        "print(time.perf_counter() - start, *{m.split('.')[0] for m in sys.modules})"
-    )
-    out = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
-    assert float(out[0]) < 0.05
-    assert not {"torch", "numpy", "matplotlib", "sklearn", "ipywidgets"} & set(out[1:])
+def test_import_labkit_loads_nothing_heavy():
+    code = "import sys, labkit; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
+    assert "labkit" in loaded
+    assert not {"torch", "numpy", "matplotlib", "sklearn", "ipywidgets"} & set(loaded)
 
 
 def test_every_requirement_says_why():
