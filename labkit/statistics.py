@@ -69,13 +69,16 @@ def mean_estimate(values: Sequence[float], overlap: float) -> Estimate:
 
 
 def crossed_estimate(scores: np.ndarray) -> Estimate:
-    """The mean of (n, m): n draws of the labels, each tested on the same m concepts.
+    """The mean of (n, m): n draws, each tested on m concepts, NaN where it does not test one.
 
     For other draws *and* other concepts: y = mean + draw + concept + rest, all random, has a mean
     of variance (MS_draws + MS_concepts - MS_rest) / nm, with Satterthwaite's degrees of freedom
     (Searle, Casella & McCulloch 1992, section 4.3). One draw alone (n = 1): over concepts.
     """
     y = np.asarray(scores, dtype=float)
+    y = y[:, ~np.isnan(y).all(axis=0)]
+    if np.isnan(y).any():
+        return _clustered(y)
     n, m = y.shape
     mean, by_concept = float(y.mean()), y.mean(axis=0)
     concepts = n * by_concept.var(ddof=1)
@@ -88,6 +91,23 @@ def crossed_estimate(scores: np.ndarray) -> Estimate:
     total = max(draws + concepts - rest, draws, concepts, rest)
     parts = draws**2 / (n - 1) + concepts**2 / (m - 1) + rest**2 / ((n - 1) * (m - 1))
     return Estimate(mean, float(np.sqrt(total / (n * m))), float(total**2 / parts) if parts else 1)
+
+
+def _clustered(y: np.ndarray) -> Estimate:
+    """`crossed_estimate` of a table with gaps: n splits of one pool test different concepts.
+
+    Entries of a row have a split in common, those of a column a concept; the square of an entry,
+    which both sums hold, comes off once (two-way clusters: Cameron, Gelbach & Miller 2011, section
+    2.3; degrees of freedom as above).
+    """
+    rest = y - np.nanmean(y)
+    sums = np.nansum(rest, axis=1), np.nansum(rest, axis=0), rest[~np.isnan(rest)]
+    draws, concepts, entries = ((x**2).sum() * len(x) / (len(x) - 1) for x in sums)
+    total = max(draws + concepts - entries, draws, concepts)
+    squares = zip((draws, concepts, entries), sums, strict=True)
+    parts = sum(part**2 / (len(x) - 1) for part, x in squares)
+    error = float(np.sqrt(total) / len(sums[2]))
+    return Estimate(float(np.nanmean(y)), error, float(total**2 / parts) if parts else 1)
 
 
 def episode_estimate(values: Sequence[float], members: np.ndarray) -> Estimate:
@@ -138,11 +158,13 @@ def concept_scores(right: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Each concept's part in a share: right (n, m) of count (n, m) images -> (n, m).
 
     A row's mean is right.sum() / count.sum(), and its spread is what the share's is, although
-    concepts have different numbers of images (the ratio estimator, linearised).
+    concepts have different numbers of images (the ratio estimator, linearised). A concept without
+    images in a row is NaN there.
     """
     right, count = np.asarray(right, dtype=float), np.asarray(count, dtype=float)
-    share = right.sum(axis=1, keepdims=True) / count.sum(axis=1, keepdims=True)
-    return share + (right - share * count) / count.mean(axis=1, keepdims=True)
+    count = np.where(count > 0, count, np.nan)
+    share = right.sum(axis=1, keepdims=True) / np.nansum(count, axis=1, keepdims=True)
+    return share + (right - share * count) / np.nanmean(count, axis=1, keepdims=True)
 
 
 def write_hits(right: np.ndarray, concept: np.ndarray, among: Sequence[int]) -> str:
@@ -165,7 +187,7 @@ class Scores:
     """A score of every repetition, and what they have in common. Subtract to compare.
 
     values: (n,). index: which repetition each is (seeds, episodes): only equal ones are paired.
-    overlap: as in `mean_estimate`. by_concept: (n, m), `concept_scores` where all have one test.
+    overlap: as in `mean_estimate`. by_concept: (n, m), `concept_scores`, NaN for those not tested.
     members: (n, k), the concepts of episodes.
     """
 
@@ -216,7 +238,8 @@ class Scores:
     def about(self) -> str:
         """What the interval is for."""
         if self.by_concept is not None:
-            return "for other labels and other test concepts"
+            which = "labels" if self.overlap == 1 else "splits"
+            return f"for other {which} and other test concepts"
         if self.overlap == 1:
             return "for other draws, but the same test concepts"
         if self.members is not None:

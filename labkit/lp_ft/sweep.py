@@ -2,15 +2,15 @@
 
     python -m labkit.lp_ft.sweep lp_ft                         # all cores: 70 minutes on two
     python -m labkit.lp_ft.sweep --scheduler tcp://host:8786   # on a dask.distributed cluster
-    python -m labkit.lp_ft.sweep lp_ft_steps                   # ten minutes on two
+    python -m labkit.lp_ft.sweep lp_ft_steps                   # 60 minutes on two
     python -m labkit.lp_ft.sweep lp_ft_heads                   # 25 minutes on two
 
 `main` writes data/sweeps/lp_ft.csv: a row for every network trained, `picked` marking the one that
 its method chose by ID validation. A seed draws the split of the downstream concepts, the heads and
-the batches. OOD accuracies are recorded for every network and choose nothing. `steps` writes
-lp_ft_steps.csv: would the comparison come out otherwise with four times the steps? It holds the
-picked networks of FT and LP-FT, tried without their largest rates: longer training asks for smaller
-ones. lp_ft_heads.csv takes LP-FT apart under the far shifts: a random head or the probe's, at the
+the batches. OOD accuracies are recorded for every network and choose nothing. lp_ft_steps.csv is
+what notebook 06 leads with: four times the steps, under the far shifts. Its columns of hits say how
+each test concept fared with the picked networks, for intervals that know which concepts two seeds
+share. lp_ft_heads.csv takes LP-FT apart under the far shifts: a random head or the probe's, at the
 encoder's rate or faster, with BatchNorm's statistics frozen or free.
 """
 
@@ -24,8 +24,9 @@ from functools import partial
 
 import torch
 
-from labkit import data, encoders, tasks, transfer
+from labkit import data, encoders, tasks, training, transfer
 from labkit.evaluate import Measure
+from labkit.statistics import write_hits
 from labkit.sweeps import Experiment, Row, command_line
 
 STEPS, TIMES = 80, 4  # of 32 images, for every method but scratch, which gets twice as many
@@ -53,7 +54,6 @@ SHIFTS = {
     "poor features": ("simclr-conv", FLAT, SHADED),
 }
 FAR = ("colour to shaded and mono", "twemoji to nine others")
-EMOJI_ALONE = ("colour to shaded, emoji alone", "twemoji to others, emoji alone")
 NOTHING_SET = {"rate": None, "strength": None, "block": None}  # a probe's C; the block that trains
 Tried = list[tuple[Row, transfer.Fit]]  # what was set, and the network
 
@@ -132,12 +132,33 @@ def run(shift: str, seed: int) -> list[Row]:
 
 
 def run_longer(shift: str, seed: int) -> list[Row]:
-    """FT and LP-FT with TIMES the steps: the picked networks."""
+    """LP, FT, LP-FT and WiSE-FT with TIMES the steps, and what the picked ones recognise."""
     here = Recipes(shift, seed, TIMES * STEPS)
+    tuned = converged(here.lp_ft, RATES["lp-ft"])
+    candidates = {
+        "probe": [({"strength": here.probe.chosen}, here.probe)],
+        "fine-tuning": converged(here.fine_tune, RATES["fine-tuning"]),
+        "lp-ft": tuned,
+        "wise-ft": [(given, transfer.wise_ft(here.probe, fit, here.task)) for given, fit in tuned],
+    }
     rows = []
-    for method, train in (("fine-tuning", here.fine_tune), ("lp-ft", here.lp_ft)):
-        rows += here.rows(method, converged(train, RATES[method][:-1]))
-    return [row for row in rows if row["picked"]]
+    for method, tried in candidates.items():
+        for row, (_, fit) in zip(here.rows(method, tried), tried, strict=True):
+            rows.append(row | (hits_of(fit, shift, seed) if row["picked"] else {}))
+    return rows
+
+
+def hits_of(fit: transfer.Fit, shift: str, seed: int) -> Row:
+    """How many drawings of each downstream concept are right, ID and OOD (`write_hits`)."""
+    parts = tasks.downstream_parts(seed)
+    among, (_, styles, ood_styles) = sorted(sum(parts.values(), [])), SHIFTS[shift]
+    ood_styles = ood_styles or [style for style in data.STYLES if style not in styles]
+    found = {}
+    for column, drawn_by in (("id_hits", styles), ("ood_hits", ood_styles)):
+        emoji = data.load(drawn_by, parts=tasks.DOWNSTREAM).of(parts["test"])
+        answer = training.features(fit.model, emoji.images).argmax(dim=1)
+        found[column] = write_hits(answer == data.labels_of(emoji.concept), emoji.concept, among)
+    return found
 
 
 def run_heads(shift: str, seed: int) -> list[Row]:
@@ -166,13 +187,12 @@ def ood_tested(row: Row) -> frozenset[int]:
 
 
 CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in SHIFTS]
-STEPS_CELLS = [{"shift": shift, "seed": seed} for seed in range(4) for shift in EMOJI_ALONE]
-HEAD_CELLS = [{"shift": shift, "seed": seed} for seed in range(6) for shift in FAR]
+FAR_CELLS = [{"shift": shift, "seed": seed} for seed in range(6) for shift in FAR]
 BOTH = {"overlap": tested, "overlap_ood": ood_tested}
 EXPERIMENTS = (
     Experiment("lp_ft", run, CELLS, BOTH),
-    Experiment("lp_ft_steps", run_longer, STEPS_CELLS, {"overlap": tested}),
-    Experiment("lp_ft_heads", run_heads, HEAD_CELLS, BOTH),
+    Experiment("lp_ft_steps", run_longer, FAR_CELLS, {"overlap": tested}),
+    Experiment("lp_ft_heads", run_heads, FAR_CELLS, BOTH),
 )
 
 if __name__ == "__main__":

@@ -56,6 +56,27 @@ def test_the_crossed_variance_is_that_of_the_model_s_components(n, m, seed) -> N
     assert crossed_estimate(concepts[None]).error == pytest.approx(stats.sem(concepts))
 
 
+def test_a_table_with_gaps_has_the_textbook_s_two_way_clusters() -> None:
+    """Cameron, Gelbach & Miller's formula, cluster by cluster, with (G / (G - 1)) for each."""
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random((6, 40)) < 0.3, rng.normal(size=(6, 1)) + rng.normal(size=40), np.nan)
+    y[:, 7] = np.nan  # never tested
+    rest = {(i, j): y[i, j] - np.nanmean(y) for i, j in zip(*np.nonzero(~np.isnan(y)), strict=True)}
+
+    def of(cluster) -> float:
+        sums: dict = {}
+        for place, value in rest.items():
+            sums[cluster(place)] = sums.get(cluster(place), 0) + value
+        return sum(x * x for x in sums.values()) * len(sums) / (len(sums) - 1)
+
+    rows, columns = of(lambda place: place[0]), of(lambda place: place[1])
+    both = of(lambda place: place)
+    found = crossed_estimate(y)
+    expected = max(rows + columns - both, rows, columns)
+    assert found.error == pytest.approx(math.sqrt(expected) / len(rest))
+    assert found.mean == pytest.approx(np.nanmean(y)) and 1 < found.freedom < 40
+
+
 def test_episodes_of_one_concept_are_clusters() -> None:
     """k = 1: the textbook's cluster-robust variance, of 30 concepts with four episodes each."""
     rng = np.random.default_rng(0)
@@ -118,6 +139,7 @@ def test_a_difference_is_paired_and_keeps_what_repetitions_share() -> None:
         ({"overlap": 0.3}, "for other test data"),
         ({"overlap": 1}, "for other draws, but the same test concepts"),
         ({"overlap": 1, "by_concept": np.eye(3)}, "for other labels and other test concepts"),
+        ({"overlap": 0.3, "by_concept": np.eye(3)}, "for other splits and other test concepts"),
         ({"members": np.arange(6).reshape(3, 2)}, "for other concepts"),
     ],
 )
@@ -132,7 +154,8 @@ def test_hits_are_read_as_written_and_give_the_share_and_its_spread() -> None:
     text = write_hits(right, concept, [2, 4, 7, 9])
     assert text == "ccabcdaa", "letters: a spreadsheet reads digits as a number"
     scores = concept_scores(*read_hits([text, text]))
-    assert scores.shape == (2, 4) and scores.mean(axis=1) == pytest.approx([4 / 6] * 2)
+    assert np.nanmean(scores, axis=1) == pytest.approx([4 / 6] * 2)
+    assert np.isnan(scores[:, 3]).all(), "no image of this one"
 
 
 def test_families_are_corrected_as_holm_did() -> None:
@@ -154,7 +177,7 @@ def test_families_are_corrected_as_holm_did() -> None:
 # Coverage: tests/benchmarks/INTERVALS.md has it in full
 
 
-@pytest.mark.parametrize("world", ["5 splits", "5 draws", "600 episodes"])
+@pytest.mark.parametrize("world", ["5 splits", "5 splits, hits", "5 draws", "600 episodes"])
 def test_nominal_95_per_cent_cover_about_as_much(world) -> None:
     """150 worlds: a share of 95 % has a standard error of 1.8 %. Student's t covers far less."""
     found = worlds.coverage(world, 150)

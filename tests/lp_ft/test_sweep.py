@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from labkit import encoders, plots, sweeps, tasks
 from labkit.lp_ft import sweep
+from labkit.statistics import read_hits
 
 METHODS = ["scratch", "probe", "fine-tuning", "lp-ft", "wise-ft", "surgical"]
 
@@ -38,9 +40,30 @@ def test_a_row_is_a_network_with_numbers_and_one_is_picked(toy) -> None:
     assert table["rate"].dtype == table["strength"].dtype == float
     again = sweeps.picked_again(table.assign(seed=3), {}, ["seed"])
     assert (again["picked"] == table["picked"]).all()
-    longer = pd.DataFrame(sweep.run_longer("sub-population", 3))
-    assert list(longer["method"]) == ["fine-tuning", "lp-ft"] and longer["picked"].all()
-    assert longer["rate"].lt([0.1, 0.003]).all(), "longer training asks for smaller rates"
+
+
+def test_hits_are_those_of_the_picked_networks(monkeypatch) -> None:
+    tiny = SimpleNamespace(image=encoders.TinyEncoder(32))
+    monkeypatch.setattr(sweep.encoders, "load", lambda name: tiny)
+    monkeypatch.setattr(sweep, "STEPS", 1)
+    table = pd.DataFrame(sweep.run_longer(sweep.FAR[1], 3))
+    assert set(table["method"]) == {"probe", "fine-tuning", "lp-ft", "wise-ft"}
+    hits = table[["id_hits", "ood_hits"]].notna().all(axis=1)
+    assert hits.equals(table["picked"]) and table.groupby("method")["picked"].sum().eq(1).all()
+    _, there = read_hits(table.loc[hits, "ood_hits"])
+    tested = set(np.flatnonzero(there.sum(axis=0)))
+    concepts = sorted(sum(tasks.downstream_parts(3).values(), []))
+    assert {concepts[place] for place in tested} == tasks.test_concepts(3)
+
+
+def test_the_long_table_s_hits_are_its_accuracies() -> None:
+    table = sweeps.read("lp_ft_steps")
+    picked = table[table["picked"]]
+    cells = picked.groupby(["shift", "method"])["seed"].agg(set)
+    assert len(cells) == 2 * 4 and (cells == set(range(6))).all()
+    for side, apart in (("id", 6e-5), ("ood", 0.01)):  # the OOD accuracy is a mean over styles
+        right, count = read_hits(picked[f"{side}_hits"])
+        assert right.sum(axis=1) / count.sum(axis=1) == pytest.approx(picked[side], abs=apart)
 
 
 def test_lp_ft_is_taken_apart_into_heads_speeds_and_statistics(toy) -> None:
