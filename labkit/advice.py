@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from labkit import pd
 from labkit.inputs import check_choice
 from labkit.statistics import Scores, clearly_ahead
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # From near the pretrained network to far from it. (Not quite by cost: WiSE-FT is half of the way to
 # an LP-FT, which has to be trained first.)
@@ -39,8 +37,6 @@ def first_try(scores: Mapping[str, Scores]) -> str:
 
 def points_behind(situations: Sequence[Situation]) -> pd.DataFrame:
     """How many points each method's mean is behind the best: a row for each situation."""
-    import pandas as pd
-
     means = pd.DataFrame.from_dict(
         {s.name: {m: x.mean for m, x in s.scores.items()} for s in situations}, orient="index"
     )

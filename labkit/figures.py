@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from labkit import pd
 from labkit.advice import Situation, first_try, points_behind
 from labkit.calibration import Reliability
 from labkit.looks import LOOKS, Look
@@ -21,7 +22,6 @@ from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
 from labkit.ui.style import INK, label_end, label_ends, percent_axis, spread, style
 
 if TYPE_CHECKING:
-    import pandas as pd
     from IPython.display import HTML
     from pandas.io.formats.style import Styler
 
@@ -170,8 +170,6 @@ def describe_history(histories: Mapping[str, Sequence], looks: Looks = LOOKS) ->
 
 def in_points(leads: Mapping[str, Scores]) -> Styler:
     """What was compared -> its lead in percentage points with its interval, and what for."""
-    import pandas as pd
-
     names = {method: look.name for method, look in LOOKS.items()}
     found = {what: lead.interval for what, lead in leads.items()}
     table = pd.DataFrame(found, index=Interval._fields).T.rename(index=names)

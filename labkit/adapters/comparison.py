@@ -8,14 +8,10 @@ columns mean, low and high.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from labkit import sweeps
+from labkit import pd, sweeps
 from labkit.looks import LOOKS, Look
 from labkit.statistics import Interval, Scores
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Setting = tuple[str, int]
 PROBE, FULL, HOULSBY = ("probe", 0), ("fine-tuning", 0), ("adapters", 8)
@@ -51,8 +47,6 @@ def _where(setting: Setting, pruned: str = "none") -> dict[str, str | int]:
 
 
 def _by_setting(table: pd.DataFrame, measure: Callable[[Setting], Scores]) -> pd.DataFrame:
-    import pandas as pd
-
     found = {name: measure(setting).interval for setting, name in names(table).items()}
     return pd.DataFrame(found.values(), list(found), Interval._fields)
 
@@ -77,8 +71,6 @@ def leads(
 
 def both(table: pd.DataFrame, over: Setting, task: str | Sequence[str]) -> pd.DataFrame:
     """`leads` in and out of distribution, side by side."""
-    import pandas as pd
-
     return pd.concat({s.upper(): leads(table, s, over, task) for s in ("id", "ood")}, axis=1)
 
 
@@ -98,8 +90,6 @@ def moved(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def pruned(table: pd.DataFrame, setting: Setting = HOULSBY) -> pd.DataFrame:
     """Points of ID accuracy lost without a block's adapters: a row for each block and task."""
-    import pandas as pd
-
     blocks = sorted(set(table["pruned"]) - {"none"})
     found = {
         (b, t): sweeps.lead(table, "id", _where(setting), _where(setting, b), task=t).interval

@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 
+from labkit import pd
 from labkit.adapters.comparison import GREEN, TUNED, look_of
 from labkit.figures import describe_dots, draw_dots, name_methods, styled
 from labkit.looks import Look
 from labkit.ui.style import INK, label_end, label_ends, percent_axis, place_ticks, spread, style
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pandas.io.formats.style import Styler
 
 # ------------------------------------------------ instant panels
@@ -154,8 +154,6 @@ FIRST = {"fine-tuning": "o", "adapters 8": "s", "LoRA 8": "D", "prompts, every b
 @style()
 def draw_frontier(ax: Axes, result: Mapping[str, pd.DataFrame]) -> None:
     """How far four settings are ahead of the probe, in a row for each task, ID and OOD."""
-    import pandas as pd
-
     table = pd.concat({w: found[found.index.isin([*FIRST])] for w, found in result.items()})
     names = list(table.index.unique(level=1))
     looks = {name: look_of(name)._replace(marker=FIRST[name]) for name in names}

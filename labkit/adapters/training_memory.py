@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Generator, Tensor, nn
 
+from labkit import pd
 from labkit.adapters.methods import Method, insert
 from labkit.adapters.storage_cost import MEGABYTE
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def training_memory(encoder: nn.Module, method: Method, images: Tensor) -> dict[str, float]:
@@ -42,7 +39,5 @@ def training_memory(encoder: nn.Module, method: Method, images: Tensor) -> dict[
 
 def memory_table(encoder: nn.Module, methods: Mapping[str, Method], images: Tensor) -> pd.DataFrame:
     """A row for each method, with its total; megabytes."""
-    import pandas as pd
-
     table = pd.DataFrame({n: training_memory(encoder, m, images) for n, m in methods.items()}).T
     return table.assign(total=table.sum(axis=1))

@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from labkit import pd
 from labkit.inputs import whole
 from labkit.tasks import Examples
 from labkit.torchvision_compat import import_torchvision
@@ -134,8 +135,6 @@ def group_names(names: Sequence[str], group: str) -> np.ndarray:
 
 def read_table(path: Path, classes: Sequence[str] = ()) -> Collection:
     """A CSV of features; rows with a gap are left out and noted. ValueError for other tables."""
-    import pandas as pd
-
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors

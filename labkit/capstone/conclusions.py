@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy.special import softmax
 
-from labkit import sweeps
+from labkit import pd, sweeps
 from labkit.advice import BY_CHANGE, Situation, first_try
 from labkit.calibration import Answers, Reliability, answers, fit_temperature, reliability
 from labkit.capstone.collection import Collection
 from labkit.capstone.measure import ALL, Curve
 from labkit.looks import LOOKS
 from labkit.statistics import Interval
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TESTS = {"id": "your test images", "ood": "the second folder"}
 
@@ -69,8 +66,6 @@ def mistakes_of(curve: Curve, method: str, collection: Collection) -> pd.DataFra
     Columns row (in the collection), name, label, answer, confidence. A sure mistake may be a wrong
     label.
     """
-    import pandas as pd
-
     own = [a for a in curve.answers if a.method == method]
     given = torch.cat([a.test for a in own]).double().numpy()
     rows, classes = np.concatenate([a.rows for a in own]), np.array(collection.classes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,12 +12,10 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
+from labkit import pd
 from labkit.augment import as_float
 from labkit.capstone.collection import Collection
 from labkit.inputs import at_least_0
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 THUMBNAIL = 16  # pixels: what remains of a picture after compression and resizing
 NEAR = 0.04  # of the whole range: the root of the mean square over a thumbnail
@@ -41,8 +38,6 @@ def near_duplicates(images: Tensor, threshold: float = NEAR) -> pd.DataFrame:
     images: (n, 3, h, w) or (n, columns). A row for each pair a < b: their rows, distance (root mean
     square, 0 to 1) and whether mirrored; the nearest first.
     """
-    import pandas as pd
-
     threshold, prints, pairs = at_least_0("threshold", threshold), fingerprints(images), {}
     search = NearestNeighbors(radius=threshold + 1e-6, algorithm="brute").fit(prints)
     mirrors = [prints] if images.ndim == 2 else [prints, fingerprints(images.flip(3))]

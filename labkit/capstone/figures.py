@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labkit import pd
 from labkit.capstone.collection import Collection
 from labkit.capstone.conclusions import Calibration, curves_of
 from labkit.capstone.measure import Curve
@@ -14,7 +15,6 @@ from labkit.ui.images import draw_images, label_grid
 from labkit.ui.style import Picture, figure, percent_axis, place_ticks, shorten, style
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 

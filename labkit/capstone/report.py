@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from labkit import pd
 from labkit.capstone import conclusions, figures
 from labkit.capstone.collection import Collection, enough, read
 from labkit.capstone.duplicates import joined, near_duplicates, unseen
@@ -18,7 +19,6 @@ from labkit.looks import LOOKS
 from labkit.ui.style import Picture
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import nn
 
 STYLE = """:root { color-scheme: light dark; font: 17px/1.55 system-ui, sans-serif }

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
-from labkit import data, figures
+from labkit import data, figures, pd
 from labkit.looks import LOOKS, Look
 from labkit.ui.images import draw_images, draw_sheet, tiles
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
 from labkit.ui.style import INK, label_end, place_ticks, shorten, style
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HEAT = "viridis"  # even steps of lightness, readable without colour vision
 CLIP = LOOKS["clip"].color

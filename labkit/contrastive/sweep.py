@@ -15,15 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING
 
 import torch
 
-from labkit import data, encoders, evaluate, tasks, transfer
+from labkit import data, encoders, evaluate, pd, tasks, transfer
 from labkit.sweeps import Experiment, Row, command_line, intervals
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SHOTS = (5, 50)  # few labels, and as many as the smallest class has
 WEIGHTS = {"clip": "clip-conv", "simclr": "simclr-conv", "supervised": "supervised-conv"}
@@ -75,8 +71,6 @@ def run(method: str, seed: int) -> list[Row]:
 
 def by_style(table: pd.DataFrame, shots: int) -> pd.DataFrame:
     """Accuracy with its interval over seeds: (style, method), CLIP's best style first."""
-    import pandas as pd
-
     found = {style: intervals(table, style, ["method"], shots=shots) for style in data.STYLES}
     best = sorted(data.STYLES, key=lambda style: -found[style].loc["clip", "mean"])
     return pd.concat({style: found[style].loc[list(ENCODERS)] for style in best})
@@ -84,8 +78,6 @@ def by_style(table: pd.DataFrame, shots: int) -> pd.DataFrame:
 
 def same_style(emoji: data.Emoji, models: Mapping[str, torch.nn.Module]) -> pd.DataFrame:
     """How often an image's nearest neighbour, by centred features, is drawn in its own style."""
-    import pandas as pd
-
     same = {}
     for name, encoder in models.items():
         features = transfer.features(encoder, emoji.images)
@@ -97,8 +89,6 @@ def same_style(emoji: data.Emoji, models: Mapping[str, torch.nn.Module]) -> pd.D
 
 def probe_at(places: Mapping[str, torch.nn.Module], task: tasks.Task) -> pd.DataFrame:
     """Test accuracy of a linear probe on what each network gives, ID and averaged over OOD."""
-    import pandas as pd
-
     found = {}
     for name, network in places.items():
         last = transfer.moment(0, transfer.linear_probe(network, task).model, task)

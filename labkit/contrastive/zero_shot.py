@@ -7,18 +7,15 @@ one pass of the text encoder and one matrix product.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from labkit import data, encoders
+from labkit import data, encoders, pd
 from labkit.contrastive.geometry import information
 from labkit.inputs import check_choice
 from labkit.statistics import Interval, mean_interval
 from labkit.tasks import largest_share
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BATCHES = (2, 4, 8, 16, 32, 64, 128)
 UNSEEN = ("train", "validation", "test", "trap")  # the parts no encoder was pretrained on
@@ -85,8 +82,6 @@ def accuracy(gallery: ClipGallery, prompts: Sequence[str], part: str) -> Interva
 
 def scoreboard(gallery: ClipGallery, guess: float) -> pd.DataFrame:
     """Zero-shot by the bare class names, with its interval, beside chance and a reader's guess."""
-    import pandas as pd
-
     rows = {
         "your guess": [guess],
         "always the largest class": [gallery.chance],
@@ -100,8 +95,6 @@ def information_curves(clip: encoders.Clip, seed: int = 0) -> dict[str, pd.DataF
 
     The gentler scale of the second curve is the best on validation concepts in batches of 64.
     """
-    import pandas as pd
-
     generator = torch.Generator().manual_seed(seed)
     drawn = {
         part: embed_pairs(clip, data.load("noto", parts=part), generator)

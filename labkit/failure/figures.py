@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from labkit import pd
 from labkit.failure.invariance import WEIGHTS
 from labkit.failure.label_free_estimates import Line
 from labkit.figures import RIGHT, SURE, square
 from labkit.looks import LOOKS, Look
 from labkit.ui.images import draw_framed, draw_images, frame_first
 from labkit.ui.style import INK, percent_axis, place_ticks, shorten, style
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 KINDS = {  # of shifts
     "style": Look("style", "#a89000", "o"),

@@ -8,18 +8,14 @@ cannot be read from its features.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Generator, Tensor, nn
 
-from labkit import data, sweeps
+from labkit import data, pd, sweeps
 from labkit.inputs import check_choice
 from labkit.statistics import Scores
 from labkit.tasks import Examples, Task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 QUESTIONS = ("shape", "colour", "direction")
 # Encoders pretrained by SimCLR with colour augmentation, flips, both or neither.
@@ -85,8 +81,6 @@ class Pixels(nn.Module):
 
 def trap_scores(table: pd.DataFrame) -> pd.DataFrame:
     """data/sweeps/traps.csv: what a probe reads, by (question, weights): mean, low and high."""
-    import pandas as pd
-
     found = sweeps.intervals(table, "id", ["question", "weights"], method="probe")
     return found.loc[pd.MultiIndex.from_product([QUESTIONS, WEIGHTS.values()])]
 

@@ -7,10 +7,11 @@ report(fit.model, known, task.ood["fluent"])  # accuracy, confidence, and guesse
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from torch import nn
 
+from labkit import pd
 from labkit.calibration import Answers, answers, calibration_error, fit_temperature
 from labkit.failure.label_free_estimates import (
     average_thresholded_confidence,
@@ -19,9 +20,6 @@ from labkit.failure.label_free_estimates import (
 from labkit.sweeps import intervals
 from labkit.tasks import Examples, Task
 from labkit.training import features
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class Known(NamedTuple):
@@ -69,8 +67,6 @@ def report(model: nn.Module, known: Known, examples: Examples) -> Report:
 
 def as_table(reports: Mapping[str, Report]) -> pd.DataFrame:
     """How often each is right, how sure, and how far off that is, before and after scaling."""
-    import pandas as pd
-
     shown = ("accuracy", "confidence", "error", "scaled_confidence", "scaled_error")
     names = ("right", "sure", "calibration error", "sure, scaled", "its calibration error")
     rows = {name: [getattr(found, field) for field in shown] for name, found in reports.items()}

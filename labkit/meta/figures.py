@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,13 +13,11 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MultipleLocator
 
+from labkit import pd
 from labkit.figures import describe_dots, draw_dots, name_methods
 from labkit.looks import LOOKS
 from labkit.ui.images import OWN, draw_sheet, tiles
 from labkit.ui.style import INK, label_ends, spread, style
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TASKS = (("#cc7a29", "o"), ("#3366ff", "s"), ("#197380", "D"))  # of the landscape: no method's
 # The sweep's columns: what was learned upstream, and what is done with a support set.

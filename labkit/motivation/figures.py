@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from labkit import sweeps
+from labkit import pd, sweeps
 from labkit.evaluate import labels_needed
 from labkit.figures import describe_curves, draw_curves
 from labkit.looks import LOOKS
 from labkit.ui.images import draw_framed, frame_first
 from labkit.ui.style import INK, percent_axis, style
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def shots_curves(table: pd.DataFrame, score: str, all_labels: float) -> dict[str, pd.DataFrame]:
