@@ -110,7 +110,7 @@ def shares(name: str, values: np.ndarray) -> np.ndarray:
 
 def _checked(logits: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Logits of any floating type as float64, and labels; a ValueError names what is no good."""
-    (x,) = matrices(logits=logits.double() if isinstance(logits, Tensor) else logits)
+    (x,) = matrices(logits=logits)
     y = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
     if y.shape != x.shape[:1] or y.dtype.kind not in "iu":
         raise ValueError(f"labels: got shape {y.shape} of {y.dtype}, accepted: {len(x)} integers")

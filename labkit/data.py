@@ -106,7 +106,7 @@ class Emoji:
 
     def drawn_in(self, *styles: str) -> Emoji:
         """Only the images in these styles."""
-        check_styles(styles)
+        check_choice("styles", styles, STYLES)
         return self[torch.isin(self.style, torch.tensor([STYLES.index(s) for s in styles]))]
 
 
@@ -118,7 +118,7 @@ def load(styles: Sequence[str] = STYLES, *, parts: Sequence[str] = PARTS, size: 
     """
     styles = (styles,) if isinstance(styles, str) else tuple(styles)
     parts = (parts,) if isinstance(parts, str) else tuple(parts)
-    check_styles(styles)
+    check_choice("styles", styles, STYLES)
     check_choice("parts", parts, PARTS)
     check_choice("size", (size,), (32, 64))
     keep = [[c.position for c in concepts() if c.part in parts and s in c.styles] for s in styles]
@@ -135,12 +135,17 @@ def load(styles: Sequence[str] = STYLES, *, parts: Sequence[str] = PARTS, size: 
 
 def read_sheet(style: str, size: int) -> np.ndarray:
     """Decode one style's sheet into (1681, 3, size, size) uint8, averaging areas down to `size`."""
+    return read_tiles(f"emoji/{style}.webp", size, COLUMNS, TILE // size)
+
+
+def read_tiles(name: str, size: int, columns: int, factor: int = 1) -> np.ndarray:
+    """A sheet's tiles, row by row: (n, 3, size, size) uint8, once its areas are averaged."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(read_bytes(f"emoji/{style}.webp"))) as image:
-        sheet = np.asarray(image.convert("RGB").reduce(TILE // size))  # (41 * size, 41 * size, 3)
-    tiles = sheet.reshape(COLUMNS, size, COLUMNS, size, 3).transpose(0, 2, 4, 1, 3)
-    return np.ascontiguousarray(tiles).reshape(COLUMNS**2, 3, size, size)
+    with Image.open(io.BytesIO(read_bytes(name))) as image:
+        sheet = np.asarray(image.convert("RGB").reduce(factor))  # (rows * size, columns * size, 3)
+    tiles = sheet.reshape(-1, size, columns, size, 3).transpose(0, 2, 4, 1, 3)
+    return np.ascontiguousarray(tiles).reshape(-1, 3, size, size)
 
 
 class Icons(NamedTuple):
@@ -161,13 +166,8 @@ def load_icons() -> Icons:
 
 def read_icons(name: str) -> np.ndarray:
     """Decode the sheet of one icon set into (n, 3, 32, 32) uint8, without the blank rest."""
-    from PIL import Image
-
     count = sum(row["set"] == name for row in read_table("icons/icons.csv"))
-    with Image.open(io.BytesIO(read_bytes(f"icons/{name}.webp"))) as image:
-        sheet = np.asarray(image.convert("RGB"))
-    tiles = sheet.reshape(-1, 32, ICON_COLUMNS, 32, 3).transpose(0, 2, 4, 1, 3)
-    return tiles.reshape(-1, 3, 32, 32)[:count].copy()
+    return read_tiles(f"icons/{name}.webp", 32, ICON_COLUMNS)[:count].copy()
 
 
 @cache
@@ -260,7 +260,3 @@ def half_size(images: torch.Tensor) -> torch.Tensor:
     """Average areas of 2 x 2 pixels, as `read_sheet` does: uint8 (n, 3, 64, 64) -> 32 pixels."""
     sums = images.unflatten(3, (-1, 2)).sum(4, dtype=torch.int16).unflatten(2, (-1, 2)).sum(3)
     return ((sums + 2) // 4).to(torch.uint8)
-
-
-def check_styles(styles: Sequence[str]) -> None:
-    check_choice("styles", styles, STYLES)

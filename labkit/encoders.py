@@ -263,18 +263,11 @@ def available() -> list[str]:
     return sorted(f.stem for f in files if f.match("weights/*.safetensors"))
 
 
-def torchvision_encoder(name: str, weights: str | None = None) -> TorchvisionEncoder:
-    """Any torchvision classifier with a last linear layer as an encoder: images in, features out.
+class TorchvisionEncoder(nn.Module):
+    """Any torchvision classifier without its head, fed as its weights expect.
 
     For those who outgrow 32 pixels: `torchvision_encoder("resnet50", weights="DEFAULT")` downloads
     ImageNet weights. Raises ValueError for an unknown name or a network without a linear layer.
-    """
-    return TorchvisionEncoder(name, weights)
-
-
-class TorchvisionEncoder(nn.Module):
-    """A torchvision backbone without its heads, fed as its weights expect.
-
     Images are standardised as `weights.transforms()` does (with ImageNet's mean and deviation where
     there are no weights). They are not resized: `size` says on how many pixels the weights were
     tested (None without weights); most backbones take others too, if less well.
@@ -308,3 +301,6 @@ class TorchvisionEncoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         images = (as_float(images) - self.mean) / self.std
         return self.backbone(images.to(self.mean.dtype))  # (n, dim)
+
+
+torchvision_encoder = TorchvisionEncoder

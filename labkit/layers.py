@@ -7,7 +7,7 @@ import re
 import torch
 from torch import Tensor, nn
 
-from labkit.inputs import check_choice, whole
+from labkit.inputs import check_choice
 from labkit.training import Classifier, features
 
 
@@ -40,12 +40,6 @@ def train_only(model: Classifier, *names: str) -> Classifier:
         for parameter in parameters:
             parameter.requires_grad_(name in names)
     return model
-
-
-def freeze_bottom(model: Classifier, count: int) -> Classifier:
-    """Freeze the `count` lowest stages and train the rest (in place; returns `model`)."""
-    names = tuple(stages(model.encoder))
-    return train_only(model, *names[whole("count", count, 0, len(names) - 1) :])
 
 
 def layer_features(encoder: nn.Module, images: Tensor) -> dict[str, Tensor]:

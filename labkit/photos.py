@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from labkit.data import DataError
-from labkit.inputs import between, real, whole
+from labkit.inputs import between, whole
 from labkit.tasks import Examples, Task
 from labkit.torchvision_compat import import_torchvision
 
@@ -61,7 +61,6 @@ def cifar10_to_stl10(
 
 def stratified(labels: Tensor, share: float, generator: Generator) -> Tensor:
     """Draw `share` of each class: labels (n,) -> a mask (n,), True for those drawn."""
-    share = real("share", share, 1)
     drawn = torch.zeros(len(labels), dtype=torch.bool)
     for label in labels.unique():
         members = (labels == label).nonzero()[:, 0]

@@ -5,16 +5,13 @@ from __future__ import annotations
 import copy
 
 import torch
+from seeds import generator
 from torch import nn
 
 from labkit import adapters, tasks, training
 from labkit.augment import as_float
 from labkit.encoders import VisionTransformer
 from labkit.torchvision_compat import import_torchvision
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def small_encoder(seed: int = 0) -> VisionTransformer:

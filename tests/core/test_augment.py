@@ -1,8 +1,7 @@
-"""What each augmentation preserves, what it must equal, and what it says to bad input."""
+"""What each augmentation preserves, and what it must equal."""
 
 import math
-import re
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -316,7 +315,7 @@ def test_resized_crop_equals_torchvisions(top, left, height, width, functional):
     )
 
 
-# ---------------------------------------------------------------- switches, presets, bad input
+# ---------------------------------------------------------------- switches and presets
 
 
 @pytest.mark.parametrize(
@@ -344,36 +343,6 @@ def test_captions_keep_their_meaning():
     assert SIMCLR.flip > 0
     with pytest.raises(AttributeError):
         CLIP.flip = 0.5
-
-
-@pytest.mark.parametrize("name", [f.name for f in fields(Augmentation)])
-def test_bad_fields_are_refused_by_name(name):
-    for bad in (-0.1, 1000, math.nan, "1", [1]):
-        message = f"^{name}: got {re.escape(repr(bad))}, accepted: a number from 0 to"
-        with pytest.raises((TypeError, ValueError), match=message):
-            Augmentation(**{name: bad})
-
-
-@every
-@pytest.mark.parametrize(
-    "bad, message",
-    [
-        ([1.0], r"got list, accepted: a tensor of shape \(n, 3, height, width\)"),
-        (torch.zeros(3, 8, 8), r"got \(3, 8, 8\), accepted: a tensor of shape \(n, 3"),
-        (torch.zeros(2, 1, 8, 8), r"got \(2, 1, 8, 8\), accepted: a tensor of shape \(n, 3"),
-        (torch.zeros(2, 3, 8, 8, dtype=torch.int64), "got torch.int64, accepted: uint8 or float"),
-    ],
-    ids=["list", "one image", "one channel", "integers"],
-)
-def test_bad_images_are_refused(change, bad, message):
-    with pytest.raises(ValueError, match=f"^images: {message}"):
-        change(bad, generator())
-
-
-def test_floats_out_of_range_are_refused_with_the_cure():
-    for bad in (torch.full((2, 3, 8, 8), 255.0), torch.full((2, 3, 8, 8), math.nan)):
-        with pytest.raises(ValueError, match="^images: got floats from .*, accepted: uint8 in"):
-            Augmentation()(bad, generator())
 
 
 @every

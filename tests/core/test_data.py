@@ -117,17 +117,3 @@ def test_pictures_that_are_equal_across_parts_are_found(monkeypatch) -> None:
     assert f"1 mirrored pairs of pictures are equal across parts: {named[1]} is {named[0]}." in told
     assert f"2 pairs of pictures are equal across parts: {named[4]} is {named[2]}; " in told
     assert "\n2 upstream pictures equal one of another" in told
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"styles": ("notto",)}, "styles: got .'notto'.*accepted: twemoji"),
-        ({"styles": ()}, "styles: got nothing"),
-        ({"parts": ("tests",)}, "parts: got .'tests'.*upstream, train"),
-        ({"size": 48}, "size: got .48.*32, 64"),
-    ],
-)
-def test_unknown_arguments_are_named(arguments: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        data.load(**arguments)

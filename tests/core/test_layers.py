@@ -58,25 +58,6 @@ def test_only_the_named_stage_and_the_head_change(name, stage) -> None:
     assert frozen <= changed, "all of the stage trains, its first norm too"
 
 
-def test_freezing_the_bottom_leaves_the_top() -> None:
-    model = layers.freeze_bottom(classifier("conv"), 3)
-    trains = {
-        n.split(".conv")[0].split(".norm")[0]
-        for n, p in model.named_parameters()
-        if p.requires_grad
-    }
-    assert "encoder.stem" not in trains and "encoder.blocks.1" not in trains
-    assert {"encoder.blocks.2", "encoder.blocks.5"} <= trains
-    assert all(p.requires_grad for p in layers.freeze_bottom(model, 0).parameters())
-
-
-def test_what_does_not_exist_is_named() -> None:
-    with pytest.raises(ValueError, match="names: got .'blocks.9'., accepted: stem, blocks.0"):
-        layers.train_only(classifier("conv"), "blocks.9")
-    with pytest.raises(ValueError, match="count: got 7, accepted: 0 to 6"):
-        layers.freeze_bottom(classifier("conv"), 7)
-
-
 @pytest.mark.parametrize("name", ENCODERS)
 def test_layer_features_are_the_stages_outputs(name) -> None:
     encoder = make(name)

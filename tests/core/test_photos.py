@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from labkit import encoders, photos, transfer
 from labkit.data import DataError
-from labkit.photos import CLASSES, cifar10_to_stl10, stratified
+from labkit.photos import CLASSES, cifar10_to_stl10
 from labkit.torchvision_compat import import_torchvision
 
 import_torchvision()
@@ -160,12 +160,6 @@ def test_the_seed_decides_who_validates(archives):
     assert numbers(seed=1) == numbers(seed=1) != numbers(seed=2)
 
 
-def test_a_stratified_draw_takes_its_share_of_each_class():
-    labels = torch.arange(3).repeat_interleave(torch.tensor([100, 10, 4]))
-    drawn = stratified(labels, 0.25, torch.Generator().manual_seed(0))
-    assert labels[drawn].bincount().tolist() == [25, 2, 1]
-
-
 @pytest.mark.parametrize("bad", [{"size": 0}, {"size": 32.5}, {"validation": 0}, {"validation": 1}])
 def test_bad_arguments_are_refused_by_name(tmp_path, bad):
     with pytest.raises((TypeError, ValueError), match=f"^{next(iter(bad))}: got"):
@@ -182,10 +176,6 @@ def test_files_are_downloaded_once(tmp_path, network):
     again = cifar10_to_stl10(root, download=False)
     assert len(network) == 2
     assert torch.equal(first.train.images, again.train.images)
-
-
-def test_archives_put_there_by_hand_are_used_without_a_network(archives, no_network):
-    assert cifar10_to_stl10(archives).classes == CLASSES
 
 
 @pytest.mark.parametrize("download", [True, False])

@@ -43,8 +43,6 @@ def test_subpopulations_do_not_overlap() -> None:
     source = {i.numpy().tobytes() for part in (task.train, task.test) for i in part.images}
     target = {i.numpy().tobytes() for i in task.ood["other subgroups"].images}
     assert not source & target and len(target) > 100
-    with pytest.raises(ValueError, match="^classes: got .*both populations"):
-        tasks.subpopulation_shift(("noto",), classes=("clothing",))
 
 
 TASK = tasks.style_shift(("twemoji",), ("noto",))
@@ -128,12 +126,10 @@ def test_full_inversion_is_the_negative_and_rotation_turns() -> None:
         assert any((after.int() - q.int()).abs().max() <= 1 for q in quarter_turns)
 
 
-def test_corrupted_tasks_keep_labels_and_name_what_they_refuse(task) -> None:
+def test_corrupted_tasks_keep_labels(task) -> None:
     noisy = corruptions.with_corruptions(task, "noise", generator(), (1, 3))
     assert list(noisy.ood) == ["noise 1", "noise 3"]
     assert torch.equal(noisy.ood["noise 3"].labels, task.test.labels)
-    with pytest.raises(ValueError, match="kind: got .'fog'.*rotation, noise"):
-        corruptions.corrupt(task.test.images, "fog", 1, generator())
 
 
 def test_the_toy_task_is_easy_seeded_and_of_any_size() -> None:
@@ -177,11 +173,6 @@ def test_by_default_all_classes_are_used_half_of_them_to_learn_from() -> None:
     task = tasks.who_drew_it()
     test = data.load(parts="test")
     assert len(task.test.labels) + len(task.ood["other things"].labels) == len(test)
-
-
-def test_who_drew_it_needs_other_things_to_be_others() -> None:
-    with pytest.raises(ValueError, match="^ood_classes: got .*: none of classes, .'face'"):
-        tasks.who_drew_it(("face",), ("face", "hand"))
 
 
 class Mean(torch.nn.Module):

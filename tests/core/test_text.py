@@ -114,11 +114,6 @@ def test_an_unknown_word_is_read_by_its_letters(encoder) -> None:
     assert camels @ camel > camels @ grinning
 
 
-def test_a_single_string_is_no_list_of_captions(encoder) -> None:
-    with pytest.raises(ValueError, match="captions: got the string 'cat', accepted: a list"):
-        encoder("cat")
-
-
 # Words whose meaning comes from elsewhere
 
 
@@ -198,8 +193,6 @@ def test_only_the_small_network_of_a_word_encoder_trains() -> None:
     assert encoder(["a cat", "a dog"]).shape == (2, encoder.dim)
     assert encoder.unknown("a giraffish car") == ["giraffish"]
     assert encoder([]).shape == (0, encoder.dim)
-    with pytest.raises(ValueError, match="captions: got the string 'cat', accepted: a list"):
-        encoder("cat")
 
 
 def test_every_word_of_a_caption_is_in_the_table() -> None:

@@ -234,8 +234,6 @@ def test_a_head_may_learn_faster_than_its_encoder(encoder, times) -> None:
         if name.startswith("head."):
             expected = times * expected
         torch.testing.assert_close(fast[name] - origin, expected, rtol=1e-4, atol=1e-6)
-    with pytest.raises(ValueError, match="head_times: got 0"):
-        Schedule(head_times=0)
 
 
 def test_training_learns_the_task(encoder) -> None:
@@ -268,15 +266,15 @@ def test_recording_does_not_change_what_is_learned(encoder) -> None:
     assert equal(weights(one.model), weights(two.model))
 
 
-def test_callbacks_see_every_step_and_progress_reaches_the_end(encoder) -> None:
-    steps, shares, snapshots = [], [], []
-    result = run_fit(
-        encoder,
-        progress=lambda share, text: shares.append(share),
-        on_step=lambda step, model: (steps.append(step), snapshots.append(weights(model))),
-    )
-    assert steps == [0, 1, 2, 3] and shares == pytest.approx([1 / 3, 2 / 3, 1])
-    assert equal(snapshots[0], weights(transfer.new_classifier(encoder, 3, generator())))
+def test_training_shows_its_network_after_every_step_and_progress_reaches_the_end(encoder) -> None:
+    shares, snapshots, model = [], [], transfer.new_classifier(encoder, 3, generator())
+    result = run_fit(encoder, progress=lambda share, text: shares.append(share))
+    assert shares == pytest.approx([1 / 3, 2 / 3, 1])
+    start, steps = weights(model), []
+    for step in transfer.train(model, TASK, 0.05, generator(), QUICK):
+        steps.append(step)
+        snapshots.append(weights(model))
+    assert steps == [0, 1, 2, 3] and equal(snapshots[0], start)
     assert equal(snapshots[-1], weights(result.model))
     assert not any(equal(a, b) for a, b in itertools.pairwise(snapshots))
 
@@ -424,11 +422,6 @@ def test_recipes_train_under_another_default_type(encoder) -> None:
         torch.set_default_dtype(torch.float32)
 
 
-def test_an_unknown_optimizer_is_refused() -> None:
-    with pytest.raises(ValueError, match="optimizer: got .*accepted: sgd, adam"):
-        Schedule(optimizer="lion")
-
-
 # Fine-tuning and training from scratch
 
 
@@ -442,15 +435,6 @@ def test_fine_tuning_starts_from_the_encoder_and_does_not_change_it(encoder) -> 
         weights(fine_tune(encoder, TASK, 0.1, generator(), QUICK).model.encoder), before
     )
     assert equal(weights(encoder), before)
-
-
-def test_fine_tuning_and_scratch_use_the_same_training(encoder) -> None:
-    """Scratch is fine-tuning of a random network: given that network, the results are one."""
-    g = generator(4)
-    fresh = transfer.reinitialised(encoder, g)
-    one = fine_tune(fresh, TASK, 0.05, g, QUICK)
-    two = from_scratch(encoder, TASK, 0.05, generator(4), QUICK)
-    assert equal(weights(one.model), weights(two.model))
 
 
 def make_transformer(seed: int) -> VisionTransformer:
@@ -561,17 +545,6 @@ def test_lp_ft_keeps_the_norms_statistics_unless_told_otherwise(encoder) -> None
     assert not equal(statistics(free.model), statistics(frozen.model))
 
 
-def test_training_can_be_given_up_between_two_steps(encoder) -> None:
-    model = transfer.new_classifier(encoder, 3, generator())
-    steps = transfer.train(model, TASK, 0.05, generator(), QUICK)
-    assert [next(steps), next(steps)] == [0, 1]
-    one = transfer.new_classifier(encoder, 3, generator())
-    fit(one, TASK, 0.05, generator(), replace(QUICK, steps=3))
-    assert list(steps) == [2, 3]
-    for name, value in weights(model).items():
-        torch.testing.assert_close(value, weights(one)[name])
-
-
 def test_interpolation_is_linear_in_every_weight(encoder) -> None:
     probe, end = linear_probe(encoder, TASK), trained(encoder)
     for alpha in (0.0, 0.3, 0.5, 1.0):
@@ -591,33 +564,6 @@ def test_wise_ft_ends_where_its_parents_are(encoder) -> None:
             transfer.features(found.model, x), transfer.features(parent.model, x)
         )
         assert found.validation == parent.validation
-    with pytest.raises(ValueError, match="alpha: got 1.5"):
-        transfer.interpolate(probe.model, end.model, 1.5)
     other = transfer.new_classifier(ConvEncoder(width=5), 3, generator())
     with pytest.raises(ValueError, match="^end: got other weights, accepted: those of start"):
         transfer.interpolate(probe.model, other, 0.5)
-
-
-def test_l2_sp_is_half_the_squared_distance_and_holds_the_weights_back(encoder) -> None:
-    penalty = transfer.l2_sp(encoder, strength=3.0)
-    model = transfer.new_classifier(encoder, 3, generator())
-    assert penalty(model) == 0
-    with torch.no_grad():
-        next(model.encoder.parameters()).add_(0.1)
-    count = next(encoder.parameters()).numel()
-    assert penalty(model).item() == pytest.approx(1.5 * 0.01 * count, rel=1e-4)
-
-    def distance(strength: float) -> float:
-        penalty = transfer.l2_sp(encoder, strength)
-        found = transfer.lp_ft(encoder, TASK, 1e-4, generator(), QUICK, penalty=penalty)
-        return 2 * transfer.l2_sp(encoder, 1.0)(found.model).item()
-
-    assert distance(3000.0) < 0.9 * distance(0.0)
-    with pytest.raises(ValueError, match="strength: got -1"):
-        transfer.l2_sp(encoder, -1)
-
-
-def test_torch_s_own_random_state_stays_where_it_was() -> None:
-    encoder, before = TinyEncoder(), torch.random.get_rng_state()
-    transfer.from_scratch(encoder, tasks.toy(), 0.1, generator(), Schedule(steps=1))
-    assert torch.equal(torch.random.get_rng_state(), before)

@@ -103,21 +103,6 @@ def test_every_floating_type_is_read() -> None:
         assert calibration.fit_temperature(logits.to(kind), labels) == pytest.approx(expected, 0.02)
 
 
-@pytest.mark.parametrize(
-    ("logits", "labels", "message"),
-    [
-        (np.zeros(3), np.zeros(3, int), r"logits: got shape \(3,\)"),
-        (np.full((2, 2), np.nan), np.zeros(2, int), "logits: .* finite"),
-        (np.zeros((2, 2)), np.zeros(3, int), r"labels: got shape \(3,\)"),
-        (np.zeros((2, 2)), np.zeros(2), "labels: .* 2 integers"),
-        (np.zeros((2, 2)), np.array([0, 2]), "labels: got 0 to 2, accepted: 0 to 1"),
-    ],
-)
-def test_bad_input_is_named(logits, labels, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        calibration.answers(logits, labels)
-
-
 def test_answers_that_are_none_are_named() -> None:
     with pytest.raises(ValueError, match="right: got"):
         Answers(np.array([0.5, 0.6]), np.array([True]))
