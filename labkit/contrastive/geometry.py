@@ -72,7 +72,6 @@ def negative_shares(similarities: Tensor, temperature: float) -> Tensor:
 
 def half_of_push(shares: Tensor) -> Tensor:
     """How few negatives make up half of the push on each row: shares (n, m) -> (n,) int64."""
-    all_finite(shares=shares)
     ordered = shares.sort(dim=1, descending=True).values
     return (ordered.cumsum(dim=1) < 0.5).sum(dim=1) + 1
 

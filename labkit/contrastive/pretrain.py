@@ -147,7 +147,6 @@ def step_generator(seed: int, step: int) -> Generator:
 
 def learning_rate(config: Config, step: int) -> float:
     """Linear warm-up, then half a cosine down to zero at config.steps."""
-    real("step", step, config.steps)
     warmup = max(1, round(config.warmup * config.steps))
     if step < warmup:
         return config.lr * (step + 1) / warmup

@@ -7,20 +7,17 @@ steps, on real features, without training an encoder anew.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from labkit import data
+from labkit import data, pd
 from labkit.contrastive.geometry import alignment, modality_gap, uniformity
 from labkit.contrastive.losses import clip_loss, cosine_similarities, siglip_loss, unit
 from labkit.encoders import Clip
 from labkit.inputs import above_0, all_finite, pairs, whole
 from labkit.transfer import features
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # (n, dim) images, (n, dim) their texts -> a scalar
 TEMPERATURES = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -58,9 +55,6 @@ def project(
     loop of its own: `pretrain.take_step` draws emoji, captions and views, and here are none.
     Raises ValueError for a batch larger than the pairs, FloatingPointError when the loss diverges.
     """
-    shapes = [tuple(x.shape) for x in found[:2]]
-    if any(len(s) != 2 or 0 in s for s in shapes) or shapes[0][0] != shapes[1][0]:
-        raise ValueError(f"image, text: got shapes {shapes}, accepted: (n, dim), the same n")
     all_finite(image=found.image, text=found.text)
     batch = whole("batch", batch, 2, len(found.image), "the pairs")
     steps, dim, lr = whole("steps", steps, 0), whole("dim", dim, 1), above_0("lr", lr)
@@ -101,8 +95,6 @@ def at_temperature(temperature: float) -> Loss:
 
 def geometry_table(found: Pairs) -> pd.DataFrame:
     """`geometry_of` projections from one start, by CLIP's loss and by two others: a row each."""
-    import pandas as pd
-
     rows = {"start": geometry_of(found, None, steps=0)}
     for t in TEMPERATURES:
         rows[f"temperature {t:g}"] = geometry_of(found, at_temperature(t))

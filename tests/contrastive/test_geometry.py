@@ -99,21 +99,3 @@ def test_the_bound_never_exceeds_log_n(seed: int, batch: int) -> None:
     )
     equal = torch.ones(7, 3)
     assert geometry.information(equal, equal, 5, batch) == pytest.approx(0, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: geometry.negative_shares(torch.eye(3), 0), "temperature: got 0"),
-        (lambda: geometry.information(torch.eye(3), torch.eye(3), 1, 4), "batch: got 4"),
-        (lambda: geometry.information(torch.eye(3), torch.eye(3), 1, 1), "batch: got 1"),
-        (lambda: geometry.uniformity(torch.eye(1)), r"features: got shape \(1, 1\)"),
-        (
-            lambda: geometry.alignment(torch.eye(2), torch.eye(3)),
-            r"two: got shape \(3, 3\), accepted: that of one, \(2, 2\)",
-        ),
-    ],
-)
-def test_bad_input_is_refused_by_name(call, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        call()

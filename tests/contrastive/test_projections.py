@@ -1,4 +1,4 @@
-"""Projections on frozen features: they learn, repeat, and collapse when nothing pushes."""
+"""Projections on frozen features: they learn and repeat."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labkit import contrastive, data
-from labkit.contrastive import geometry, projections
+from labkit.contrastive import projections
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +39,7 @@ def test_training_finds_the_pairs_and_repeats(pairs) -> None:
         assert x.shape == (300, 8) and torch.allclose(x.norm(dim=1), torch.ones(300))
 
 
-def test_attraction_without_repulsion_collapses(pairs) -> None:
-    fallen = projections.project(
-        pairs, projections.attraction_only, steps=300, batch=100, dim=8, lr=0.05
-    )
-    healthy = projections.project(pairs, clip_loss, steps=300, batch=100, dim=8, lr=0.05)
-    assert geometry.alignment(*fallen) < 0.05
-    assert geometry.uniformity(fallen[0]) > geometry.uniformity(healthy[0]) + 1
-
-
-def test_impossible_batches_and_diverging_losses_are_refused(pairs) -> None:
-    with pytest.raises(ValueError, match="batch: got 500"):
-        projections.project(pairs, clip_loss, batch=500)
+def test_diverging_losses_are_refused(pairs) -> None:
     with pytest.raises(FloatingPointError, match="step 0"):
         projections.project(pairs, lambda i, t: i.sum() * torch.inf, batch=50)
 
