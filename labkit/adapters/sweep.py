@@ -110,7 +110,6 @@ def tuned(
 
 def run_main(task: str, seed: int, method: str) -> list[Row]:
     """A row for each width; from adapters of the default width, blocks are taken out afterwards."""
-    torch.set_num_threads(1)
     (here, measure), plain, rows = prepared(task, seed), METHODS[method].width, []
     for width in WIDTHS.get(method, (plain,)):
         fit, rate = tuned(here, task, method, width, seed)
@@ -126,7 +125,6 @@ def run_main(task: str, seed: int, method: str) -> list[Row]:
 
 def run_rates(task: str, method: str, seed: int) -> list[Row]:
     """The validation accuracy of every learning rate; no test image is looked at."""
-    torch.set_num_threads(1)
     here = JOBS[task].make(seed)
     fits = {r: train(here, METHODS[method], r, seed, JOBS[task].steps) for r in RATES[method]}
     return [{"rate": r, "validation": round(fit.validation, 4)} for r, fit in fits.items()]
@@ -134,7 +132,6 @@ def run_rates(task: str, method: str, seed: int) -> list[Row]:
 
 def run_steps(task: str, method: str, seed: int) -> list[Row]:
     """Validation accuracy after the sweep's number of steps, and after three times as many."""
-    torch.set_num_threads(1)
     here, width = JOBS[task].make(seed), METHODS[method].width
     fits = {times: tuned(here, task, method, width, seed, times)[0] for times in (1, 3)}
     return [{"times": n, "validation": round(fit.validation, 4)} for n, fit in fits.items()]

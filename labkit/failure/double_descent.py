@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from labkit.inputs import whole
 from labkit.ridge import ridge, with_one
 from labkit.tasks import Task
 from labkit.training import features
@@ -57,12 +58,7 @@ def draw_accuracies(
 
     Raises ValueError when n is not between 1 and the number of training images, or draws < 1.
     """
-    if len(data.train_labels) != len(data.train):
-        raise ValueError(f"data: {len(data.train_labels)} labels for {len(data.train)} images")
-    if not 1 <= n <= len(data.train) or draws < 1:
-        raise ValueError(
-            f"n, draws: got {n} and {draws}, accepted: n from 1 to {len(data.train)}, draws >= 1"
-        )
+    n, draws = whole("n", n, 1, len(data.train)), whole("draws", draws, 1)
     rows = torch.rand(draws, len(data.train), generator=generator).topk(n, dim=1).indices
     classes = int(data.train_labels.max()) + 1
     targets = F.one_hot(data.train_labels[rows], classes).double()  # (draws, n, classes)

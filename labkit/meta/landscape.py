@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labkit.inputs import matrices, real, whole
+from labkit.inputs import between, matrices, whole
 
 # Three tasks, centred, so that intercept and slope do not mix. The wider a task's points lie, the
 # steeper its loss in the slope, and the faster gradient descent learns that slope.
@@ -40,7 +40,6 @@ class Landscape(NamedTuple):
 
 def contraction(steps: int, lr: float) -> np.ndarray:
     """(tasks, 2, 2): what `steps` steps do to theta - theta_i, which is (I - lr H_i)^steps."""
-    steps, lr = whole("steps", steps, 0), real("lr", lr, STABLE)
     return np.linalg.matrix_power(np.eye(2) - lr * HESSIANS, steps)
 
 
@@ -58,7 +57,6 @@ def minimiser(steps: int, lr: float) -> np.ndarray:
 
 def values(theta: np.ndarray, steps: int, lr: float) -> np.ndarray:
     """L(D_i, A(D_i, theta)) for theta (..., 2) -> (..., tasks): half the mean squared error."""
-    matrices(theta=np.reshape(theta, (-1, 2)))
     away = theta[..., None, :] - OPTIMA  # (..., tasks, 2)
     return 0.5 * np.einsum("...ti,tij,...tj->...t", away, curvature(steps, lr), away)
 
@@ -66,8 +64,7 @@ def values(theta: np.ndarray, steps: int, lr: float) -> np.ndarray:
 def landscape(theta: np.ndarray, steps: int, lr: float, points: int = 41) -> Landscape:
     """Adapt every task from `theta`, and evaluate the objective on a grid; lr must be STABLE."""
     steps, points = whole("steps", steps, 0), whole("points", points, 1)
-    if not 0 < lr < STABLE:
-        raise ValueError(f"lr: got {lr}, accepted: above 0 and below {STABLE:.2f}")
+    lr = between("lr", lr, 0, STABLE)
     (theta,) = matrices(theta=np.reshape(theta, (1, 2)))[0]
     away = [(contraction(k, lr) @ (theta - OPTIMA)[:, :, None])[:, :, 0] for k in range(steps + 1)]
     grid, best = np.linspace(-LIMIT, LIMIT, points), minimiser(steps, lr)

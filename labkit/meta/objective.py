@@ -80,8 +80,7 @@ class GradientDescent:
     """A(D, theta): `steps` steps of gradient descent on the support loss, from theta.
 
     theta is the parameters of `model` that require gradients. `first_order` treats the inner
-    gradients as constants (FOMAML). `only` adapts just the parameters whose names start with it,
-    such as the head (ANIL, Raghu et al. 2020). With no steps, f_i is the model itself.
+    gradients as constants (FOMAML). With no steps, f_i is the model itself.
     """
 
     model: nn.Module
@@ -89,7 +88,6 @@ class GradientDescent:
     steps: int
     loss_fn: Loss
     first_order: bool = False
-    only: str = ""
 
     def __post_init__(self) -> None:
         whole("inner_steps", self.steps, 0)
@@ -104,10 +102,9 @@ class GradientDescent:
         self, support_x: Tensor, support_y: Tensor, start: batched.Weights | None = None
     ) -> list[batched.Weights]:
         """theta (or `start`), and each task's weights after every step: name -> (tasks, *shape)."""
-        named = self.model.named_parameters()
-        moving = [name for name, p in named if p.requires_grad and name.startswith(self.only)]
+        moving = [name for name, p in self.model.named_parameters() if p.requires_grad]
         if self.steps and not moving:
-            raise ValueError(f"model: no parameter that can be adapted (only={self.only!r})")
+            raise ValueError("model: no parameter that can be adapted")
         with torch.enable_grad():  # an inner gradient is needed even where no outer one is
             path = [start or batched.stack_weights(self.model, len(support_x))]
             for _ in range(self.steps):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from panels import check_every_control
 from torch import nn
 
-from labkit import data, encoders, explorers, meta, plots, sweeps
+from labkit import data, explorers, meta, plots, sweeps
 from labkit.meta import fewshot, figures, meta_train, sweep
 
 
@@ -45,10 +45,6 @@ def test_meta_trained_weights_know_concepts_they_never_saw(name: str, episodes) 
     assert accuracy(fewshot.load(name)) > max(0.4, accuracy(random) + 0.05)
 
 
-def test_few_shot_weights_are_no_encoders() -> None:
-    assert not {"maml", "prototypes"} & set(encoders.available())
-
-
 # Meta-training
 
 
@@ -75,8 +71,6 @@ def test_meta_training_lowers_the_loss_and_only_validates_on_downstream_concepts
     losses = meta_train.meta_train(config, 12, tmp_path)
     assert len(losses) == 12 and sum(losses[-4:]) < sum(losses[:4])
     assert asked == [{"parts": "upstream"}, {"parts": "validation"}]
-    with pytest.raises(ValueError, match="method: got"):
-        meta_train.MetaTraining("reptile")
 
 
 # The episode viewer
@@ -143,9 +137,7 @@ def test_the_shipped_table_begins_as_the_sweep_computes_it(method, choice, monke
 def test_a_sweep_s_rows_are_numbers(monkeypatch) -> None:
     monkeypatch.setattr(sweep, "EPISODES", {"validation": 2, "test": 2})
     monkeypatch.setattr(sweep, "CHUNK", 2)
-    threads = torch.get_num_threads()
     rows = sweep.test("within", 1)
-    torch.set_num_threads(threads)
     assert [list(row) for row in rows] == 2 * [["episode", "concepts", *sweep.CONTENDERS]]
     right = [row[method] for row in rows for method in sweep.CONTENDERS]
     assert all(isinstance(share, float) and 0 <= share <= 1 for share in right)

@@ -120,11 +120,6 @@ def test_more_steps_move_theta_hat_towards_the_slow_tasks() -> None:
     assert to_steep[0] < to_slow[0] and to_steep[-1] > to_slow[-1]
 
 
-def test_a_rate_that_overshoots_is_refused() -> None:
-    with pytest.raises(ValueError, match="lr: got 5, accepted: above 0 and below"):
-        landscape.landscape(np.zeros(2), 1, 5)
-
-
 # Panels
 
 
