@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--ood", type=Path, help="a second one, with the same classes")
     parser.add_argument("--group", default="", help="regular expression: what belongs together")
     parser.add_argument("--backbone", default="clip-words-conv", help="or torchvision's, resnet18")
-    parser.add_argument("--weights", help="torchvision's, DEFAULT, or a file; else random")
+    parser.add_argument("--weights", help="torchvision's, such as DEFAULT; else random")
     parser.add_argument("--size", type=int, help="pixels (default: 32, or 96 for torchvision)")
     parser.add_argument("--out", type=Path, default=Path("capstone"), help="for the report")
     parser.add_argument("--splits", type=int, default=5)

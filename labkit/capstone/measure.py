@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 from torch import Generator, Tensor, nn
 
-from labkit import encoders, sweeps, transfer
+from labkit import encoders, pd, sweeps, transfer
 from labkit.capstone.collection import PARTS, Collection
 from labkit.files import make_folder
 from labkit.inputs import check_choice, whole
@@ -22,9 +22,6 @@ from labkit.sweeps import Row
 from labkit.tasks import Examples, Task, few_shot
 from labkit.training import Classifier, Fit, Schedule, Stopped, features, progress_bar
 from labkit.weights import digest, parse_tensors, write_tensors
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ALL = "all"  # shots: as many labels as the training part has
 CHUNK = 512  # images to a file of features
@@ -34,21 +31,15 @@ RATES = {"fine-tuning": (3e-3, 3e-2), "lp-ft": (3e-4, 3e-3)}
 def load_backbone(name: str, weights: str | None = None) -> nn.Module:
     """A shipped encoder ("clip-words-conv", 32 pixels) or a torchvision backbone; on a GPU if any.
 
-    weights: torchvision's name for some ("DEFAULT", which it downloads), a file with your own (a
-    state dict by torch.save), or None for random ones. Raises ValueError for what is none.
+    weights: torchvision's name for some ("DEFAULT", which it downloads), or None for random ones.
+    Raises ValueError for what is none.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if name in encoders.available():
         return encoders.load(name).image.to(device)
     models = encoders.import_torchvision().models
     check_choice("name", (name,), (*encoders.available(), *models.list_models(module=models)))
-    path = Path(weights or "")
-    encoder = encoders.torchvision_encoder(name, None if path.is_file() else weights)
-    if path.is_file():
-        state = torch.load(path, map_location="cpu", weights_only=True)  # so that it runs no code
-        if missing := encoder.backbone.load_state_dict(state, strict=False).missing_keys:
-            raise ValueError(f"weights: {path} has no {missing[0]}\naccepted: those of a {name}")
-    return encoder.to(device).eval()
+    return encoders.torchvision_encoder(name, weights).to(device).eval()
 
 
 def cached_features(encoder: nn.Module, images: Tensor, folder: Path | None = None) -> Tensor:
@@ -76,17 +67,6 @@ def cached_features(encoder: nn.Module, images: Tensor, folder: Path | None = No
             found.append(known["features"])
             bar(len(found) / len(parts), "")
     return torch.cat(found)
-
-
-class Known(nn.Module):
-    """An encoder for what is encoded already: features (n, dim) in, the same out."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
 
 
 class Split(NamedTuple):
@@ -225,7 +205,7 @@ def fits(
 
     The probe is a head on features; the others train copies of the encoder.
     """
-    head = transfer.linear_probe(Known(known.train.images.shape[1]), known)
+    head = transfer.linear_probe(nn.Identity(), known)
     if not tuned:
         return {"probe": head}
     pictures = pictures.to(device := next(encoder.parameters()).device)
@@ -250,7 +230,7 @@ def promised(collection: Collection, x: Tensor, splits: int) -> list[float]:
     Ask it of the same images in groups of one, and a leak shows as a higher score.
     """
     tasks = [as_task(collection, x, divide(collection, seed)) for seed in range(splits)]
-    heads = [transfer.linear_probe(Known(x.shape[1]), task).model for task in tasks]
+    heads = [transfer.linear_probe(nn.Identity(), task).model for task in tasks]
     return [
         share_right(logits(m, t.test.images), t.test) for m, t in zip(heads, tasks, strict=True)
     ]
