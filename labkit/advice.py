@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from labkit import pd
+import pandas as pd
+
 from labkit.inputs import check_choice
 from labkit.statistics import Scores, clearly_ahead
 

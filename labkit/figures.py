@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from labkit import pd
 from labkit.advice import Situation, first_try, points_behind
 from labkit.calibration import Reliability
 from labkit.looks import LOOKS, Look

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from labkit import pd, sweeps
+import pandas as pd
+
+from labkit import sweeps
 from labkit.looks import LOOKS, Look
 from labkit.statistics import Interval, Scores
 
@@ -88,11 +90,11 @@ def moved(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def pruned(table: pd.DataFrame, setting: Setting = HOULSBY) -> pd.DataFrame:
-    """Points of ID accuracy lost without a block's adapters: a row for each block and task."""
+def pruned(table: pd.DataFrame) -> pd.DataFrame:
+    """Points of ID accuracy lost without a block's adapters (HOULSBY): by block and task."""
     blocks = sorted(set(table["pruned"]) - {"none"})
     found = {
-        (b, t): sweeps.lead(table, "id", _where(setting), _where(setting, b), task=t).interval
+        (b, t): sweeps.lead(table, "id", _where(HOULSBY), _where(HOULSBY, b), task=t).interval
         for b in blocks
         for t in table["task"].unique()
     }

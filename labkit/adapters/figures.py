@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 
-from labkit import pd
 from labkit.adapters.comparison import GREEN, TUNED, look_of
 from labkit.figures import describe_dots, draw_dots, name_methods, styled
 from labkit.looks import Look

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 
+import pandas as pd
 import torch
 from torch import Generator, Tensor, nn
 
-from labkit import pd
 from labkit.adapters.methods import Method, insert
 from labkit.adapters.storage_cost import MEGABYTE
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from labkit import pd
 from labkit.inputs import whole
 from labkit.tasks import Examples
 from labkit.torchvision_compat import import_torchvision

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.special import softmax
 
-from labkit import pd, sweeps
+from labkit import sweeps
 from labkit.advice import BY_CHANGE, Situation, first_try
 from labkit.calibration import Answers, Reliability, answers, fit_temperature, reliability
 from labkit.capstone.collection import Collection

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from scipy.sparse import coo_matrix
@@ -12,7 +13,6 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from labkit import pd
 from labkit.augment import as_float
 from labkit.capstone.collection import Collection
 from labkit.inputs import at_least_0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from labkit import pd
 from labkit.capstone.collection import Collection
 from labkit.capstone.conclusions import Calibration, curves_of
 from labkit.capstone.measure import Curve

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 from torch import Generator, Tensor, nn
 
-from labkit import encoders, pd, sweeps, transfer
+from labkit import encoders, sweeps, transfer
 from labkit.capstone.collection import PARTS, Collection
 from labkit.files import make_folder
 from labkit.inputs import check_choice, whole

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from labkit import pd
 from labkit.capstone import conclusions, figures
 from labkit.capstone.collection import Collection, enough, read
 from labkit.capstone.duplicates import joined, near_duplicates, unseen

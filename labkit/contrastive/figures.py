@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
-from labkit import data, figures, pd
+from labkit import data, figures
 from labkit.looks import LOOKS, Look
 from labkit.ui.images import draw_images, draw_sheet, tiles
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector

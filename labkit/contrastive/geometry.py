@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from labkit.contrastive.losses import clip_loss, unit
-from labkit.inputs import above_0, all_finite, finite, pairs, whole
+from labkit.inputs import above_0, all_finite, pairs, whole
 
 
 def alignment(one: Tensor, two: Tensor) -> float:
@@ -24,22 +24,22 @@ def alignment(one: Tensor, two: Tensor) -> float:
     return (unit(one) - unit(two)).pow(2).sum(dim=1).mean().item()
 
 
-def uniformity(features: Tensor, t: float = 2.0) -> float:
-    """Log of the mean Gaussian potential of all pairs: 0 when collapsed, near -2t when spread out.
+def uniformity(features: Tensor) -> float:
+    """Log of the mean Gaussian potential of all pairs: 0 when collapsed, near -4 when spread out.
 
-    Wang & Isola 2020, equation 5. On a high-dimensional sphere random directions have a squared
-    distance of 2, and many can hardly do better (two antipodes: -4t). features: (n, dim), n >= 2.
+    Wang & Isola 2020, equation 5 with t = 2. On a high-dimensional sphere random directions have a
+    squared distance of 2, and many can hardly do better (two antipodes: -8). features: (n, dim),
+    n >= 2.
     """
     if features.ndim != 2 or len(features) < 2:
         got = tuple(features.shape)
         raise ValueError(f"features: got shape {got}, accepted: (n, dim), n 2 or more")
     all_finite(features=features)
-    t = finite("t", t)
     # From cosines, not `pdist`: of unit vectors |x - y|^2 = 2 - 2 x.y
     x = unit(features.double())
     pair = torch.triu_indices(len(x), len(x), offset=1)
     squared = 2 - 2 * (x @ x.T)[pair[0], pair[1]]  # (n (n - 1) / 2,)
-    return (torch.logsumexp(-t * squared, dim=0) - math.log(len(squared))).item()
+    return (torch.logsumexp(-2 * squared, dim=0) - math.log(len(squared))).item()
 
 
 def modality_gap(image: Tensor, text: Tensor) -> float:

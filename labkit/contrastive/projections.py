@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from labkit import data, pd
+from labkit import data
 from labkit.contrastive.geometry import alignment, modality_gap, uniformity
 from labkit.contrastive.losses import clip_loss, cosine_similarities, siglip_loss, unit
 from labkit.encoders import Clip
@@ -28,7 +29,6 @@ class Pairs(NamedTuple):
 
     image: Tensor  # (n, image dim)
     text: Tensor  # (n, text dim)
-    concept: Tensor  # (n,)
 
 
 @torch.no_grad()
@@ -36,7 +36,7 @@ def caption_pairs(clip: Clip, emoji: data.Emoji) -> Pairs:
     """The features of images and of their names before CLIP's own projections, standardised."""
     image, text = features(clip.image, emoji.images), clip.text(emoji.captions)
     image, text = ((x - x.mean(dim=0)) / x.std(dim=0).clamp(min=1e-6) for x in (image, text))
-    return Pairs(image, text, emoji.concept)
+    return Pairs(image, text)
 
 
 def project(
@@ -55,11 +55,11 @@ def project(
     loop of its own: `pretrain.take_step` draws emoji, captions and views, and here are none.
     Raises ValueError for a batch larger than the pairs, FloatingPointError when the loss diverges.
     """
-    all_finite(image=found.image, text=found.text)
+    all_finite(**found._asdict())
     batch = whole("batch", batch, 2, len(found.image), "the pairs")
     steps, dim, lr = whole("steps", steps, 0), whole("dim", dim, 1), above_0("lr", lr)
     generator = torch.Generator().manual_seed(seed)
-    image, text = (_linear(x.shape[1], dim, generator) for x in found[:2])
+    image, text = (_linear(x.shape[1], dim, generator) for x in found)
     optimizer = torch.optim.Adam([*image.parameters(), *text.parameters()], lr=lr)
     for step in range(steps):
         rows = torch.randperm(len(found.image), generator=generator)[:batch]

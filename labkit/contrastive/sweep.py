@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from functools import cache
 from itertools import product
 
+import pandas as pd
 import torch
 
-from labkit import data, encoders, evaluate, pd, tasks, transfer
+from labkit import data, encoders, evaluate, tasks, transfer
 from labkit.sweeps import Experiment, Row, command_line, intervals
 
 SHOTS = (5, 50)  # few labels, and as many as the smallest class has

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import pandas as pd
 import torch
 
-from labkit import data, encoders, pd
+from labkit import data, encoders
 from labkit.contrastive.geometry import information
 from labkit.inputs import check_choice
 from labkit.statistics import Interval, mean_interval

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from labkit import pd
 from labkit.failure.invariance import WEIGHTS
 from labkit.failure.label_free_estimates import Line
 from labkit.figures import RIGHT, SURE, square

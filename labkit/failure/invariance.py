@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from functools import cache
 
+import pandas as pd
 import torch
 from torch import Generator, Tensor, nn
 
-from labkit import data, pd, sweeps
+from labkit import data, sweeps
 from labkit.inputs import check_choice
 from labkit.statistics import Scores
 from labkit.tasks import Examples, Task
@@ -90,13 +91,11 @@ def trap_chance(table: pd.DataFrame) -> pd.Series:
     return table.groupby("question")["chance"].mean().loc[list(QUESTIONS)]
 
 
-def gain_without(
-    table: pd.DataFrame, question: str, switch: int, among: tuple = tuple(WEIGHTS)
-) -> Scores:
+def gain_without(table: pd.DataFrame, question: str, switch: int) -> Scores:
     """A probe's accuracy without an augmentation (switch 0: colour, 1: flips) less that with it.
 
-    By seed, averaged over the encoders `among` that differ in the other one.
+    By seed, averaged over the encoders that differ in the other one.
     """
-    off, on = ([WEIGHTS[k] for k in among if k[switch] == state] for state in (False, True))
+    off, on = ([WEIGHTS[k] for k in WEIGHTS if k[switch] == state] for state in (False, True))
     where = {"question": question, "method": "probe"}
     return sweeps.lead(table, "id", {"weights": off}, {"weights": on}, **where)

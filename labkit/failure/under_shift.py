@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import pandas as pd
 from torch import nn
 
-from labkit import pd
 from labkit.calibration import Answers, answers, calibration_error, fit_temperature
 from labkit.failure.label_free_estimates import (
     average_thresholded_confidence,

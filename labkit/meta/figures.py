@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.font_manager import FontProperties
@@ -13,7 +14,6 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MultipleLocator
 
-from labkit import pd
 from labkit.figures import describe_dots, draw_dots, name_methods
 from labkit.looks import LOOKS
 from labkit.ui.images import OWN, draw_sheet, tiles
@@ -96,7 +96,7 @@ def draw_errors(ax: Axes, errors: pd.DataFrame, where: str, zero: float) -> str:
 
 
 @style()
-def draw_functions(ax: Axes, result, named: bool = False) -> None:
+def draw_functions(ax: Axes, result) -> None:
     """One task: the true function, the points A may see, and each method's f after adaptation."""
     ax.plot(result.x, result.truth, color=INK, linewidth=6, alpha=0.35)
     for method, y in result.functions.items():
@@ -105,8 +105,6 @@ def draw_functions(ax: Axes, result, named: bool = False) -> None:
     steps = len(result.errors["maml"]) - 1
     ax.set(xlim=(-5, 5), ylim=(-9, 9), xlabel="x", ylabel="y",
            title=f"A saw {len(result.support[0])} points, took {steps} steps")  # fmt: skip
-    ends = [y[-1].clip(-8, 8) for y in result.functions.values() if named]
-    label_ends(ax, 5, ends, [SINUSOIDS[method] for method in result.functions if named], 1.6)
 
 
 @style()

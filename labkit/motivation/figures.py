@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
-from labkit import pd, sweeps
+from labkit import sweeps
 from labkit.evaluate import labels_needed
 from labkit.figures import describe_curves, draw_curves
 from labkit.looks import LOOKS

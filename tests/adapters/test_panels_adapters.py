@@ -162,7 +162,7 @@ def test_leads_and_losses_are_paired_and_in_points() -> None:
     leads = comparison.both(TABLE, comparison.PROBE, ["one", "two"])
     assert tuple(leads.loc["fine-tuning", "OOD"]) == pytest.approx((15, 15, 15))
     assert "linear probe" not in leads.index
-    lost = comparison.pruned(TABLE, ("adapters", 8))
+    lost = comparison.pruned(TABLE)
     assert tuple(lost.loc[("3", "one")]) == pytest.approx((15, 15, 15))
     assert tuple(lost.loc[("all", "two")]) == pytest.approx((25, 25, 25))
 

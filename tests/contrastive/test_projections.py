@@ -18,7 +18,7 @@ def pairs() -> projections.Pairs:
         code @ torch.randn(6, 20, generator=generator) + torch.randn(20, generator=generator)
         for _ in range(2)
     )
-    return projections.Pairs(image, text, torch.arange(300))
+    return projections.Pairs(image, text)
 
 
 def clip_loss(image, text):
@@ -44,10 +44,9 @@ def test_diverging_losses_are_refused(pairs) -> None:
         projections.project(pairs, lambda i, t: i.sum() * torch.inf, batch=50)
 
 
-def test_caption_pairs_are_standardised_rows_of_one_concept(clip) -> None:
+def test_caption_pairs_are_standardised(clip) -> None:
     emoji = data.load("noto", parts="validation")
     pairs = projections.caption_pairs(clip, emoji)
-    assert torch.equal(pairs.concept, emoji.concept)
-    for x in pairs[:2]:
+    for x in pairs:
         assert x.mean(dim=0).abs().max() < 1e-4 and not x.requires_grad
         assert x.std(dim=0).max() < 1.001

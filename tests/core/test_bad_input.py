@@ -103,7 +103,7 @@ def drawn_by(path: str) -> Callable:
 def project(**numbers):
     contrastive = importlib.import_module("labkit.contrastive")
     projections = importlib.import_module("labkit.contrastive.projections")
-    pairs = projections.Pairs(X, X2, Y)
+    pairs = projections.Pairs(X, X2)
     return projections.project(pairs, lambda i, t: contrastive.info_nce(i, t, 0.1), **numbers)
 
 
@@ -199,8 +199,7 @@ CALLS = [
           ("siglip_loss", "image", "text", {"logit_scale": 10.0, "logit_bias": -10.0}))),
     Call("contrastive.geometry.alignment", {"one": X, "two": X2},
          {"one": WRONG, "two": (*SPOILT, X[:, :3])}),
-    Call("contrastive.geometry.uniformity", {"features": X, "t": 2.0},
-         {"features": (*SPOILT, X[:1]), "t": FINITE}),
+    Call("contrastive.geometry.uniformity", {"features": X}, {"features": (*SPOILT, X[:1])}),
     Call("contrastive.geometry.information", {"image": X, "text": X2, "logit_scale": 9, "batch": 3},
          {"image": WRONG, "logit_scale": AT_LEAST_0, "batch": (7, 1, 2.5)}),
     Call("contrastive.geometry.negative_shares", {"similarities": X @ X2.T, "temperature": 0.1},

@@ -153,16 +153,11 @@ def test_the_order_chooses_whose_theta_is_shown(networks) -> None:
     assert not np.allclose(second.functions["maml"], shown, atol=1e-5)
 
 
-def test_functions_are_named_apart_in_their_order_and_the_winner_is_in_the_title(networks) -> None:
+def test_the_winner_is_in_the_title(networks) -> None:
     result = explorers.compute_sinusoids(networks, 3.0, 1.0, 10, 0, 0.02)
-    ends = {"random": np.full(101, 9.0), "maml": np.full(101, 7.9)}
     errors = {"maml": np.array([1.0, 0.5]), "random": np.array([1.0, 0.1])}
-    result = result._replace(functions=ends, errors=errors)
-    fig, (ax, *axes) = plots.figure(1, 3)
-    plots.draw_functions(ax, result, named=True)
-    assert [text.get_text() for text in ax.texts] == ["random", "MAML"]
-    above, below = (text.xy[1] for text in ax.texts)
-    assert above - below >= 1.6 - 1e-9
+    result = result._replace(errors=errors)
+    fig, axes = plots.figure(1, 2)
     plots.draw_sinusoids(axes, result)
     assert axes[1].get_title("left") == "In the trained range: random wins"
 
