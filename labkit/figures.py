@@ -134,38 +134,41 @@ def describe_curves(curves: Mapping[str, pd.DataFrame], looks: Looks = LOOKS) ->
 
 @style()
 def draw_history(
-    ax: Axes, histories: Mapping[str, Sequence], chance: float, title: str, looks: Looks = LOOKS
-) -> None:
+    ax: Axes, histories: Mapping[str, Sequence], chance: float, title: str, looks: Looks = LOOKS,
+    steps: int = 0,
+) -> None:  # fmt: skip
     """Accuracy against training steps: ID solid, the mean over OOD tests dashed.
 
-    histories: method -> `labkit.transfer.Moment`s. A history of one moment (a probe has no steps)
-    is a horizontal line.
+    histories: method -> `labkit.transfer.Moment`s, the probe's a single one: a horizontal line.
+    steps: where the axis ends, if not with the last moment.
     """
-    last = max(moment.step for history in histories.values() for moment in history) or 1
+    steps = steps or max(moment.step for history in histories.values() for moment in history)
     for method, history in histories.items():
-        steps = [moment.step for moment in history] if len(history) > 1 else [0, last]
-        repeat = len(steps) // len(history)
-        ax.plot(steps, [moment.id for moment in history] * repeat, color=looks[method].color)
+        if method == "probe":
+            history = [history[0]._replace(step=step) for step in (0, steps)]
+        x = [moment.step for moment in history]
+        ax.plot(x, [moment.id for moment in history], color=looks[method].color)
         if history[0].ood:
-            ood = [np.mean(list(moment.ood.values())) for moment in history] * repeat
-            ax.plot(steps, ood, "--", color=looks[method].color)
+            ood = [np.mean(list(moment.ood.values())) for moment in history]
+            ax.plot(x, ood, "--", color=looks[method].color)
     ends = [*(history[-1].id for history in histories.values()), chance]
-    label_ends(ax, last, ends, [*(looks[method] for method in histories), GUESSING], 0.07)
+    label_ends(ax, steps, ends, [*(looks[method] for method in histories), GUESSING], 0.07)
     ax.axhline(chance, color=INK, linewidth=1, linestyle=":")
     percent_axis(ax)
     shifted = any(history[0].ood for history in histories.values())
     ylabel = "accuracy (solid ID, dashed OOD)" if shifted else "accuracy"
-    ax.set(xlabel="training steps", ylabel=ylabel, title=title, xlim=(0, last))
+    ax.set(xlabel="training steps", ylabel=ylabel, title=title, xlim=(0, steps))
 
 
 def describe_history(histories: Mapping[str, Sequence], looks: Looks = LOOKS) -> str:
     """The alternative text of `draw_history`."""
-    parts = []
+    parts, shifted = [], ""
     for method, history in histories.items():
         ood = list(history[-1].ood.values())
         shifted = f" (OOD {np.mean(ood):.0%})" if ood else ""
         parts.append(f"{looks[method].name} ends at {history[-1].id:.0%}{shifted}")
-    return f"Test accuracy against training steps: {'; '.join(parts)}."
+    dashed = ", dashed where the images are of another kind" if shifted else ""
+    return f"Test accuracy while it trains{dashed}. {'; '.join(parts)}."
 
 
 def in_points(leads: Mapping[str, Scores]) -> Styler:
@@ -244,7 +247,8 @@ def draw_reliability(axes: Sequence[Axes], found: Mapping[str, Reliability]) -> 
 
 def describe_reliability(found: Mapping[str, Reliability]) -> str:
     parts = [f"{name}: {sure_and_right(diagram)}" for name, diagram in found.items()]
-    return f"Reliability diagrams. {'; '.join(parts)}."
+    shown = "On the diagonal as many are right as the confidence says; a larger dot is more images."
+    return f"{shown} {'; '.join(parts)}."
 
 
 def sure_and_right(diagram: Reliability) -> str:

@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
 
 from labkit.augment import Augmentation
-from labkit.inputs import above_0, as_images, check_choice, whole
+from labkit.inputs import above_0, as_images, between, check_choice, whole
 from labkit.tasks import DOWNSTREAM, Examples, Task, checked
 
 NO_AUGMENTATION = Augmentation()
@@ -133,6 +133,7 @@ class Schedule:
     steps: int = 60
     batch: int = 32
     optimizer: str = "sgd"  # or "adam"
+    momentum: float = 0.9  # of SGD
     augmentation: Augmentation = NO_AUGMENTATION
     head_times: float = 1.0  # the head's learning rate, in units of the encoder's
     freeze_norm: bool = False  # keep BatchNorm's pretrained statistics and use them in training
@@ -144,6 +145,8 @@ class Schedule:
         whole("record_every", self.record_every, 0)
         above_0("head_times", self.head_times)
         check_choice("optimizer", (self.optimizer,), ("sgd", "adam"))
+        if self.momentum != 0:
+            between("momentum", self.momentum, 0, 1)
 
 
 def train(
@@ -152,12 +155,13 @@ def train(
     lr: float,
     generator: Generator,
     schedule: Schedule = Schedule(),
+    penalty: Callable[[Classifier], Tensor] | None = None,
 ) -> Iterator[int]:
     """Train `model` in place by minibatch SGD, yielding the number of steps done: 0, 1, 2, ...
 
-    Between two steps the caller may look, draw, or give up. Raises ValueError for a learning rate
-    that is not positive or a task that `checked_task` refuses, FloatingPointError when loss or
-    weights leave the numbers.
+    Between two steps the caller may look, draw, or give up. `penalty(model)` is added to the loss.
+    Raises ValueError for a learning rate that is not positive or a task that `checked_task`
+    refuses, FloatingPointError when loss or weights leave the numbers.
     """
     lr = above_0("lr", lr)
     task = checked_task(task, ood=schedule.record_every > 0)
@@ -171,6 +175,8 @@ def train(
         images = schedule.augmentation(task.train.images[rows], generator)
         _train_mode(model, schedule.freeze_norm)
         loss = F.cross_entropy(model(images), task.train.labels[rows])
+        if penalty is not None:
+            loss = loss + penalty(model)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"the loss became {loss.item()} at step {step}: lower lr ({lr})"
@@ -185,6 +191,22 @@ def train(
     yield schedule.steps
 
 
+def follow(
+    model: Classifier,
+    task: Task,
+    lr: float,
+    generator: Generator,
+    schedule: Schedule = Schedule(),
+    penalty: Callable[[Classifier], Tensor] | None = None,
+) -> Iterator[tuple[int, tuple[Moment, ...]]]:
+    """`train`, yielding the number of steps done and all accuracies recorded so far."""
+    history, every = (), schedule.record_every
+    for step in train(model, task, lr, generator, schedule, penalty):
+        if every and (step % every == 0 or step == schedule.steps):
+            history = (*history, moment(step, model, task))
+        yield step, history
+
+
 def fit(
     model: Classifier,
     task: Task,
@@ -192,21 +214,25 @@ def fit(
     generator: Generator,
     schedule: Schedule = Schedule(),
     progress: Progress | None = None,
+    on_step: Callable[[int, Classifier], None] | None = None,
+    penalty: Callable[[Classifier], Tensor] | None = None,
 ) -> Fit:
-    """`train` to the end, recording accuracies on the way; `model` is trained in place.
+    """`follow` to the end; `model` is trained in place.
 
-    Raises `Stopped` when interrupted.
+    `on_step(step, model)` is called before the first step and after each (for snapshots of weights
+    or features). Raises `Stopped` when interrupted.
     """
-    history, step, every = [], 0, schedule.record_every
+    step, history = 0, ()
     try:
-        for step in train(model, task, lr, generator, schedule):
-            if every and (step % every == 0 or step == schedule.steps):
-                history.append(moment(step, model, task))
+        for reached in follow(model, task, lr, generator, schedule, penalty):
+            step, history = reached
+            if on_step is not None:
+                on_step(step, model)
             if progress is not None and step:
                 progress(step / schedule.steps, f"step {step} of {schedule.steps}")
     except KeyboardInterrupt:
         raise Stopped(f"at step {step} of {schedule.steps}") from None
-    return Fit(model, accuracy(model, task.validation), tuple(history), lr)
+    return Fit(model, accuracy(model, task.validation), history, lr)
 
 
 def _optimizer(model: Classifier, lr: float, schedule: Schedule) -> torch.optim.Optimizer:
@@ -217,7 +243,7 @@ def _optimizer(model: Classifier, lr: float, schedule: Schedule) -> torch.optim.
     ]
     if schedule.optimizer == "adam":
         return torch.optim.Adam(groups)
-    return torch.optim.SGD(groups, momentum=0.9)
+    return torch.optim.SGD(groups, momentum=schedule.momentum)
 
 
 def _batches(count: int, schedule: Schedule, generator: Generator) -> Iterator[Tensor]:

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Generator, Tensor, nn
 
-from labkit.inputs import above_0, real
+from labkit.inputs import above_0, at_least_0, real
 from labkit.layers import train_only
 from labkit.tasks import Task
 from labkit.threads import one_blas_thread
@@ -33,6 +33,7 @@ from labkit.training import (
     checked_task,
     features,
     fit,
+    follow,
     moment,
     new_classifier,
     progress_bar,
@@ -128,6 +129,7 @@ def lp_ft(
     progress: Progress | None = None,
     *,
     probe: Fit | None = None,
+    penalty: Callable[[Classifier], Tensor] | None = None,
 ) -> Fit:
     """Linear probing, then fine-tuning (LP-FT, Kumar et al. 2022): start from the probe's head.
 
@@ -137,7 +139,7 @@ def lp_ft(
     and its best learning rates are far below FT's. `probe` saves computing the probe again.
     """
     start = (probe or linear_probe(encoder, task)).model
-    return fit(copy.deepcopy(start), task, lr, generator, schedule, progress)
+    return fit(copy.deepcopy(start), task, lr, generator, schedule, progress, penalty=penalty)
 
 
 def from_scratch(
@@ -216,3 +218,17 @@ def wise_ft(start: Fit, end: Fit, task: Task, alpha: float = 0.5) -> Fit:
     """
     middle = interpolate(start.model, end.model, alpha)
     return Fit(middle, accuracy(middle, task.validation), chosen=end.chosen)
+
+
+def l2_sp(encoder: nn.Module, strength: float) -> Callable[[Classifier], Tensor]:
+    """A penalty for `fit`: strength / 2 times the squared distance of the encoder's weights from
+    where they start (L2-SP, Li et al. 2018, equation 3, whose term for the head is left out).
+    """
+    strength = at_least_0("strength", strength)
+    start = [parameter.detach().clone() for parameter in encoder.parameters()]
+
+    def penalty(model: Classifier) -> Tensor:
+        pairs = zip(model.encoder.parameters(), start, strict=True)
+        return strength / 2 * sum((p - origin).square().sum() for p, origin in pairs)
+
+    return penalty

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache, partial
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from labkit.adapters.parts import HALVES, Parts, parts_of
 from labkit.figures import describe_history, draw_history
 from labkit.ui.controls import Dice
 from labkit.ui.panel import Panel, panel
+from labkit.ui.steps import Step, finish
 
 CLASSES = 12
 
@@ -109,11 +111,11 @@ def transformer_block() -> Panel:
 
 # ------------------------------------------------ adapters, trained live
 
-LIVE_STEPS = 60
+LIVE_STEPS, LIVE_TEST = 60, 160  # images of each test on the way; all of them at the end
 
 
 class Live(NamedTuple):
-    """One training run, and the probe that it is to be compared with."""
+    """One training run, and at its end the probe that it is to be compared with."""
 
     histories: dict[str, tuple[transfer.Moment, ...]]  # of the probe, and by `name`
     method: Method
@@ -124,33 +126,57 @@ class Live(NamedTuple):
     name: str  # of the method, a key of METHODS
 
 
-def compute_live(
-    encoder: nn.Module, task: tasks.Task, probe: transfer.Moment, method: Method, lr: float,
-    seed: int, progress=None, name: str = "adapters",
-) -> Live:  # fmt: skip
-    """Train what `method` inserts on the task, beside what a probe of the encoder reaches."""
+def training(
+    encoder: nn.Module, task: tasks.Task, probe: Callable[[], transfer.Moment], method: Method,
+    lr: float, seed: int, name: str = "adapters",
+) -> Iterator[Step]:  # fmt: skip
+    """Train what `method` inserts on the task; then measure it beside a probe of the encoder."""
     generator = torch.Generator().manual_seed(seed)
     model = transfer.new_classifier(encoder, len(task.classes), generator)
     insert(model.encoder, method, generator)
-    schedule = transfer.Schedule(LIVE_STEPS, optimizer="adam", record_every=LIVE_STEPS // 3)
-    fit = transfer.fit(model, task, lr, generator, schedule, progress)
-    histories = {"probe": (probe,), name: fit.history}
-    return Live(histories, method, lr, count(model), task.chance, task.name, name)
+    schedule = transfer.Schedule(LIVE_STEPS, optimizer="adam", record_every=LIVE_STEPS // 12 or 1)
+    result = Live({}, method, lr, count(model), task.chance, task.name, name)
+    for step, history in transfer.follow(model, glance(task), lr, generator, schedule):
+        if history != result.histories.get(name):
+            result = result._replace(histories={name: history})
+        yield Step(step / LIVE_STEPS, f"step {step} of {LIVE_STEPS}", result)
+    end = transfer.moment(LIVE_STEPS, model, task)
+    histories = {"probe": (probe(),), name: (*history[:-1], end)}
+    yield Step(1.0, "the end", result._replace(histories=histories))
+
+
+def glance(task: tasks.Task) -> tasks.Task:
+    """The task with LIVE_TEST images of each test, which are quick to look at."""
+
+    def some(x: tasks.Examples) -> tasks.Examples:
+        order = torch.randperm(len(x.labels), generator=torch.Generator().manual_seed(0))
+        return x.at(order[:LIVE_TEST])
+
+    return replace(task, test=some(task.test), ood={name: some(x) for name, x in task.ood.items()})
+
+
+def compute_live(
+    encoder: nn.Module, task: tasks.Task, probe: transfer.Moment, *args, progress=None, **kwargs
+) -> Live:
+    """The end of `training`, of the same arguments."""
+    return finish(training(encoder, task, lambda: probe, *args, **kwargs), progress)
 
 
 def draw_live(ax, result: Live) -> None:
-    probe, tuned = (history[-1].id for history in result.histories.values())
-    gap = 100 * (tuned - probe)
-    title = f"{result.count:,} numbers trained: {gap:+.0f} points against the probe"
-    draw_history(ax, result.histories, result.chance, title, TUNED)
+    right = result.histories[result.name][-1].id
+    said = f"{right:.0%} right"
+    if "probe" in result.histories:
+        said = f"{100 * (right - result.histories['probe'][-1].id):+.0f} points against the probe"
+    title = f"{result.count:,} numbers trained: {said}"
+    draw_history(ax, result.histories, result.chance, title, TUNED, steps=LIVE_STEPS)
 
 
 def describe_live(result: Live) -> str:
     blocks = ", ".join(map(str, result.method.blocks or ())) or "all"
     return (
+        f"{describe_history(result.histories, TUNED)} "
         f"{result.task}: {TUNED[result.name].name} of width {result.method.width} in blocks "
         f"{blocks}, learning rate {result.lr:g}: {result.count:,} numbers trained. "
-        f"{describe_history(result.histories, TUNED)} "
         f"Always guessing the largest class gives {result.chance:.0%}."
     )
 
@@ -172,17 +198,16 @@ def train_adapters(encoder: nn.Module, task: tasks.Task) -> Panel:
     def probe() -> transfer.Moment:
         return transfer.moment(0, transfer.linear_probe(encoder, task).model, task)
 
-    def compute(width, method, blocks, lr, seed, progress) -> Live:
+    def compute(width, method, blocks, lr, seed) -> Iterator[Step]:
         chosen = METHODS[method].with_width(width)
         chosen = replace(chosen, blocks=chosen.blocks or blocks)
-        return compute_live(encoder, task, probe(), chosen, lr, seed, progress, method)
+        return training(encoder, task, probe, chosen, lr, seed, method)
 
     return panel(
         compute,
         draw_live,
         describe_live,
-        run="button",
-        label="Train",
+        button="Train",
         title=f"Train adapters: {task.name}",
         width=width_slider(),
         method=ipywidgets.Dropdown(

@@ -46,7 +46,8 @@ def samples(collection: Collection, columns: int = 10) -> Picture:
     with style():
         label_grid(ax, [f"{safe(c)}  {n}" for c, n in named.items()], [],
                    collection.images.shape[-1])  # fmt: skip
-    return Picture(fig, f"Images of each class: {', '.join(f'{c} {n}' for c, n in named.items())}.")
+    told = ", ".join(f"{c} {n}" for c, n in named.items())
+    return Picture(fig, f"A few images of each class, with the number of all. {told}.")
 
 
 def draw_pairs(ax: Axes, collection: Collection, pairs: pd.DataFrame, shown: int = 8) -> None:
@@ -62,7 +63,7 @@ def draw_pairs(ax: Axes, collection: Collection, pairs: pd.DataFrame, shown: int
 def describe_pairs(collection: Collection, pairs: pd.DataFrame) -> str:
     last = pairs[["a", "b"]].tail(3).to_numpy()
     told = "; ".join(f"{collection.names[a]} and {collection.names[b]}" for a, b in last)
-    return f"{len(pairs)} pairs of near-duplicates. {told}"
+    return f"Below each pair is how far apart its pictures are. The last ones: {told}."
 
 
 def twice(collection: Collection, pairs: pd.DataFrame) -> Picture:
@@ -110,4 +111,5 @@ def mistaken(collection: Collection, mistakes: pd.DataFrame, shown: int = 8) -> 
     images = collection.images[[m.row for m in first]]
     draw_titled(ax, images, titles, len(first), f"{len(mistakes)} mistakes; the surest ones")
     told = [f"{m.name} ({m.label}) taken for {m.answer}, {m.confidence:.0%} sure" for m in first]
-    return Picture(fig, f"{len(mistakes)} mistakes. {'; '.join(told[:4])}")
+    shown = "Below each picture stand its label, the answer, and how sure that was."
+    return Picture(fig, f"{shown} {len(mistakes)} mistakes. {'; '.join(told[:4])}")

@@ -221,7 +221,8 @@ def draw_information(ax: Axes, bounds: Mapping[str, pd.DataFrame]) -> None:
 def describe_information(bounds: Mapping[str, pd.DataFrame]) -> str:
     batches = next(iter(bounds.values())).index
     ends = ", ".join(f"{name} {curve['mean'].iloc[-1]:.2f}" for name, curve in bounds.items())
-    return f"Bound on the mutual information at {batches[-1]}: {ends} nats."
+    shown = "Each batch gives a lower bound on the mutual information, never above the dotted line."
+    return f"{shown} The bound at {batches[-1]}: {ends} nats."
 
 
 @style()
@@ -247,7 +248,8 @@ def draw_geometry(axes: np.ndarray, table: pd.DataFrame) -> None:
 
 def describe_geometry(table: pd.DataFrame) -> str:
     gaps = ", ".join(f"{gap:.2f} at {t:g}" for t, gap in table["gap"].items())
-    return f"Modality gap after training: {gaps}; alignment and uniformity beside it."
+    shown = "Each dot is a head trained at that temperature."
+    return f"{shown} Modality gap: {gaps}; alignment and uniformity beside it."
 
 
 # ------------------------------------------------ schematics

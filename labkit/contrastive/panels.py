@@ -45,7 +45,7 @@ class Snapshot(NamedTuple):
 def train_simclr(
     config: pretrain.Config, emoji: data.Emoji, every: int = 10
 ) -> Iterator[tuple[encoders.SimCLR, Snapshot]]:
-    """Pretrain on `emoji`; yield the network and a snapshot before the end of every `every` steps.
+    """Pretrain on `emoji`; yield the network and a snapshot after step 1 and every `every`.
 
     The same steps as `python -m labkit.contrastive.pretrain simclr`, without its checkpoints.
     """
@@ -55,7 +55,7 @@ def train_simclr(
     losses: list[float] = []
     for step in range(config.steps):
         losses.append(pretrain.take_step(model.train(), optimizer, upstream, config, step))
-        if (step + 1) % every == 0 or step + 1 == config.steps:
+        if step == 0 or (step + 1) % every == 0 or step + 1 == config.steps:
             similarity = view_similarity(model, watched, augment.SIMCLR, config.seed)
             chance = math.log(2 * config.batch - 1)
             yield model, Snapshot(losses, config.steps, chance, similarity, watched.numpy())
@@ -90,24 +90,20 @@ def watch_simclr(
 ) -> tuple[encoders.SimCLR, Snapshot]:
     """Pretrain a small SimCLR before the reader's eyes; return the network and its last snapshot.
 
-    `show(picture, display_id=True)` must return a handle with an `update(picture)`.
+    `show(picture, display_id="...", update=...)` shows it, or puts it in the place of the last one.
     """
     options = {"width": width}
     config = pretrain.Config(
         "simclr", options=options, steps=steps, batch=batch, seed=seed, icons=0
     )
-    handle = None
     with progress_bar("SimCLR") as bar:
         for trained, snapshot in train_simclr(config, data.load(parts="upstream")):
             model = trained
             bar(len(snapshot.losses) / steps, "")
             fig, axes = figure(1, 2, size=(11, 4.6))
             draw_training(axes, snapshot)
-            picture = Picture(fig, describe_snapshot(snapshot))
-            if handle is None:
-                handle = show(picture, display_id=True)
-            else:
-                handle.update(picture)
+            picture, later = Picture(fig, describe_snapshot(snapshot)), len(snapshot.losses) > 1
+            show(picture, display_id="SimCLR", update=later)
     return model.eval(), snapshot
 
 
@@ -115,6 +111,7 @@ def describe_snapshot(snapshot: Snapshot) -> str:
     pairs = np.diag(snapshot.similarity).mean()
     others = snapshot.similarity[~np.eye(WATCHED, dtype=bool)].mean()
     return (
+        "A bright diagonal means that two views of one emoji attract. "
         f"After {len(snapshot.losses)} of {snapshot.steps} steps the loss is "
         f"{snapshot.losses[-1]:.2f} (guessing: {snapshot.chance:.2f}); two views of one emoji have "
         f"cosine {pairs:.2f}, of two emoji {others:.2f}."
@@ -167,12 +164,9 @@ def make_view_gallery(model: encoders.SimCLR) -> ViewGallery:
 
 @torch.no_grad()
 def compute_views(
-    gallery: ViewGallery,
-    names: tuple[str, ...],
-    style: str,
-    augmentation: augment.Augmentation,
+    gallery: ViewGallery, names: tuple[str, ...], style: str, augmentation: augment.Augmentation,
     seed: int,
-) -> Views:
+) -> Views:  # fmt: skip
     """Draw two views of each named emoji; look up the first among all emoji of the same style."""
     position = {concept.name: concept.position for concept in data.concepts()}
     rows = torch.tensor([gallery.emoji.row_of(position[name], style) for name in names])

@@ -10,8 +10,6 @@ template in voila/ is what the browser gets: it asks no other machine for anythi
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import os
 import re
@@ -25,12 +23,12 @@ from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
-from PIL import Image
 
 from labkit import data
 from labkit.course.notebooks import NOTEBOOKS, chosen, read, tags
 from labkit.course.pages import text, title_and_question
 from labkit.files import told
+from labkit.ui.images import url
 
 TEMPLATES = Path(__file__).with_name("voila")
 TEN = "00_ten_minutes.ipynb"
@@ -120,12 +118,8 @@ def write_start(folder: Path, cards: Sequence[Card]) -> None:
 def emoji(name: str) -> list[str]:
     """A notebook's pictures as data URLs; none for a notebook that nobody has given any."""
     places = {concept.name: concept.position for concept in data.concepts()}
-    sheet, found = data.read_sheet("twemoji", 64), []
-    for concept in PLAN["emoji"].get(name, ()):
-        buffer = io.BytesIO()
-        Image.fromarray(sheet[places[concept]].transpose(1, 2, 0)).save(buffer, "png")
-        found.append("data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())
-    return found
+    sheet = data.read_sheet("twemoji", 64)
+    return [url(sheet[places[concept]]) for concept in PLAN["emoji"].get(name, ())]
 
 
 def command(folder: Path, options: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -24,6 +24,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from labkit.ui.narrow import MIME
+from labkit.ui.style import caption
 
 HTML = Path(__file__).with_name("html")
 SHEETS = (HTML.parents[1] / "ui" / "panel.css", HTML / "site.css")
@@ -70,7 +71,7 @@ def code(source: str) -> Markup:
 
 
 pages = Environment(loader=FileSystemLoader(HTML), autoescape=True, trim_blocks=True)
-pages.filters |= {"text": text, "code": code, "ansi": strip_ansi}
+pages.filters |= {"text": text, "code": code, "ansi": strip_ansi, "caption": caption}
 
 
 def title_and_question(notebook: NotebookNode, stem: str) -> tuple[str, str]:

@@ -159,10 +159,7 @@ EXPERIMENTS = (
         {"overlap": lambda row: trap_styles(row["seed"])[4:]},
     ),
     Experiment(
-        "mismatch",
-        run_mismatch,
-        cells(6, "kind", ("strength", "resolution")),
-        {"overlap": tested},
+        "mismatch", run_mismatch, cells(6, "kind", ("strength", "resolution")), {"overlap": tested}
     ),
 )
 

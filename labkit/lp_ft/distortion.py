@@ -7,7 +7,6 @@ the browser draws; `explorer` trains from there.
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator as Computation
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -19,6 +18,7 @@ from torch import Generator, nn
 
 from labkit import data, tasks, transfer
 from labkit.inputs import above_0, at_least_0, check_choice, matrices, whole
+from labkit.ui.steps import Step
 
 CLASSES = ("face", "animal", "food and drink", "vehicle")  # four can be told apart at ten metres
 HEADS = ("random", "zero", "linear probe")
@@ -79,13 +79,10 @@ class Take(NamedTuple):
         return (self.tracks[method].predicted[side] == self.labels[side]).mean(axis=1)
 
 
-Moment = tuple[float, Take]  # how much is done, and what has been recorded
-
-
 def record(
     encoder: nn.Module, setting: ExplorerSetting, before: Take | None = None
-) -> Computation[Moment, None, Take]:
-    """Train FT and LP-FT side by side and record them; yields after every step.
+) -> Iterator[Step]:
+    """Train FT and LP-FT side by side and record them; after every step, the take so far.
 
     WiSE-FT is, at each step, half the probe's weights and half of FT's (Wortsman et al. 2022).
     `before` is an earlier take, of which what `setting` leaves alone is used again.
@@ -93,19 +90,9 @@ def record(
     trial = Trial(encoder, setting, reusable(before, setting))
     trainings = [trial.train(m) for m in ("fine-tuning", "lp-ft") if m not in trial.kept]
     for done, _ in enumerate(zip_longest(*trainings)):
-        yield done / setting.steps, trial.take()
-    return trial.take()
-
-
-def finish(computation: Computation[Moment, None, Take], progress=None) -> Take:
-    """Run a `record` to its end."""
-    while True:
-        try:
-            done, _ = next(computation)
-        except StopIteration as end:
-            return end.value
-        if progress is not None:
-            progress(done, "")
+        yield Step(done / setting.steps, "", trial.take())
+    if not trainings:
+        yield Step(1.0, "", trial.take())
 
 
 def reusable(before: Take | None, setting: ExplorerSetting) -> dict[str, Track]:

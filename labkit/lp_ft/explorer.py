@@ -1,13 +1,11 @@
 """Notebook 06: the feature-distortion explorer, a recorded scene from which one can train anew.
 
-The browser plays what was recorded. A training that it asks for is drawn as it comes: between two
-steps the kernel sends the frame and hears the browser, so nothing queues and no thread is needed.
+The browser plays what was recorded. A training that it asks for is drawn as it comes.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from labkit.data import STYLES
 from labkit.lp_ft import distortion, scene
 from labkit.lp_ft.distortion import ExplorerSetting, Take
 from labkit.ui.alive import Alive
+from labkit.ui.steps import Runner, finish
 
 TITLE = "Watch fine-tuning move features"
 HERE = Path(__file__).parent
@@ -43,7 +42,7 @@ class DistortionExplorer(Alive):
 
     def __init__(self, encoder: torch.nn.Module, takes: Mapping[str, Take]) -> None:
         self.encoder, self.takes = encoder, dict(takes)
-        self._task: asyncio.Task | None = None
+        self.runner = Runner()
         first = next(iter(takes.values())).setting
         choices = [
             {"name": name, "label": label, "options": values, "value": getattr(first, name)}
@@ -57,53 +56,38 @@ class DistortionExplorer(Alive):
 
     def let_go(self) -> None:
         """Leave the browser, stop training, and forget encoder and frames."""
-        self.stop()
+        self.runner.stop()
         super().let_go()
         self.takes, self.encoder = {}, None
 
-    def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
     def _asked(self, change) -> None:
         wanted = change.new.get("setting")
-        self.stop()  # a newer wish ends the training that it outdates
-        if wanted is None:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # plain Python: nothing else could happen meanwhile
-            asyncio.run(self.train(wanted))
-        else:
-            self._task = loop.create_task(self.train(wanted))
+        self.runner.stop()  # a newer wish ends the training that it outdates
+        if wanted is not None:
+            self.runner.start(self.train(wanted))
 
-    async def train(self, changes: Mapping[str, Any]) -> None:
+    def train(self, changes: Mapping[str, Any]) -> Generator:
         """Train with these changes to the first setting, and draw it as it goes."""
-        stage, before = self.stage, list(self.takes.values())
+        stage, before, frames = self.stage, list(self.takes.values()), None
+        stage.error, stage.progress = "", 0.0
         try:
-            stage.error, stage.progress = "", 0.0
+            yield
             setting = replace(before[0].setting, **changes)
             kept = max(before, key=lambda take: len(distortion.reusable(take, setting)))
-            computation = distortion.record(self.encoder, setting, kept)
-            frames = None
-            while True:
-                await asyncio.sleep(0.001)  # let the kernel hear of a Stop
-                try:
-                    share, take = next(computation)
-                except StopIteration as end:
-                    self.takes["yours"] = end.value
-                    break
+            for share, _, take in distortion.record(self.encoder, setting, kept):
                 count = [len(track.features["id"]) for track in take.tracks.values()]
                 if count != frames:
                     frames = count
                     self._show(take)
                 stage.progress = share
+                yield
+            self.takes["yours"] = take
         except Exception as error:
             stage.error = f"{type(error).__name__}: {error}"
             raise
         finally:
             stage.progress = -1.0
-        self._show(self.takes["yours"])
+        self._show(take)
 
     def _show(self, take: Take) -> None:
         packed = scene.pack({"yours": take})
@@ -122,8 +106,7 @@ def feature_distortion(
     def part(start: float, share: float):
         return progress and (lambda done, text: progress(start + share * done, text))
 
-    dramatic = distortion.finish(distortion.record(encoder, setting), part(0, 0.65))
-    honest = replace(setting, ft_lr=HONEST)
-    computation = distortion.record(encoder, honest, dramatic)
-    takes = {"dramatic": dramatic, "honest": distortion.finish(computation, part(0.65, 0.35))}
+    dramatic = finish(distortion.record(encoder, setting), part(0, 0.65))
+    computation = distortion.record(encoder, replace(setting, ft_lr=HONEST), dramatic)
+    takes = {"dramatic": dramatic, "honest": finish(computation, part(0.65, 0.35))}
     return DistortionExplorer(encoder, takes)

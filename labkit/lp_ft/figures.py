@@ -30,7 +30,8 @@ def draw_shifts(axes: Sequence[Axes], found: Mapping[str, pd.DataFrame]) -> None
 
 def describe_shifts(found: Mapping[str, pd.DataFrame]) -> str:
     """The alternative text of `draw_shifts`."""
-    return " ".join(f"{title}, {describe_dots(found[side])}" for side, title in SIDES.items())
+    sides = [f"{title}, {describe_dots(found[side])}" for side, title in SIDES.items()]
+    return f"Accuracy under every shift, with 95 % intervals. {' '.join(sides)}"
 
 
 Curves = Mapping[str, Mapping[str, "pd.DataFrame"]]  # "id" | "ood" -> method -> means by rate
@@ -54,7 +55,8 @@ def best_rates(curves: Curves, side: str) -> str:
 
 def describe_rates(curves: Curves) -> str:
     """The alternative text of `draw_rates`."""
-    return f"Accuracy against learning rate. {'. '.join(best_rates(curves, s) for s in curves)}."
+    best = ". ".join(best_rates(curves, side) for side in curves)
+    return f"Accuracy by learning rate, dashed out of distribution. {best}."
 
 
 @style()
@@ -79,7 +81,6 @@ def last_layers(moved: Mapping[str, pd.DataFrame], side: str) -> str:
 
 def describe_layers(moved: Mapping[str, pd.DataFrame]) -> str:
     """The alternative text of `draw_layers`."""
-    return (
-        "Movement of features by layer. Of its norm, the last layer's output moves in distribution "
-        f"by {last_layers(moved, 'id')}; out of it by {last_layers(moved, 'ood')}."
-    )
+    inside, outside = (last_layers(moved, side) for side in ("id", "ood"))
+    shown = "Movement is in units of the features' norm, dashed out of distribution."
+    return f"{shown} The last layer's output moves by {inside}; out of distribution by {outside}."

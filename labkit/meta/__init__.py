@@ -5,14 +5,7 @@ tasks at once); then landscape and sinusoids, where A is a few steps, and fewsho
 where both are used on emoji.
 """
 
-from labkit.meta.heads import (
-    LogisticHead,
-    Prototypes,
-    RidgeHead,
-    embed,
-    prototypical_logits,
-    ridge,
-)
+from labkit.meta.heads import LogisticHead, Prototypes, RidgeHead, embed, prototypical_logits, ridge
 from labkit.meta.objective import (
     Algorithm,
     GradientDescent,

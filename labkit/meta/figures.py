@@ -267,4 +267,4 @@ def by_setting(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def describe_few_shot(table: pd.DataFrame) -> str:
     """The alternative text of `draw_few_shot`."""
     parts = [f"{s} styles, {describe_dots(t, FEW_SHOT)}" for s, t in by_setting(table).items()]
-    return f"Five-way accuracy on unseen concepts: {' '.join(parts)}"
+    return f"Five-way accuracy on unseen concepts, with 95 % intervals. {' '.join(parts)}"

@@ -47,16 +47,9 @@ def tasks_near(amplitude: float, phase: float, shots: int, noise: float, seed: i
 
 
 def compute_sinusoids(
-    networks: Mapping[str, nn.Module],
-    amplitude: float,
-    phase: float,
-    shots: int,
-    steps: int,
-    inner_lr: float,
-    order: str = "second",
-    noise: float = 0.0,
-    seed: int = 0,
-) -> Adapted:
+    networks: Mapping[str, nn.Module], amplitude: float, phase: float, shots: int, steps: int,
+    inner_lr: float, order: str = "second", noise: float = 0.0, seed: int = 0,
+) -> Adapted:  # fmt: skip
     """Adapt every network to `shots` points of a sin(x - b), all at once: a frame is short.
 
     `networks`: the thetas of `sinusoids.THETAS`; `order` picks "maml" or "fomaml".
@@ -231,16 +224,9 @@ def episode_models() -> dict[str, Answer]:
 
 
 def compute_episode(
-    emoji: tuple[data.Emoji, data.Emoji],
-    answer: Answer,
-    model: str,
-    episode: int,
-    shots: int,
-    setting: str,
-    steps: int,
-    guesses: str,
-    reveal: bool,
-) -> Episode:
+    emoji: tuple[data.Emoji, data.Emoji], answer: Answer, model: str, episode: int, shots: int,
+    setting: str, steps: int, guesses: str, reveal: bool,
+) -> Episode:  # fmt: skip
     """Draw an episode twice, at 32 pixels for the model and at 64 for the reader.
 
     guesses: the reader's letters, in the queries' order; anything but A to E skips one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -14,8 +14,10 @@ from labkit import augment, data, encoders, evaluate, tasks, transfer
 from labkit.figures import draw_history
 from labkit.looks import LOOKS
 from labkit.motivation.figures import draw_neighbours
-from labkit.ui.controls import Dice
+from labkit.ui.controls import Chips, Dice
+from labkit.ui.images import url
 from labkit.ui.panel import Panel, panel
+from labkit.ui.steps import Step, finish
 
 # ------------------------------------------------ neighbours before and after pretraining
 
@@ -130,53 +132,58 @@ class Learned(NamedTuple):
     chance: float
 
 
-def compute_learned(
-    encoder: torch.nn.Module,
-    classes: Sequence[str],
-    shots: int,
-    style: str,
-    ood_style: str,
-    methods: Sequence[str],
-    seed: int,
-    progress=None,
-) -> Learned:
-    """Train each method on the same `shots` images per class. Raises ValueError for one class."""
+def learning(
+    encoder: torch.nn.Module, classes: Sequence[str], shots: int, style: str, ood_style: str,
+    methods: Sequence[str], seed: int,
+) -> Iterator[Step]:  # fmt: skip
+    """Train the methods side by side on the same `shots` images per class, step by step.
+
+    Raises ValueError for one class.
+    """
     if len(classes) < 2:
-        raise ValueError(f"classes: got {len(classes)}, choose two or more (Ctrl+click, or Shift)")
+        raise ValueError(f"classes: got {len(classes)}, choose two or more")
     if not methods:
         raise ValueError("methods: got none, choose one or more")
     if style == ood_style:
         raise ValueError(f"then try in: got {ood_style} for both, choose a style not the first")
     task = tasks.style_shift((style,), (ood_style,), classes=classes)
     task = tasks.few_shot(task, shots, torch.Generator().manual_seed(seed))
+    result = Learned({}, task.classes, shots, style, ood_style, task.chance)
+    trainings = {method: histories(encoder, task, method, seed) for method in methods}
+    found = {}
+    for step in range(LIVE_STEPS + 1):
+        for method in sorted(methods, key=lambda method: method == "probe"):  # it takes longest
+            new = next(trainings[method], None)
+            if new and new != found.get(method):
+                found[method] = new
+                known = {name: found[name] for name in methods if name in found}
+                result = result._replace(histories=known)
+            yield Step(step / LIVE_STEPS, f"step {step} of {LIVE_STEPS}", result)
 
-    def report(place: int, fraction: float, text: str) -> None:
-        if progress is not None:
-            name = LOOKS[methods[place]].name
-            progress((place + fraction) / len(methods), f"{name}: {text}")
 
-    histories = {
-        method: learn(encoder, task, method, seed, partial(report, place))
-        for place, method in enumerate(methods)
-    }
-    return Learned(histories, task.classes, shots, style, ood_style, task.chance)
-
-
-def learn(encoder, task: tasks.Task, method: str, seed: int, progress) -> tuple:
-    """One method's history on one task; a probe's has a single moment."""
+def histories(encoder, task: tasks.Task, method: str, seed: int) -> Iterator[tuple]:
+    """One method's history after each step; a probe's has a single moment."""
     if method == "probe":
-        return (transfer.moment(0, transfer.linear_probe(encoder, task).model, task),)
-    recipe = transfer.fine_tune if method == "fine-tuning" else transfer.from_scratch
-    schedule = transfer.Schedule(steps=LIVE_STEPS, augmentation=augment.CLIP, record_every=10)
+        yield (transfer.moment(0, transfer.linear_probe(encoder, task).model, task),)
+        return
     generator = torch.Generator().manual_seed(seed)
-    return recipe(encoder, task, LIVE_RATES[method], generator, schedule, progress).history
+    start = transfer.reinitialised(encoder, generator) if method == "scratch" else encoder
+    model = transfer.new_classifier(start, len(task.classes), generator)
+    schedule = transfer.Schedule(LIVE_STEPS, augmentation=augment.CLIP, record_every=5)
+    steps = transfer.follow(model, task, LIVE_RATES[method], generator, schedule)
+    yield from (history for _, history in steps)
+
+
+def compute_learned(*args, progress=None, **kwargs) -> Learned:
+    """The end of `learning`, of the same arguments."""
+    return finish(learning(*args, **kwargs), progress)
 
 
 def draw_learned(ax, result: Learned) -> None:
     final = {method: history[-1].id for method, history in result.histories.items()}
     best = max(final, key=final.get)
     title = f"{result.shots} labels per class: {LOOKS[best].name} reaches {final[best]:.0%}"
-    draw_history(ax, result.histories, result.chance, title)
+    draw_history(ax, result.histories, result.chance, title, steps=LIVE_STEPS)
 
 
 def describe_learned(result: Learned) -> str:
@@ -186,9 +193,22 @@ def describe_learned(result: Learned) -> str:
         for method, history in result.histories.items()
     ]
     return (
-        f"Test accuracy on {len(result.classes)} classes after {result.shots} labelled images per "
-        f"class: {'; '.join(parts)}. Always guessing the largest class gives {result.chance:.0%}."
+        f"Test accuracy on {len(result.classes)} classes, dashed in the second style. "
+        f"{'; '.join(parts)}. Always guessing the largest class gives {result.chance:.0%}."
     )
+
+
+STANDS_FOR = (
+    "grinning face", "waving hand", "fox", "tulip", "red apple", "croissant", "bus", "house",
+    "t-shirt", "violin", "soccer ball", "crescent moon",
+)  # fmt: skip
+
+
+def class_pictures() -> list[str]:
+    """A picture of each class, in their order, as URLs."""
+    places = {c.label: c.position for c in data.concepts() if c.name in STANDS_FOR}
+    sheet = data.read_sheet("noto", 64)
+    return [url(sheet[places[name]]) for name in data.class_names()]
 
 
 def own_task() -> Panel:
@@ -196,29 +216,26 @@ def own_task() -> Panel:
     encoder = encoders.load("clip-conv").image
     names = {LOOKS[key].name: key for key in ("scratch", "probe", "fine-tuning")}
 
-    def compute(classes, shots, style, ood_style, methods, seed, progress) -> Learned:
+    def compute(classes, shots, style, ood_style, methods, seed) -> Iterator[Step]:
         # Every setting of the controls is a task: one class is told from all others, and a second
         # style equal to the first is replaced by another (the picture's text names the one used).
         classes = classes if len(classes) > 1 else data.class_names()
         if style == ood_style:
             ood_style = next(s for s in data.MONO_STYLES if s != style)
-        methods = methods or tuple(names.values())
-        return compute_learned(encoder, classes, shots, style, ood_style, methods, seed, progress)
+        methods = [names[method] for method in methods or names]
+        return learning(encoder, classes, shots, style, ood_style, methods, seed)
 
     return panel(
         compute,
         draw_learned,
         describe_learned,
-        run="button",
-        label="Train",
+        button="Train",
         title="Teach it a task of your own",
-        classes=ipywidgets.SelectMultiple(
-            options=data.class_names(), value=("animal", "vehicle", "plant", "clothing"), rows=5,
-            description="Classes",
+        classes=Chips(
+            options=data.class_names(), value=("animal", "plant", "vehicle", "clothing"),
+            pictures=class_pictures(), description="Classes",
         ),
-        methods=ipywidgets.SelectMultiple(
-            options=names, value=tuple(names.values()), rows=3, description="Methods"
-        ),
+        methods=Chips(options=tuple(names), value=tuple(names), description="Methods"),
         shots=ipywidgets.IntSlider(5, 1, 20, description="Labels each"),
         style=ipywidgets.Dropdown(options=data.STYLES, description="Learn in"),
         ood_style=ipywidgets.Dropdown(

@@ -31,6 +31,16 @@ class Dice(AnyWidget, ipywidgets.ValueWidget):
     description = traitlets.Unicode("Draw again").tag(sync=True)
 
 
+class Chips(AnyWidget, ipywidgets.ValueWidget):
+    """A menu from which one takes several: its value holds some of its options, in their order."""
+
+    _esm = script(HERE / "chips.js")
+    options = traitlets.Tuple().tag(sync=True)  # words
+    value = traitlets.Tuple().tag(sync=True)
+    pictures = traitlets.Tuple().tag(sync=True)  # URLs of data, one for each option, or none
+    description = traitlets.Unicode().tag(sync=True)
+
+
 def heading(title: str | None) -> list[ipywidgets.HTML]:
     """The title over a panel, as a list to be unpacked: none without a title."""
     if not title:
@@ -40,12 +50,12 @@ def heading(title: str | None) -> list[ipywidgets.HTML]:
     return [ipywidgets.HTML(line)]
 
 
-def widget_for(name: str, value: Any, label: str = "") -> ipywidgets.ValueWidget:
+def widget_for(name: str, value: Any) -> ipywidgets.ValueWidget:
     """Return the widget that `value` is, or is short for, with a label."""
+    label = name.replace("_", " ").capitalize()
     if isinstance(value, ipywidgets.ValueWidget):
-        value.description = label or value.description or _named_after(name)
+        value.description = value.description or label
         return value
-    label = label or _named_after(name)
     if isinstance(value, bool):
         return ipywidgets.Checkbox(value, description=label)
     if isinstance(value, str):
@@ -55,10 +65,6 @@ def widget_for(name: str, value: Any, label: str = "") -> ipywidgets.ValueWidget
     if isinstance(value, tuple):
         return _slider(name, label, value)
     raise TypeError(f"control {name!r}: no widget for {value!r}")
-
-
-def _named_after(name: str) -> str:
-    return name.replace("_", " ").capitalize()
 
 
 def _slider(name: str, label: str, numbers: tuple) -> ipywidgets.ValueWidget:

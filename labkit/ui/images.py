@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -91,6 +93,13 @@ def tiles(images: np.ndarray, columns: int, gap: tuple[int, int] = (0, 0)) -> np
     grid[:n, :size, :size, 3] = 255
     grid = grid.reshape(rows, columns, high, wide, 4).transpose(0, 2, 1, 3, 4)
     return grid.reshape(rows * high, columns * wide, 4)
+
+
+def url(image: np.ndarray) -> str:
+    """A picture (3, height, width) uint8 as a URL that holds it."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.asarray(image).transpose(1, 2, 0)).save(buffer, "png")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 @style()

@@ -112,10 +112,8 @@ def narrow(fig: Figure, themes: Iterable[str] = INKS) -> list[str]:
                    columnspacing=1, handletextpad=0.3)  # fmt: skip
     scale = SHARP * PHONE / (100 * inches)
     fig.set_dpi(100 * scale)
-    fig.draw_without_rendering()
+    fit_titles(fig)
     for ax in fig.axes:
-        for title in (ax.title, ax._left_title, ax._right_title):
-            wrap(title, fig.bbox.x1 - max(ax.bbox.x0, 0))
         wrap(ax.xaxis.label, fig.bbox.x1)
     return drawn(fig, scale, themes)
 
@@ -140,6 +138,17 @@ def height(ax: Axes, inches: float) -> float:
         return 0.68 * inches + title
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
     return inches * abs(high - low) / abs(right - left) * float(ax.get_aspect()) + title
+
+
+def fit_titles(fig: Figure) -> None:
+    """Break titles that would reach the next axes or the figure's edge."""
+    fig.draw_without_rendering()
+    for ax in fig.axes:
+        box = ax.bbox
+        right = [o.x0 - 10 for o in (other.bbox for other in fig.axes)
+                 if o.x0 > box.x1 and o.y0 < box.y1 and o.y1 > box.y0]  # fmt: skip
+        for title in (ax.title, ax._left_title, ax._right_title):
+            wrap(title, min([fig.bbox.x1, *right]) - max(box.x0, 0))
 
 
 def wrap(text: Text, room: float) -> None:

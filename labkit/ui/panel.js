@@ -8,15 +8,16 @@ function render({ model, el }) {
   el.classList.add("labkit-picture");
 
   const toolbar = element("div", "labkit-toolbar", el);
-  // A press asks for run number `runs + 1`, so a second press during a run asks for nothing new.
-  const ask = (request, done) => {
-    model.set(request, model.get(done) + 1);
+  const ask = (request) => {
+    model.set(request, model.get(request) + 1);
     model.save_changes();
   };
   const action = model.get("action");
-  const runButton = action &&
-    button(toolbar, "labkit-run", action, () => ask("run_request", "runs"));
-  button(toolbar, "labkit-reset", "Reset", () => ask("reset_request", "resets"));
+  const runButton = action && button(toolbar, "labkit-run", action, (event) => {
+    if (model.get("progress") < 0) ask("run_request");
+    else if (event.detail < 2) ask("stop_request"); // not by a double click
+  });
+  button(toolbar, "labkit-reset", "Reset", () => ask("reset_request"));
   const showStatus = statusLine(toolbar, el);
   const image = element("img", "labkit-image", el);
   if (model.get("clickable")) {
@@ -50,10 +51,10 @@ function render({ model, el }) {
 
   const showText = () => {
     image.alt = model.get("alt");
-    caption.textContent = model.get("alt").split(/(?<=[.!?]) (?=\p{Lu})/u)[0]; // one sentence
+    caption.textContent = model.get("alt").split(/(?<=[.!?]) /)[0]; // as style.caption
     showStatus(model.get("progress"), model.get("note"), model.get("error"));
     el.classList.toggle("labkit-stale", model.get("stale"));
-    if (runButton) runButton.setAttribute("aria-disabled", String(model.get("progress") >= 0));
+    if (runButton) runButton.textContent = model.get("progress") < 0 ? action : "Stop";
   };
 
   // Only changes are told: opening a notebook does not read every panel aloud.

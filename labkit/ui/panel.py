@@ -13,8 +13,7 @@ import gc
 import inspect
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -25,6 +24,7 @@ from anywidget import AnyWidget
 from labkit.ui import narrow, record
 from labkit.ui.controls import HERE, heading, replace_earlier, script, widget_for
 from labkit.ui.raster import Canvas, Place, png
+from labkit.ui.steps import Runner, Step
 
 STALE = "Settings changed: press {} to update the picture."
 EMPTY = "Press {} to see the result."
@@ -39,36 +39,27 @@ def panel(
     size: tuple[float, float] = (9, 4.5),
     columns: int = 1,
     rows: int = 1,
-    run: str = "live",
-    label: str = "Train",
+    button: str = "",
     title: str | None = None,
-    initial: Any = None,
     click: Callable[[Any, Place], dict[str, Any]] | None = None,
-    labels: Mapping[str, str] | None = None,
     **controls: Any,
 ) -> Panel:
     """Return a panel that shows `draw(axes, compute(**values))` for the values of its controls.
 
     A control is an ipywidgets value widget or short for one: `True` (check box), `(low, high)`,
     `(low, high, step)` or `(low, high, step, value)` (slider), a list or dict (menu), a str (text).
-    It is labelled by its name, `shots_per_class` by "Shots per class", or by what `labels` says:
-    `panel(..., labels={"n": "Labels in all"}, n=(12, 450, 1, 48))`.
+    It is labelled by its name, `shots_per_class` by "Shots per class".
 
-    run="live" recomputes at every change; run="button" waits for the button called `label`. If
-    `compute` has a parameter `progress`, it is called as `progress(fraction, text="")`.
-    `initial` is a result for the controls' first values, shown before anything is computed.
+    Every change recomputes at once, or with `button="Train"` a press of that button does. A
+    `compute` that yields `labkit.ui.steps.Step`s is drawn as it goes, and can be stopped.
     `click(result, place)` says which controls a click on the picture sets, and to what: a shortcut
     for those who use a mouse, beside controls that everyone can reach.
     """
-    if run not in ("live", "button"):
-        raise ValueError(f"run: got {run!r}, accepted: 'live' or 'button'")
     for name, function in {"compute": compute, "draw": draw, "describe": describe}.items():
         if not callable(function):
             raise TypeError(f"{name}: got {function!r}, accepted: a function")
-    widgets = _widgets(compute, controls, labels or {})
-    canvas = Canvas(draw, rows, columns, size)
-    action = label if run == "button" else ""
-    return Panel(compute, describe, canvas, widgets, action, title, initial, click)
+    widgets, canvas = _widgets(compute, controls), Canvas(draw, rows, columns, size)
+    return Panel(compute, describe, canvas, widgets, button, title, click)
 
 
 class Picture(AnyWidget):
@@ -94,9 +85,8 @@ class Picture(AnyWidget):
     stale = traitlets.Bool(False).tag(sync=True)
     progress = traitlets.Float(-1.0).tag(sync=True)  # negative: nothing is running
     run_request = traitlets.Int(0).tag(sync=True)
-    runs = traitlets.Int(0).tag(sync=True)
+    stop_request = traitlets.Int(0).tag(sync=True)
     reset_request = traitlets.Int(0).tag(sync=True)
-    resets = traitlets.Int(0).tag(sync=True)
     clickable = traitlets.Bool(False).tag(sync=True)
     clicked = traitlets.List().tag(sync=True)  # how many clicks so far; shares across and down
 
@@ -104,7 +94,7 @@ class Picture(AnyWidget):
 class Panel(ipywidgets.VBox):
     """A live figure with its controls; made by `panel()`. Tests read its attributes."""
 
-    def __init__(self, compute, describe, canvas, controls, label, title, initial, click=None):
+    def __init__(self, compute, describe, canvas, controls, button, title, click=None):
         self.compute, self.describe, self.canvas, self.click = compute, describe, canvas, click
         self.controls: dict[str, ipywidgets.ValueWidget] = controls
         self.result: Any = None
@@ -112,8 +102,9 @@ class Panel(ipywidgets.VBox):
         self._shown_values: dict | None = None
         self._lock = threading.Lock()  # held while computing or drawing
         self._wanted = self._quiet = False
+        self._runner = Runner()
         self.picture = Picture(
-            action=label, title=title or "", width=round(100 * canvas.size[0]),
+            action=button, title=title or "", width=round(100 * canvas.size[0]),
             clickable=click is not None,
         )  # fmt: skip
         grid = ipywidgets.Box(list(controls.values())).add_class("labkit-controls")
@@ -122,14 +113,13 @@ class Panel(ipywidgets.VBox):
         for control in controls.values():
             control.observe(self._changed, "value")
         self.picture.observe(self._run_requested, "run_request")
-        self.picture.observe(self._reset_requested, "reset_request")
+        self.picture.observe(lambda _change: self._runner.stop(), "stop_request")
+        self.picture.observe(lambda _change: self.reset(), "reset_request")
         self.picture.observe(self._screen_changed, ["screen", "theme"])
         self.picture.observe(self._clicked, "clicked")
         replace_earlier(self)
-        if initial is not None:
-            self._guard(lambda: self._show(initial, self.values))
-        elif label:
-            self._tell(note=EMPTY.format(label))
+        if button:
+            self._tell(note=EMPTY.format(button))
         else:
             self.run()
 
@@ -157,15 +147,16 @@ class Panel(ipywidgets.VBox):
         """Compute and show; while another thread is at it, let that one take the newest values."""
         self._wanted = True
         with nullcontext() if self.picture.action else _undisturbed():
-            self._run_wanted()
+            for _ in self._run_wanted():
+                pass
 
-    def _run_wanted(self) -> None:
+    def _run_wanted(self) -> Generator:
         while self._wanted and self._lock.acquire(blocking=False):
             try:
                 while self._wanted:
                     self._wanted = False
                     try:
-                        self._guard(self._run_once)
+                        yield from self._run_once()
                     except Exception:
                         if not self._wanted:  # else newer values wait, and they decide
                             raise
@@ -188,6 +179,7 @@ class Panel(ipywidgets.VBox):
 
     def let_go(self) -> None:
         """Leave the browser, and forget the results, and what `compute` holds on to."""
+        self._runner.stop()
         for widget in (*self.controls.values(), self.picture, self):
             widget.close()
         self.controls, self.picture.frame, self.result = {}, b"", None
@@ -215,18 +207,9 @@ class Panel(ipywidgets.VBox):
         self._tell(stale=stale, note=hint.format(self.picture.action))
 
     def _run_requested(self, _change) -> None:
-        if self._lock.locked() or self.picture.run_request != self.picture.runs + 1:
-            return  # a second press during the run that it asks for
-        try:
-            self.run()
-        finally:
-            self.picture.runs += 1
-
-    def _reset_requested(self, _change) -> None:
-        try:
-            self.reset()
-        finally:
-            self.picture.resets = self.picture.reset_request
+        if not self._lock.locked():  # else a second press, from before the first was answered
+            self._wanted = True
+            self._runner.start(self._run_wanted())
 
     def _screen_changed(self, _change) -> None:
         """Draw with the screen's pixels and the page's ink; a run in progress will by itself."""
@@ -237,49 +220,51 @@ class Panel(ipywidgets.VBox):
         if nothing_new or not self._lock.acquire(False):
             return
         try:
-            self._guard(lambda: self._show(self.result, self._shown_values))
+            with self._guarded():
+                self._show(self.result, self._shown_values)
         finally:
             self._lock.release()
         if self._wanted:  # a control moved meanwhile, on another thread
             self.run()
 
-    def _run_once(self) -> None:
-        values, extra = self.values, {}
-        if "progress" in inspect.signature(self.compute).parameters:
-            extra["progress"] = self._progress()
-        if self.picture.action:
-            self._tell(progress=0.0, note="")
-        self._show(self.compute(**extra | values), values)
+    def _run_once(self) -> Generator:
+        values, button, shown = self.values, self.picture.action, self
+        with self._guarded():
+            if button:
+                self._tell(progress=0.0, note="", error="")
+                yield  # the button says Stop before anything is computed
+            found = self.compute(**values)
+            for step in found if inspect.isgenerator(found) else [Step(1.0, "", found)]:
+                if step.result is not shown:
+                    shown = step.result
+                    self._show(shown, values)
+                if button:
+                    self._tell(progress=step.share, note=step.note, stale=False)
+                    yield
+            if button:
+                self._tell(progress=-1.0)
+                self._mark_stale()  # a control may have moved meanwhile
 
     def _show(self, result: Any, values: dict) -> None:
         frame, alt = png(self.canvas.render(result)), self.describe(result)
         if not isinstance(alt, str) or not alt.strip():
             raise TypeError(f"describe must return a sentence, not {alt!r}")
         self.result, self._shown_values = result, values
-        self._tell(frame=frame, frames=self.picture.frames + 1, alt=alt, error="", progress=-1.0)
-        if self.picture.action:
-            self._mark_stale()  # a control may have moved meanwhile
+        self._tell(frame=frame, frames=self.picture.frames + 1, alt=alt, error="")
 
-    def _guard(self, function: Callable[[], None]) -> None:
-        """Call `function`; show an exception in the panel and raise it."""
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Show in the panel what ends a run before its time; what was drawn stays."""
         try:
-            function()
-        except BaseException as error:  # KeyboardInterrupt too: the reader stopped a training run
+            yield
+        except GeneratorExit:
+            note = self.picture.note
+            self._tell(progress=-1.0, note=f"Stopped at {note}." if note else "Stopped.")
+            raise
+        except (Exception, KeyboardInterrupt) as error:
             message = f"{type(error).__name__}: {error}".rstrip(": ")
             self._tell(error=message, progress=-1.0, note="")
             raise
-
-    def _progress(self) -> Callable[..., None]:
-        last = 0.0
-
-        def progress(fraction: float, text: str = "") -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= 0.1 or fraction >= 1:
-                last = now
-                self._tell(progress=min(max(float(fraction), 0.0), 1.0), note=text)
-
-        return progress
 
     def _tell(self, **changes: Any) -> None:
         """Set the picture's traits in one message."""
@@ -326,15 +311,12 @@ def _undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-def _widgets(compute: Callable, controls: dict, labels: Mapping[str, str]) -> dict:
+def _widgets(compute: Callable, controls: dict) -> dict[str, ipywidgets.ValueWidget]:
     """The controls as labelled widgets; TypeError where they are not what `compute` takes."""
     signature = inspect.signature(compute)
-    given = {"progress": None} if "progress" in signature.parameters else {}
     try:
-        signature.bind(**given | controls)
+        signature.bind(**controls)
     except TypeError as error:
         name = getattr(compute, "__name__", "compute")
         raise TypeError(f"controls: {error}, accepted: those of {name}{signature}") from None
-    if unknown := [name for name in labels if name not in controls]:
-        raise TypeError(f"labels: got {unknown}, accepted: {', '.join(controls)}")
-    return {name: widget_for(name, value, labels.get(name, "")) for name, value in controls.items()}
+    return {name: widget_for(name, value) for name, value in controls.items()}

@@ -17,6 +17,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from labkit.ui import narrow
+from labkit.ui.controls import Chips
+from labkit.ui.steps import finish
 from labkit.ui.style import RC, figure
 
 SLIDER, MENU, TRAINED = 8, 20, 3  # settings of a slider, of a menu, of a control of a training
@@ -55,10 +57,9 @@ def _settings(control: Any) -> tuple[str, list, list[str]]:
         values = [kind(round(value, 12)) for value in places.tolist()]
         form = getattr(control, "readout_format", "d")
         return "range", values, [format(value, form) for value in values]
-    if isinstance(control, ipywidgets.SelectMultiple):
+    if isinstance(control, Chips):
         values = [control.value, *itertools.combinations(control.value, len(control.value) - 1)]
-        names = {value: label for label, value in control._options_full}
-        return "select", values, [", ".join(names[one] for one in value) for value in values]
+        return "select", values, [", ".join(value) for value in values]
     if hasattr(control, "_options_full"):
         labels, values = zip(*control._options_full, strict=True)
         kind = "range" if isinstance(control, ipywidgets.SelectionSlider) else "select"
@@ -115,9 +116,9 @@ def recorded(panel: Any) -> dict[str, Any]:
 
 def _drawn(panel: Any, values: dict[str, Any]) -> tuple[Figure, str]:
     """A new figure of what a panel would show, and its words; the panel stays as it is."""
-    if "progress" in inspect.signature(panel.compute).parameters:
-        values = {"progress": lambda *_: None} | values
     result, canvas = panel.compute(**values), panel.canvas
+    if inspect.isgenerator(result):
+        result = finish(result)
     with rc_context({**RC, "axes.axisbelow": True}):
         fig, axes = figure(canvas.rows, canvas.columns, canvas.size)
         canvas.draw(axes, result)

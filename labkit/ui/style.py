@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,8 +73,13 @@ TWINS = f"<style>{Path(__file__).with_name('twins.css').read_text(encoding='utf-
 HIDDEN = {"light": "background: #fff", "dark": "display: none"}  # where that style is forbidden
 
 
+def caption(alt: str) -> str:
+    """The first sentence of an alternative text, to be read below its picture."""
+    return re.split(r"(?<=[.!?]) ", alt)[0]
+
+
 class Picture:
-    """A finished figure with alternative text, for notebooks, exports and screen readers.
+    """A finished figure with alternative text, whose first sentence is its caption.
 
     It is drawn for a light and for a dark page, and the page shows the one that fits.
     """
@@ -82,6 +88,7 @@ class Picture:
         if not alt.strip():
             raise ValueError("alt: got an empty text, accepted: what the figure shows, in words")
         self.alt = alt
+        narrow.fit_titles(fig)
         self.pngs = {theme: base64.b64encode(_png(fig, theme)).decode() for theme in HIDDEN}
         self.width = round(fig.get_figwidth() * 100)
         with style():
@@ -97,7 +104,8 @@ class Picture:
             f'width="{self.width}" style="max-width: 100%; {HIDDEN[theme]}">'
             for theme, png in self.pngs.items()
         ]
-        page = TWINS + "".join(images)
+        said = f'<p class="labkit-said" aria-hidden="true">{html.escape(caption(self.alt))}</p>'
+        page = TWINS + "".join(images) + said
         return {
             "text/html": page, "image/png": self.pngs["light"], "text/plain": self.alt,
         }, {"alive": True}  # fmt: skip

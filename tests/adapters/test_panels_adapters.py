@@ -63,6 +63,7 @@ def test_live_training_follows_every_control(monkeypatch) -> None:
     panel = explorers.train_adapters(encoders.load("clip-vit").image, tiny_task(32))
     assert panel.result is None
     panel.run()
+    assert panel.picture.frames == 5, "every step, and the probe at the end"
     for name, control in panel.controls.items():
         if name != "seed":
             for value in settings(control):
@@ -94,9 +95,8 @@ def test_live_training_repeats_and_leaves_the_encoder_alone(monkeypatch) -> None
     method = adapters.Adapters(width=2, blocks=(1,))
 
     def run():
-        return explorers.compute_live(
-            encoder, task, probe, method, 0.01, 0, lambda share, _: done.append(share)
-        )
+        told = {"progress": lambda share, _: done.append(share)}
+        return explorers.compute_live(encoder, task, probe, method, 0.01, 0, **told)
 
     one = run()
     assert done[-1] == 1 and one.histories == run().histories

@@ -335,7 +335,7 @@ class PanelView:
             "menu": area.locator("select"),
             "box": area.locator("input[type=checkbox]"),
             "radio": area.locator(".widget-radio-box"),
-            "toggles": area.locator(".widget-toggle-buttons"),
+            "toggles": area.locator(".widget-toggle-buttons, .labkit-chips"),
             "dice": area.locator(".labkit-dice button"),
             "text": area.locator("input[type=text], input[type=number], textarea"),
         }
@@ -351,11 +351,11 @@ class PanelView:
 
     def train(self, seconds: float = 60) -> None:
         """Press the panel's main button, wait for the run to begin and to end."""
-        runs = self.image.get_attribute("data-frame")
-        self.root.locator(".labkit-run").press("Enter")
+        shown, button = self.image.get_attribute("data-frame"), self.root.locator(".labkit-run")
+        button.press("Enter")
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not self.error():
-            if self.image.get_attribute("data-frame") != runs:
+            if self.image.get_attribute("data-frame") != shown and button.inner_text() != "Stop":
                 break
             self.page.wait_for_timeout(100)
         self.settle(max(1.0, deadline - time.monotonic()))

@@ -115,11 +115,6 @@ PAINTED = """() => Promise.race([window.next, new Promise((_, reject) => setTime
     () => reject(new Error('no new picture within 10 s')), 10000))])"""
 
 
-def first_control(view: PanelView) -> Control | None:
-    controls = view.controls()
-    return next((c for kind in ("slider", "menu") for c in controls if c.kind == kind), None)
-
-
 class Latency(NamedTuple):
     """Milliseconds from a key to the picture, and the pictures that 36 places of a drag gave."""
 
@@ -187,7 +182,8 @@ def measure_notebook(notebook: Notebook, path: Path) -> Iterator[Latency]:
         title = view.root.locator(".labkit-title").text_content()
         if not view.has_button:
             name = f"{path.stem}, {number}: {title}"
-            if latency := measure(name, view, first_control(view)):
+            likely = [c for kind in ("slider", "menu") for c in view.controls() if c.kind == kind]
+            if latency := measure(name, view, next(iter(likely), None)):
                 yield latency
     for root in notebook.page.locator(".labkit-wide").all():
         root.locator(".labkit-canvas[data-shown]").wait_for()

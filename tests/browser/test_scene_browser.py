@@ -11,9 +11,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from labkit import encoders
 from labkit.lp_ft import distortion, explorer, proof, scene
-from labkit.lp_ft.distortion import ExplorerSetting, finish, record
+from labkit.lp_ft.distortion import ExplorerSetting, record
 from labkit.lp_ft.theory import simulate
 from labkit.ui.alive import alive, joined
+from labkit.ui.steps import finish
 
 HEAD = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>A test</title>'

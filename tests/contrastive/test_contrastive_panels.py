@@ -175,19 +175,15 @@ def test_live_simclr_takes_the_steps_of_pretrain(tmp_path, monkeypatch) -> None:
     """The same losses as `pretrain.pretrain`, step by step, and one picture updated in place."""
     few = data.load("noto", parts="upstream")[:60]
     monkeypatch.setattr(data, "load", lambda *a, **k: few)
-    shown, updated = [], []
+    shown, later = [], []
 
-    class Handle:
-        def update(self, picture) -> None:
-            updated.append(picture)
-
-    def show(picture, display_id: bool) -> Handle:
+    def show(picture, display_id: str, update: bool) -> None:
         shown.append(picture)
-        return Handle()
+        later.append(update)
 
     model, last = explorers.watch_simclr(steps=21, batch=16, width=8, show=show)
-    assert len(shown) == 1 and len(updated) == 2 and len(last.losses) == 21
-    assert not model.training and "After 21 of 21 steps" in updated[-1].alt
+    assert later == [False, True, True, True] and len(last.losses) == 21
+    assert not model.training and "After 21 of 21 steps" in shown[-1].alt
     config = pretrain.Config("simclr", options={"width": 8}, steps=21, batch=16, icons=0)
     trained = pretrain.pretrain(config, tmp_path / "x.safetensors")
     for ours, theirs in zip(model.parameters(), trained.parameters(), strict=True):

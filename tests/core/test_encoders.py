@@ -17,10 +17,7 @@ from labkit.tasks import Examples, Task
 from labkit.text import TextEncoder
 from labkit.torchvision_compat import import_torchvision
 
-SMALL = {
-    "conv": {"width": 4},
-    "vit": {"dim": 16, "depth": 2, "heads": 2, "patch": 8},
-}
+SMALL = {"conv": {"width": 4}, "vit": {"dim": 16, "depth": 2, "heads": 2, "patch": 8}}
 
 
 def random_images(count: int, size: int = 32, seed: int = 0) -> torch.Tensor:

@@ -14,14 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from labkit import data, encoders, tasks, training
-from labkit.evaluate import (
-    Recognised,
-    head_change,
-    labels_needed,
-    linear_cka,
-    movement,
-    nearest,
-)
+from labkit.evaluate import Recognised, head_change, labels_needed, linear_cka, movement, nearest
 from labkit.statistics import read_hits
 
 ACCURACIES = st.lists(st.floats(0, 1), min_size=2, max_size=10)
@@ -50,11 +43,7 @@ def test_neighbours_are_those_of_brute_force(n, m, seed, data) -> None:
 SHOTS = (1, 2, 5, 10, 20, 50)
 
 
-@given(
-    start=st.floats(0.1, 0.4),
-    slope=st.floats(0.02, 0.1),
-    wanted=st.floats(1, 50),
-)
+@given(start=st.floats(0.1, 0.4), slope=st.floats(0.02, 0.1), wanted=st.floats(1, 50))
 def test_on_a_log_linear_curve_the_reading_is_exact(start, slope, wanted) -> None:
     def accuracy(shots):
         return start + slope * np.log(shots)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from labkit import data, encoders, explorers, transfer
 from labkit.lp_ft import distortion, scene
-from labkit.lp_ft.distortion import SIDES, ExplorerSetting, finish, moving_plane, record
+from labkit.lp_ft.distortion import SIDES, ExplorerSetting, moving_plane, record
 from labkit.tasks import Examples
+from labkit.ui.steps import finish
 
 SETTING = ExplorerSetting(shots=2, steps=3, ft_lr=0.01)
 
@@ -219,34 +220,22 @@ def test_a_training_is_drawn_as_it_goes_and_kept(opened, take) -> None:
     assert opened.stage.progress == -1 and opened.error is None
 
 
-def test_stop_and_a_newer_wish_end_a_training(opened) -> None:
+def test_a_stop_a_newer_wish_and_the_end_of_an_explorer_end_a_training(opened) -> None:
     async def reader() -> None:
+        for end in (lambda: ask(opened, {"ft_lr": 0.001}), lambda: ask(opened, None)):
+            ask(opened, {"ft_lr": 0.003})
+            while opened.stage.progress <= 0:
+                await asyncio.sleep(0)
+            end()
+            assert opened.stage.progress == -1 and "yours" not in opened.takes
         ask(opened, {"ft_lr": 0.003})
         await asyncio.sleep(0.01)
-        first = opened._task
-        ask(opened, {"ft_lr": 0.001})
+        opened.let_go()
         await asyncio.sleep(0.01)
-        second = opened._task
-        ask(opened, None)
-        await asyncio.gather(first, second, return_exceptions=True)
-        assert first.cancelled() and second.cancelled()
 
     asyncio.run(reader())
-    assert "yours" not in opened.takes and opened.stage.progress == -1
-
-
-def test_an_explorer_that_is_replaced_stops_training_and_forgets(opened) -> None:
-    async def leave() -> asyncio.Task:
-        ask(opened, {"ft_lr": 0.003})
-        await asyncio.sleep(0.01)
-        task = opened._task
-        opened.let_go()
-        await asyncio.gather(task, return_exceptions=True)
-        return task
-
-    assert asyncio.run(leave()).cancelled()
     assert opened.takes == {} and opened.encoder is None and opened.stage.content == {}
-    assert opened.stage.comm is None
+    assert opened.stage.comm is None and opened.stage.progress == -1
 
 
 @pytest.mark.parametrize("setting", [{"shots": 0}, {"ft_lr": 1e9}], ids=["input", "training"])

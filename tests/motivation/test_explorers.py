@@ -53,13 +53,9 @@ def test_neighbours_are_the_nearest_other_concepts(neighbours: Panel) -> None:
 
 def learn(encoder, **changes) -> explorers.Learned:
     choice = {
-        "classes": ("animal", "vehicle"),
-        "shots": 2,
-        "style": "twemoji",
-        "ood_style": "fluent-mono",
-        "methods": ("probe", "fine-tuning", "scratch"),
-        "seed": 0,
-    }
+        "classes": ("animal", "vehicle"), "shots": 2, "style": "twemoji", "seed": 0,
+        "ood_style": "fluent-mono", "methods": ("probe", "fine-tuning", "scratch"),
+    }  # fmt: skip
     return explorers.compute_learned(encoder, **{**choice, **changes})
 
 
@@ -96,7 +92,7 @@ def test_the_panel_waits_for_its_button_then_shows_the_result(monkeypatch) -> No
     panel = explorers.own_task()
     assert panel.result is None
     panel.controls["classes"].value = ("plant", "clothing")
-    panel.controls["methods"].value = ("probe",)
+    panel.controls["methods"].value = ("linear probe",)
     assert panel.result is None
     panel.run()
     assert panel.result.classes == ("plant", "clothing") and panel.png()

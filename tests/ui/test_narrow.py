@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from labkit.ui import narrow, schematic
-from labkit.ui.style import figure, style
+from labkit.ui.style import Picture, figure, style
 
 
 def drawn(columns: int) -> Figure:
@@ -46,3 +46,13 @@ def test_a_schematic_is_scrolled_where_its_words_can_be_read() -> None:
     schematic.box(ax, (3, 1), "encoder")
     assert narrow.both(fig)["narrow"] == []
     assert narrow.least(fig) == pytest.approx(1000 * 12 / (13 * 100 / 72), abs=1)
+
+
+def test_no_title_reaches_its_neighbour_or_the_edge():
+    fig, axes = figure(1, 2, size=(8, 3))
+    for ax in axes:
+        ax.set_title("A title that is much longer than the axes below it are wide")
+    Picture(fig, "Two empty axes.")
+    fig.draw_without_rendering()
+    one, two = (ax._left_title.get_window_extent() for ax in axes)
+    assert one.x1 < axes[1].bbox.x0 and two.x1 <= fig.bbox.x1

@@ -6,6 +6,7 @@ The browser's side is tested in tests/browser.
 from __future__ import annotations
 
 import ast
+import asyncio
 import base64
 import gc
 import io
@@ -20,8 +21,10 @@ import pytest
 from matplotlib.image import imread
 
 from labkit.ui import controls
-from labkit.ui.controls import widget_for
+from labkit.ui.controls import Chips, widget_for
 from labkit.ui.panel import Panel, panel
+from labkit.ui.record import line_of
+from labkit.ui.steps import Step
 
 
 def add(a, b=0):
@@ -47,17 +50,13 @@ def sum_panel(compute=add, describe=say_sum, **options):
 @pytest.mark.parametrize(
     ("short", "kind", "value"),
     [
-        (True, ipywidgets.Checkbox, True),
-        ((0, 10), ipywidgets.IntSlider, 5),
-        ((1, 10, 3), ipywidgets.IntSlider, 4),
-        ((1, 50, 1, 20), ipywidgets.IntSlider, 20),
-        ((0.0, 1.0), ipywidgets.FloatSlider, 0.5),
+        (True, ipywidgets.Checkbox, True), ("a word", ipywidgets.Text, "a word"),
+        ((0, 10), ipywidgets.IntSlider, 5), ((1, 10, 3), ipywidgets.IntSlider, 4),
+        ((1, 50, 1, 20), ipywidgets.IntSlider, 20), ((0.0, 1.0), ipywidgets.FloatSlider, 0.5),
         ((0, 1, 0.05, 0.3), ipywidgets.FloatSlider, 0.3),
-        (["probe", "all"], ipywidgets.Dropdown, "probe"),
-        ({"Probe": 1, "All": 2}, ipywidgets.Dropdown, 1),
-        ("a word", ipywidgets.Text, "a word"),
+        (["a", "b"], ipywidgets.Dropdown, "a"), ({"A": 1, "B": 2}, ipywidgets.Dropdown, 1),
     ],
-)
+)  # fmt: skip
 def test_a_short_control_becomes_a_labelled_widget(short, kind, value):
     widget = widget_for("hidden_width", short)
     assert type(widget) is kind
@@ -77,11 +76,10 @@ def test_a_widget_is_kept_with_its_own_description_or_named_after_the_keyword():
     assert widget_for("shots", ipywidgets.IntSlider(3)).description == "Shots"
 
 
-def test_a_label_may_be_given_beside_the_control():
-    checkbox = ipywidgets.Checkbox(True, description="its own")
-    p = panel(add, draw_sum, say_sum, labels={"a": "First", "b": "Twice"}, a=(0, 9), b=checkbox)
-    assert [widget.description for widget in p.controls.values()] == ["First", "Twice"]
-    assert (p.controls["a"].max, p.controls["b"]) == (9, checkbox)
+def test_chips_hold_words_and_are_recorded_without_each():
+    chips = Chips(options=("a", "b", "c"), value=("a", "c"), description="Letters")
+    line = line_of("letters", chips)
+    assert (line.values, line.told["rest"]) == ([("a", "c"), ("a",), ("c",)], 0)
 
 
 @pytest.mark.parametrize("bad", [(1,), (3, 1), (1, 3, 0), (1, 3, 1, 9), ("a", "b"), None, 3, []])
@@ -93,11 +91,10 @@ def test_a_bad_control_is_refused_by_name(bad):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"run": "always"}, "run: got 'always', accepted"),
         ({"c": (0, 1)}, r"controls: .* 'c', accepted: those of add\(a, b=0\)"),
-        ({"labels": {"z": "Z"}}, r"labels: got \['z'\], accepted: a, b"),
-        ({"compute": lambda a, b, c: 0}, r"controls: .* 'c', accepted: those of <lambda>"),
+        ({"compute": lambda a, b, c: 0}, "'c', accepted: those of <lambda>"),
         ({"describe": None}, "describe: got None, accepted: a function"),
+        ({"describe": lambda result: None}, "describe must return a sentence"),
     ],
 )
 def test_a_bad_argument_is_refused_by_name(options, message):
@@ -129,8 +126,9 @@ def test_reset_computes_once_and_restores_everything():
     p.reset()
     assert calls == [(5, 10)]
     assert p.png() == picture
+    p.controls["a"].value = 10
     p.picture.reset_request += 1  # what the button in the browser does
-    assert p.picture.resets == 1
+    assert p.values["a"] == 5
 
 
 def test_two_panels_do_not_share_state():
@@ -198,16 +196,14 @@ def test_another_screen_neither_hides_an_error_nor_runs_a_button_panel():
         p.controls["a"].value = 3
     p.picture.screen = 1.0
     assert "ZeroDivisionError" in p.error
-    waiting = sum_panel(run="button")
+    waiting = sum_panel(button="Train")
     waiting.picture.screen = 1.0
     assert (waiting.result, waiting.png(), waiting.error) == (None, b"", None)
 
 
-@pytest.mark.parametrize(
-    ("run", "collecting", "threads"), [("live", False, 1), ("button", True, 3)]
-)
+@pytest.mark.parametrize(("button", "collecting", "threads"), [("", False, 1), ("Train", True, 3)])
 def test_only_during_a_live_frame_torch_has_one_thread_and_no_garbage_is_collected(
-    run, collecting, threads
+    button, collecting, threads
 ):
     import torch
 
@@ -219,7 +215,7 @@ def test_only_during_a_live_frame_torch_has_one_thread_and_no_garbage_is_collect
 
     torch.set_num_threads(3)
     try:
-        made = panel(compute, draw_sum, say_sum, run=run, a=(0, 5, 1, 2))
+        made = panel(compute, draw_sum, say_sum, button=button, a=(0, 5, 1, 2))
         made.run()
         assert gc.isenabled() and torch.get_num_threads() == 3
         with pytest.raises(ZeroDivisionError):
@@ -262,7 +258,7 @@ running_cell()[0], made, (gc.isenabled(), gc.get_freeze_count() - frozen), p.alt
 
 
 def test_a_button_panel_waits_and_marks_the_picture_as_stale():
-    p = sum_panel(run="button")
+    p = sum_panel(button="Train")
     assert (p.result, p.png(), p.status) == (None, b"", "Press Train to see the result.")
     p.run()
     assert (p.result, p.status, p.picture.stale) == (15, "The sum is 15.", False)
@@ -276,44 +272,72 @@ def test_a_button_panel_waits_and_marks_the_picture_as_stale():
     assert p.status == "The sum is 15."
 
 
-def test_an_initial_result_is_shown_without_computing():
-    p = panel(add, draw_sum, say_sum, run="button", label="Go", initial=15, a=(0, 10), b=(0, 20))
-    assert p.result == 15
-    assert p.png()
-    assert not p.picture.stale
+# Panels that are drawn as they go
 
 
-def test_presses_during_a_run_ask_for_nothing_new():
-    calls = []
-
-    def slow(a):
-        calls.append(a)
-        p.picture.run_request = 1  # a second press that arrives during the run
-        return a
-
-    p = panel(slow, draw_sum, say_sum, run="button", a=(0, 10))
-    p.picture.run_request = p.picture.runs + 1
-    p.picture.run_request = 1  # and one that arrives after it, sent before the browser knew
-    assert calls == [5]
-    p.picture.run_request = p.picture.runs + 1
-    assert calls == [5, 5]
+def counting(steps):
+    """Has something new at every second step; at 13 it fails."""
+    for step in range(steps + 1):
+        if step == 13:
+            raise ArithmeticError("thirteen")
+        yield Step(step / steps, f"step {step} of {steps}", 2 * (step // 2))
 
 
-def test_progress_is_shown_throttled_and_ends():
-    seen = []
+def counter(steps: int = 4) -> Panel:
+    return panel(counting, draw_sum, say_sum, button="Train", steps=(1, 20, 1, steps))
 
-    def train(steps, progress):
-        for step in range(steps):
-            progress((step + 1) / steps, f"step {step + 1} of {steps}")
-        return steps
 
-    p = panel(train, draw_sum, say_sum, run="button", steps=(1, 10_000))
-    p.picture.observe(lambda change: seen.append(change.new), "progress")
+def test_every_new_result_is_drawn_once_as_it_comes():
+    p, seen = counter(), []
+    p.picture.observe(lambda change: seen.append((change.name, change.new)), ["progress", "alt"])
     p.run()
-    assert seen[-1] == -1
-    assert seen[-2] == 1
-    assert len(seen) < 50
-    assert p.status == p.alt
+    assert [v for n, v in seen if n == "alt"] == ["The sum is 0.", "The sum is 2.", "The sum is 4."]
+    assert [v for n, v in seen if n == "progress"] == [0, 0.25, 0.5, 0.75, 1, -1]
+    assert (p.picture.frames, p.status) == (3, "The sum is 4.")
+
+
+def pressed(p: Panel, when: int, then) -> None:
+    """Press the button in a kernel's loop, and do `then` once `when` frames are drawn."""
+
+    async def reader() -> None:
+        p.picture.run_request += 1
+        assert p.picture.progress == -1, "the press returns at once"
+        await asyncio.sleep(0)
+        p.picture.run_request += 1  # from before the first was answered
+        while p.picture.frames < when and p.picture.progress >= 0:
+            await asyncio.sleep(0)
+        then()
+        while p.picture.progress >= 0:
+            await asyncio.sleep(0)
+
+    asyncio.run(reader())
+
+
+def test_stop_keeps_what_was_drawn_and_says_where():
+    p = counter(10)
+    pressed(p, 3, lambda: p.picture.set_trait("stop_request", 1))
+    assert (p.result, p.picture.frames, p.error, p.picture.progress) == (4, 3, None, -1)
+    assert p.status == "Stopped at step 4 of 10."
+    p.picture.stop_request += 1  # too late
+    pressed(p, 1, lambda: p.set(steps=5))
+    assert (p.result, p.picture.stale) == (10, True), "trained anew, and a control has moved"
+
+
+def test_stop_before_the_first_picture_and_a_cell_that_runs_again():
+    p = counter()
+    pressed(p, 0, p._runner.stop)
+    assert (p.result, p.status, p.picture.progress) == (None, "Stopped.", -1)
+    pressed(p, 1, p.let_go)
+    assert p.result is None and p.picture.frames == 1
+
+
+def test_an_error_in_the_middle_is_shown_beside_what_was_drawn():
+    p = counter(20)
+    pressed(p, 99, lambda: None)
+    assert (p.error, p.result, p.picture.progress) == ("ArithmeticError: thirteen", 12, -1)
+    p.controls["steps"].value = 4
+    pressed(p, 99, lambda: None)
+    assert (p.error, p.result) == (None, 4), "and the button works again"
 
 
 # What goes wrong
@@ -339,22 +363,6 @@ def test_an_exception_is_raised_and_shown_and_cleared(where):
     p.controls["a"].value = 4
     assert p.error is None
     assert p.status == "The sum is 4."
-
-
-def test_after_a_failed_run_the_button_works_again():
-    p = panel(lambda a: 1 // a, draw_sum, say_sum, run="button", a=(0, 10, 1, 0))
-    with pytest.raises(ZeroDivisionError):
-        p.picture.run_request = 1
-    assert "ZeroDivisionError" in p.error
-    assert p.picture.progress < 0
-    p.controls["a"].value = 1
-    p.picture.run_request = p.picture.runs + 1
-    assert (p.error, p.result) == (None, 1)
-
-
-def test_a_description_must_be_words():
-    with pytest.raises(TypeError, match="describe must return a sentence"):
-        sum_panel(describe=lambda result: None)
 
 
 # Outside the browser

@@ -97,15 +97,17 @@ def test_pyplot_is_never_imported() -> None:
 # Pictures
 
 
-ALT = """Accuracy "rises" <b>fast</b> & 'far' > 50 %"""
+ALT = """Accuracy "rises" <b>fast</b> & 'far' > 50.5 %. It ends there."""
 
 
 def test_a_picture_is_a_png_with_escaped_alternative_text() -> None:
     fig, ax = style.figure(size=(3, 2))
     ax.plot([0, 1], [0, 1])
     bundle, _ = Picture(fig, ALT)._repr_mimebundle_()
-    image = dict(re.findall(r'(\w+)="([^"]*)"', bundle["text/html"]))
+    image = dict(re.findall(r'(\w+)="([^"]*)"', bundle["text/html"].partition("<p ")[0]))
     assert image["alt"] == html.escape(ALT, quote=True)
+    said = re.search(r"<p[^>]*>(.*)</p>", bundle["text/html"])[1]
+    assert html.unescape(said) == ALT.removesuffix(" It ends there."), "a sentence to be seen"
     assert bundle["text/plain"] == ALT
     assert image["class"] == "labkit-dark", "the second of the twins"
     light = re.search(r'class="labkit-light" src="([^"]*)"', bundle["text/html"])

@@ -73,7 +73,7 @@ function play(panel, { controls, frames, states }) {
       [image.src, image.alt] = [frame.wide[0], frame.alt];
       for (const source of sources) source.srcset = frame.narrow[0]; // a phone's
     }
-    caption.textContent = frame.wide ? frame.alt : "";
+    caption.textContent = frame.wide ? frame.alt.split(/(?<=[.!?]) /)[0] : ""; // as style.caption
     panel.dataset.state = at.join();
     clearTimeout(timer);
     timer = setTimeout(() => { said.textContent = frame.alt; }, QUIET);
