@@ -267,14 +267,19 @@ def test_recording_does_not_change_what_is_learned(encoder) -> None:
 
 
 def test_training_shows_its_network_after_every_step_and_progress_reaches_the_end(encoder) -> None:
-    shares, snapshots, model = [], [], transfer.new_classifier(encoder, 3, generator())
-    result = run_fit(encoder, progress=lambda share, text: shares.append(share))
+    shares, told, snapshots = [], [], []
+    model = transfer.new_classifier(encoder, 3, generator())
+    result = run_fit(
+        encoder,
+        progress=lambda share, text: shares.append(share),
+        on_step=lambda step, _: told.append(step),
+    )
     assert shares == pytest.approx([1 / 3, 2 / 3, 1])
     start, steps = weights(model), []
     for step in transfer.train(model, TASK, 0.05, generator(), QUICK):
         steps.append(step)
         snapshots.append(weights(model))
-    assert steps == [0, 1, 2, 3] and equal(snapshots[0], start)
+    assert steps == told == [0, 1, 2, 3] and equal(snapshots[0], start)
     assert equal(snapshots[-1], weights(result.model))
     assert not any(equal(a, b) for a, b in itertools.pairwise(snapshots))
 
@@ -567,3 +572,28 @@ def test_wise_ft_ends_where_its_parents_are(encoder) -> None:
     other = transfer.new_classifier(ConvEncoder(width=5), 3, generator())
     with pytest.raises(ValueError, match="^end: got other weights, accepted: those of start"):
         transfer.interpolate(probe.model, other, 0.5)
+
+
+def test_l2_sp_is_half_the_squared_distance_and_holds_the_weights_back(encoder) -> None:
+    penalty = transfer.l2_sp(encoder, strength=3.0)
+    model = transfer.new_classifier(encoder, 3, generator())
+    assert penalty(model) == 0
+    with torch.no_grad():
+        next(model.encoder.parameters()).add_(0.1)
+    count = next(encoder.parameters()).numel()
+    assert penalty(model).item() == pytest.approx(1.5 * 0.01 * count, rel=1e-4)
+
+    def distance(strength: float) -> float:
+        penalty = transfer.l2_sp(encoder, strength)
+        found = transfer.lp_ft(encoder, TASK, 1e-4, generator(), QUICK, penalty=penalty)
+        return 2 * transfer.l2_sp(encoder, 1.0)(found.model).item()
+
+    assert distance(3000.0) < 0.9 * distance(0.0)
+    with pytest.raises(ValueError, match="strength: got -1"):
+        transfer.l2_sp(encoder, -1)
+
+
+def test_torch_s_own_random_state_stays_where_it_was() -> None:
+    encoder, before = TinyEncoder(), torch.random.get_rng_state()
+    transfer.from_scratch(encoder, tasks.toy(), 0.1, generator(), Schedule(steps=1))
+    assert torch.equal(torch.random.get_rng_state(), before)
