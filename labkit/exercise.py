@@ -60,18 +60,13 @@ def checker(problems: Callable[..., Iterator[str]]) -> Callable[..., Outcome]:
         met["".join(further)] = shown + 1
         message = " ".join([first, *further[:shown]])
         outcome = Outcome(problem is None, message, shown < len(further))
-        write_down(problems.__name__, outcome)
+        if path := os.environ.get(OUTCOMES):  # a grader is waiting
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps([problems.__name__, *outcome[:2]]) + "\n")
         return outcome
 
     check.__doc__, check.__name__, check.met = problems.__doc__, problems.__name__, met
     return check
-
-
-def write_down(name: str, outcome: Outcome) -> None:
-    """Tell a grader, if one is waiting, what became of an exercise."""
-    if path := os.environ.get(OUTCOMES):
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps([name, *outcome[:2]]) + "\n")
 
 
 def compare(

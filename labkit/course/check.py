@@ -4,7 +4,7 @@
     python -m labkit check 01 03 --json out.json   # some; and a file for a grader
 
 A notebook is run cell by cell, as JupyterLab runs it. Which exercises there are is read from the
-solutions: a check that was deleted is not passed, nor a stub that was left alone.
+solutions, so the total is the same for everybody: a notebook that is not there counts too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import argparse
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,13 +26,15 @@ from labkit.exercise import OUTCOMES
 from labkit.files import make_folder, replacing, told
 
 MISSING = "not checked: its last line is missing or was not reached."
+NOT_THERE = "the notebook is not there"
+MARKS = {"solved": "✓", "wrong": "✗", "untouched": "·"}
 
 
 class Exercise(NamedTuple):
-    """What became of one exercise."""
+    """What became of one exercise: its state is one of MARKS."""
 
     name: str
-    passed: bool
+    state: str
     message: str
 
 
@@ -43,16 +47,22 @@ def report(path: Path, limit: float = LIMIT) -> tuple[list[Exercise], list[str]]
     if not solution.exists():
         known = sorted(path.stem for path in solution.parent.glob("*.ipynb"))
         raise ValueError(f"notebook: got {path.stem}, accepted: {', '.join(known)}")
-    names = list(exercise_cells(read(solution)))
+    names = exercise_cells(solved := read(solution))
+    if not path.exists():
+        return [Exercise(name, "untouched", NOT_THERE) for name in names], [NOT_THERE]
     try:
         notebook = read(path)
         found, wrong = run(notebook, path, limit)
     except (ValueError, RuntimeError) as error:  # no notebook, no kernel
-        return [Exercise(name, False, str(error)) for name in names], [str(error)]
-    for name in set(names) - set(found):
-        why = wrong.get(exercise_cells(notebook).get(name), MISSING)
-        found[name] = Exercise(name, False, why)
-    return [found[name] for name in names], list(wrong.values())
+        return [Exercise(name, "wrong", str(error)) for name in names], [str(error)]
+    cells, exercises = exercise_cells(notebook), []
+    for name, place in names.items():
+        passed, message = found.get(name) or (False, wrong.get(cells.get(name), MISSING))
+        stub = solved.cells[place].metadata["stub"]
+        left = name in cells and digest(notebook.cells[cells[name]]) == stub
+        state = "solved" if passed else "untouched" if left else "wrong"
+        exercises.append(Exercise(name, state, message))
+    return exercises, list(wrong.values())
 
 
 def exercise_cells(notebook: NotebookNode) -> dict[str, int]:
@@ -61,8 +71,13 @@ def exercise_cells(notebook: NotebookNode) -> dict[str, int]:
     return {about["exercise"]: place for place, about in cells if "exercise" in about}
 
 
-def run(notebook: NotebookNode, path: Path, limit: float) -> tuple[dict[str, Exercise], dict]:
-    """The last outcome of every exercise that was checked, and what went wrong in which cell."""
+def digest(cell: NotebookNode) -> str:
+    """Of a cell's words, not its spaces; a solution knows its stub by it."""
+    return sha256(" ".join(cell.source.split()).encode()).hexdigest()[:12]
+
+
+def run(notebook: NotebookNode, path: Path, limit: float) -> tuple[dict, dict]:
+    """Every exercise's last (passed, message) that was checked, and what went wrong where."""
     for cell in notebook.cells:
         # Panels take long, and a panel in one line makes no name that another cell needs.
         if "panel" in tags(cell) and len(cell.source.splitlines()) == 1:
@@ -72,22 +87,24 @@ def run(notebook: NotebookNode, path: Path, limit: float) -> tuple[dict[str, Exe
         outcomes.touch()
         wrong = run_cells(notebook, path, limit, **{OUTCOMES: str(outcomes)})
         rows = map(json.loads, outcomes.read_text(encoding="utf-8").splitlines())
-        return {row[0]: Exercise(*row) for row in rows}, wrong
+        return {name: outcome for name, *outcome in rows}, wrong
 
 
 def write_json(path: Path, found: dict[str, list[Exercise]]) -> None:
     """For a grader: every exercise, and the sums; all of the file or nothing."""
-    everything = [exercise for exercises in found.values() for exercise in exercises]
-    content = {
-        "passed": sum(exercise.passed for exercise in everything),
-        "exercises": len(everything),
-        "notebooks": {
-            name: {e.name: {"passed": e.passed, "message": e.message} for e in exercises}
-            for name, exercises in found.items()
-        },
+    notebooks = {
+        name: {exercise: {"state": state, "message": message} for exercise, state, message in rows}
+        for name, rows in found.items()
     }
+    content = counted(found) | {"notebooks": notebooks}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def counted(found: dict[str, list[Exercise]]) -> dict[str, int]:
+    """How many exercises are in each state, and in all."""
+    states = Counter(exercise.state for exercises in found.values() for exercise in exercises)
+    return {state: states[state] for state in MARKS} | {"exercises": states.total()}
 
 
 def report_all(notebooks: Sequence[Path], out: Path | None, limit: float = LIMIT) -> bool:
@@ -96,25 +113,21 @@ def report_all(notebooks: Sequence[Path], out: Path | None, limit: float = LIMIT
         make_folder(out.parent)
     found = {}
     for path in notebooks:
-        try:
-            exercises, wrong = report(path, limit)
-        except ValueError as error:  # a copy that JupyterLab has made, say
-            print(f"{path.stem}: skipped ({error})")
-            continue
-        found[path.stem] = exercises
-        print_report(path, exercises, wrong)
-    passed = [exercise.passed for exercises in found.values() for exercise in exercises]
-    print(f"\n{sum(passed)} of {len(passed)} exercises are solved.")
+        found[path.stem], wrong = report(path, limit)
+        print_report(path, found[path.stem], wrong)
+    sums = counted(found)
+    print(f"\n{sums['solved']} of {sums['exercises']} exercises are solved.")
     if out:
         write_json(out, found)
-    return bool(passed) and all(passed)
+    return sums["solved"] == sums["exercises"]
 
 
 def print_report(path: Path, exercises: Sequence[Exercise], wrong: Sequence[str]) -> None:
-    print(f"{path.stem}: {sum(e.passed for e in exercises)} of {len(exercises)} ({path})")
-    for name, passed, message in exercises:
-        told_below = passed or message in wrong
-        print(f"  {'✓' if passed else '✗'} {name}" + ("" if told_below else f": {message}"))
+    solved = sum(exercise.state == "solved" for exercise in exercises)
+    print(f"{path.stem}: {solved} of {len(exercises)} ({path})")
+    for name, state, message in exercises:
+        why = "" if state == "solved" or message in wrong else f": {message}"
+        print(f"  {MARKS[state]} {name}" + (": untouched" if state == "untouched" else why))
     for text in wrong:
         print(f"  ! {text}", flush=True)
 
@@ -125,14 +138,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("notebooks", nargs="*", help="how their names begin: 01 03 (default: all)")
     parser.add_argument("--folder", type=Path, help="where they are")
     parser.add_argument("--json", type=Path, help="write the result here too")
-    parser.add_argument("--limit", type=float, default=LIMIT, help=f"seconds a cell ({LIMIT})")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds a cell (exercise: 1/3)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 unless all are solved")
     options = parser.parse_args(arguments)
     folder = options.folder or (Path() if any(Path().glob("[0-9]*.ipynb")) else NOTEBOOKS)
     try:
         with told("--json"):
-            there = chosen(folder.resolve(), options.notebooks)
-            solved = report_all(there, options.json, options.limit)
+            asked = [folder.resolve() / path.name for path in chosen(NOTEBOOKS, options.notebooks)]
+            for path in set(chosen(folder.resolve(), ())) - set(asked):  # a copy, say
+                print(f"{path.stem}: skipped")
+            solved = report_all(asked, options.json, options.limit)
     except ValueError as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 2

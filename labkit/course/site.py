@@ -43,7 +43,8 @@ def executed(path: Path) -> NotebookNode:
     for failed in went_wrong.values():
         raise RuntimeError(f"{path.name} does not run: {failed}")
     for cell in notebook.cells:
-        if "panel" in tags(cell) and not any(map(is_picture, cell.outputs)):
+        shown = [x.get("data", {}) | x.get("metadata", {}) for x in cell.outputs]
+        if "panel" in tags(cell) and not any(narrow.MIME in x or x.get("alive") for x in shown):
             said = "\n".join(output.get("text", "") for output in cell.outputs).strip()
             raise RuntimeError(f"{path.name} does not run: no picture of {cell.source}: {said}")
     make_folder(kept.parent)
@@ -52,10 +53,6 @@ def executed(path: Path) -> NotebookNode:
     with replacing(kept) as temporary:
         nbformat.write(notebook, temporary)
     return notebook
-
-
-def is_picture(output: NotebookNode) -> bool:
-    return narrow.MIME in output.get("data", {}) or output.get("metadata", {}).get("alive", False)
 
 
 def digest(path: Path) -> str:

@@ -123,7 +123,8 @@ class Trial:
         self.task = tasks.few_shot(task, setting.shots, draw)
         self.emoji = {s: _test_emoji(getattr(setting, f"{s}_style")) for s in SIDES}
         self.images = {side: data.half_size(emoji.images) for side, emoji in self.emoji.items()}
-        self.labels = {side: _labels(emoji) for side, emoji in self.emoji.items()}
+        names = {s: [data.concepts()[i].label for i in x.concept] for s, x in self.emoji.items()}
+        self.labels = {s: np.array([*map(CLASSES.index, of)]) for s, of in names.items()}
         self.probe = transfer.linear_probe(encoder, self.task).model
         frames = min(FRAMES, setting.steps + 1)
         self.steps = np.unique(np.linspace(0, setting.steps, frames).round().astype(int))
@@ -239,7 +240,3 @@ def _test_emoji(style: str) -> data.Emoji:
     emoji = data.load(style, parts="test", size=64)
     names = [data.concepts()[i].label for i in emoji.concept.tolist()]
     return emoji[torch.tensor([name in CLASSES for name in names])]
-
-
-def _labels(emoji: data.Emoji) -> np.ndarray:
-    return np.array([CLASSES.index(data.concepts()[i].label) for i in emoji.concept.tolist()])

@@ -76,13 +76,9 @@ def accuracies(algorithm: meta.Algorithm, episodes: meta.TaskBatch) -> Tensor:
     """The share of right answers in each episode, (tasks,), after A has seen its support set."""
     meta.check_tasks(episodes)
     f = algorithm(episodes.support_x, episodes.support_y)
-    return right_answers(f(episodes.query_x), episodes.query_y)
-
-
-def right_answers(logits: Tensor, labels: Tensor) -> Tensor:
-    """(tasks, m, classes), (tasks, m) -> the share that is right in each task, (tasks,)."""
-    meta.check_labels(logits, labels, "query_y")
-    return (logits.argmax(dim=2) == labels).float().mean(dim=1)
+    logits = f(episodes.query_x)  # (tasks, m, classes)
+    meta.check_labels(logits, episodes.query_y, "query_y")
+    return (logits.argmax(dim=2) == episodes.query_y).float().mean(dim=1)
 
 
 def load(name: str) -> nn.Sequential:

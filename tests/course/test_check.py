@@ -35,7 +35,7 @@ def test_the_stubs_solve_nothing_and_the_solutions_everything(part) -> None:
         exercises, wrong = check.report(path)
         assert wrong == [], path
         for exercise in exercises:
-            assert exercise.passed == bool(part), f"{path}: {exercise}"
+            assert exercise.state == ("solved" if part else "untouched"), f"{path}: {exercise}"
 
 
 PASSES_IN_JUPYTERLAB = (
@@ -72,12 +72,12 @@ def test_what_passes_in_jupyterlab_passes_and_the_rest_is_told(tmp_path, capsys)
     arguments = ["02", "--folder", str(tmp_path), "--json", str(out), "--strict"]
     assert check.main(arguments) == 1
     content = json.loads(out.read_text(encoding="utf-8"))
-    assert (content["passed"], content["exercises"]) == (1, 4)
-    found = content["notebooks"]["02_meta_learning"]
+    found = content.pop("notebooks")["02_meta_learning"]
+    assert content == {"solved": 1, "wrong": 3, "untouched": 0, "exercises": 4}
     assert list(found) == NAMES and not list(tmp_path.glob("*.tmp"))
-    assert found["ridge"] == {"passed": True, "message": "That is right."}
+    assert found["ridge"] == {"state": "solved", "message": "That is right."}
     name_error = "code cell 8 raised NameError: name 'inner_step' is not defined"
-    assert found["inner_step"] == {"passed": False, "message": name_error}
+    assert found["inner_step"] == {"state": "wrong", "message": name_error}
     assert "returns" in found["first_order"]["message"]
     assert found["query_is_support"]["message"] == check.MISSING
     printed = capsys.readouterr().out
@@ -92,22 +92,27 @@ def test_what_passes_in_jupyterlab_passes_and_the_rest_is_told(tmp_path, capsys)
 
 
 def test_endless_loops_are_interrupted_and_do_not_stop_the_report(tmp_path, monkeypatch) -> None:
+    """An exercise has a third of the limit; one that was left as it is says so."""
     monkeypatch.setattr(notebooks, "GRACE", 2)
+    lab = notebooks.read(check.NOTEBOOKS / NAME)
     ridge = "def ridge():\n    yield from ()\nridge = checker(ridge)"
     path = write(
         tmp_path,
         "from labkit.exercise import checker\n" + ridge,
         "while True:\n    pass",
         "ridge()",
+        lab.cells[check.exercise_cells(lab)["first_order"]].source,
         "while True:\n    try:\n        while True:\n            pass\n"
         "    except KeyboardInterrupt:\n        pass",
         "ridge()",
+        exercises={1: "inner_step", 3: "first_order"},
     )
-    exercises, wrong = check.report(path, limit=5)
-    assert [exercise.name for exercise in exercises if exercise.passed] == ["ridge"]
-    assert wrong == [
-        "code cell 2 did not end within 5 seconds and was interrupted",
-        "code cell 4 did not end, nor could it be interrupted; the cells after it were not run",
+    exercises, wrong = check.report(path, limit=6)
+    states = {exercise.name: exercise.state for exercise in exercises}
+    assert states == dict(zip(NAMES, ("wrong", "solved", "untouched", "wrong"), strict=True))
+    assert [text for text in wrong if "raised" not in text] == [
+        "code cell 2 did not end within 2 seconds and was interrupted",
+        "code cell 5 did not end, nor could it be interrupted; the cells after it were not run",
     ]
 
 
@@ -134,7 +139,7 @@ CONFLICT = '{\n "cells": [\n<<<<<<< HEAD\n=======\n>>>>>>> main\n ]\n}\n'
 )
 def test_what_is_no_notebook_is_told_in_one_line(tmp_path, capsys, text, message) -> None:
     (tmp_path / NAME).write_text(text)
-    assert check.main(["--folder", str(tmp_path)]) == 0
+    assert check.main(["02", "--folder", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert f"! {NAME} is no notebook: " in printed and printed.count(message) == 1
     assert "0 of 4 exercises are solved" in printed
@@ -149,13 +154,13 @@ def test_a_kernel_that_cannot_start_is_told(tmp_path, monkeypatch) -> None:
 
 @pytest.fixture
 def graded(monkeypatch) -> list[Path]:
-    """The notebooks that are graded: each has two exercises, of which one is solved."""
+    """The notebooks that are graded: each has two exercises, of which one is solved, in 03 both."""
     paths: list[Path] = []
 
     def report(path: Path, limit: float):
         paths.append(path)
-        outcomes = [check.Exercise("a", True, ""), check.Exercise("b", path.stem == "03_b", "No.")]
-        return outcomes, []
+        second = "solved" if path.stem.startswith("03") else "wrong"
+        return [check.Exercise("a", "solved", ""), check.Exercise("b", second, "No.")], []
 
     monkeypatch.setattr(check, "report", report)
     return paths
@@ -167,20 +172,23 @@ def test_the_notebooks_where_one_stands_are_graded_else_the_lab_s(
     """And only --strict fails what is not solved."""
     monkeypatch.chdir(tmp_path)
     assert check.main([]) == 0
-    assert graded == notebooks.chosen(check.NOTEBOOKS, ()) and len(graded) >= 6
-    for name in ("02_a.ipynb", "03_b.ipynb"):
-        (tmp_path / name).touch()
+    lab = notebooks.chosen(check.NOTEBOOKS, ())
+    assert graded == lab and len(graded) >= 6
+    NAME.touch()
     graded.clear()
-    assert check.main([]) == 0 and graded == [tmp_path / "02_a.ipynb", tmp_path / "03_b.ipynb"]
+    assert check.main([]) == 0 and graded == [tmp_path / path.name for path in lab]
     assert [check.main(words) for words in (["--strict"], ["03", "--strict"])] == [1, 0]
 
 
-def test_a_copy_beside_the_notebooks_is_skipped(tmp_path, capsys) -> None:
+def test_what_is_not_handed_in_counts_and_a_copy_does_not(tmp_path, capsys) -> None:
+    """The total is the same for everybody."""
     (tmp_path / "02_meta_learning-Copy1.ipynb").touch()
-    assert check.main(["--folder", str(tmp_path)]) == 0
-    assert check.main(["--folder", str(tmp_path), "--strict"]) == 1, "nothing was graded"
+    assert check.main(["02", "--folder", str(tmp_path), "--json", str(tmp_path / "j")]) == 0
     printed = capsys.readouterr().out
-    assert "02_meta_learning-Copy1: skipped" in printed and "0 of 0 exercises" in printed
+    assert "02_meta_learning-Copy1: skipped" in printed and "· ridge: untouched" in printed
+    content = json.loads((tmp_path / "j").read_text(encoding="utf-8"))
+    assert content["exercises"] == content["untouched"] == len(NAMES)
+    assert content["notebooks"]["02_meta_learning"]["ridge"]["message"] == check.NOT_THERE
 
 
 def test_an_unknown_notebook_is_named(tmp_path, capsys) -> None:

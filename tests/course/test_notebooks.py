@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from labkit import checks
+from labkit.course.check import digest
 from labkit.course.notebooks import NOTEBOOKS as FOLDER
 from labkit.course.notebooks import chosen, read, tags
 
@@ -37,7 +38,7 @@ def test_notebooks_are_committed_without_outputs_and_with_tags_that_are_known(pa
     assert set(notebook.metadata) <= {"kernelspec", "language_info"}
     assert notebook.metadata.kernelspec.name == "python3"
     for cell in notebook.cells:
-        assert set(cell.metadata) <= {"tags", "exercise", "jupyter"} and tags(cell) <= TAGS
+        assert set(cell.metadata) <= {"tags", "exercise", "stub", "jupyter"} and tags(cell) <= TAGS
         assert cell.metadata.get("jupyter", {"source_hidden": True}) == {"source_hidden": True}
         assert ("exercise" in cell.metadata) == ("exercise" in tags(cell))
         if cell.cell_type == "code":
@@ -52,6 +53,7 @@ def test_every_exercise_calls_its_check_and_is_solved(path: Path) -> None:
         assert callable(getattr(checks, name)) and f"checks.{name}(" in cell.source
         assert f"outcome = checks.{name}(" in solved[name].source
         assert "assert outcome" in solved[name].source
+        assert solved[name].metadata.stub == digest(cell), "by which check knows it is untouched"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
