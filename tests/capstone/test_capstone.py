@@ -167,6 +167,11 @@ def test_the_planted_leak_is_found_and_joined(made, images) -> None:
     assert (joined[pairs["a"]] == joined[pairs["b"]]).all()
     for group in set(images.groups):
         assert len(set(joined[images.groups == group])) == 1
+    x = features(capstone.load_backbone("clip-words-conv"), images.images)
+    whole, alone = (measure.promised(replace(images, groups=g), x, 5)
+                    for g in (joined, np.arange(len(images))))  # fmt: skip
+    assert np.mean(alone) > np.mean(whole) + 0.03, "07: it promises what it will not keep"
+    assert np.std(whole) > np.std(alone), "07: by group it is lower and less sure"
 
 
 @given(st.integers(0, 2**31), st.floats(0, 0.1))
