@@ -163,9 +163,10 @@ CALLS = [
     Call("new_classifier", {"classes": 3}, {"classes": COUNTS},
          lambda classes: training.new_classifier(CONV, classes, generator())),
     Call("training.Schedule",
-         {"steps": 3, "batch": 4, "optimizer": "sgd", "head_times": 2.0, "record_every": 2},
-         {"steps": COUNTS, "batch": COUNTS, "optimizer": UNKNOWN, "head_times": ABOVE_0,
-          "record_every": (-1, 1.5)}),
+         {"steps": 3, "batch": 4, "optimizer": "sgd", "momentum": 0.9, "head_times": 2.0,
+          "record_every": 2},
+         {"steps": COUNTS, "batch": COUNTS, "optimizer": UNKNOWN, "momentum": (1.0, -0.1, NAN, "1"),
+          "head_times": ABOVE_0, "record_every": (-1, 1.5)}),
     *(Call(f"transfer.{name}", {"lr": 0.01}, {"lr": ABOVE_0}, recipe(name))
       for name in ("fine_tune", "from_scratch", "lp_ft")),
     Call("linear_probe", {"strengths": [0.1, 1.0]}, {"strengths": ([], [0.0], [NAN], [-1.0, 1.0])},
@@ -177,6 +178,7 @@ CALLS = [
     Call("interpolate", {"alpha": 0.5}, {"alpha": SHARES},
          lambda alpha: importlib.import_module("labkit.transfer").interpolate(
              classifier(0), classifier(1), alpha)),
+    Call("transfer.l2_sp", {"encoder": CONV, "strength": 0.1}, {"strength": AT_LEAST_0}),
     Call("train_only", {"names": ["stem"]}, {"names": ([], UNKNOWN)},
          lambda names: importlib.import_module("labkit.layers").train_only(classifier(), *names)),
     Call("ridge.ridge", {"x": X, "y": X2, "strength": 1.0}, {"strength": ABOVE_0}),
