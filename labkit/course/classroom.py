@@ -3,9 +3,9 @@
     python -m labkit classroom            # opens the start page in the browser
     python -m labkit classroom --no-browser --port 8899
 
-Each page holds the panels of one notebook and runs only the cells tagged `setup`, so that it is
-there in seconds; the first is a playlist of ten minutes. Arrow keys step from panel to panel. The
-template in voila/ is what the browser gets: it asks no other machine for anything.
+Each page holds the panels of one notebook, after the cells tagged `setup`. It is there in seconds,
+and shows each panel as soon as that is ready. The first page is a playlist of ten minutes. Arrow
+keys step from panel to panel. The template in voila/ asks no other machine for anything.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def command(folder: Path, options: Sequence[str]) -> tuple[list[str], dict[str, 
     """What serves folder/pages by the template in folder/voila, and its environment."""
     words = [
         sys.executable, "-m", "voila", str(folder / "pages"), "--classic_tree=True",
-        "--template=classroom", "--VoilaConfiguration.show_tracebacks=True", *options,
+        "--template=classroom", "--progressive_rendering=True",  # the first panel need not wait
+        "--VoilaConfiguration.show_tracebacks=True", *options,
     ]  # fmt: skip
     paths = os.pathsep.join(filter(None, [str(folder), os.environ.get("JUPYTER_PATH")]))
     # JUPYTER_PREFER_ENV_PATH: this environment's kernel
