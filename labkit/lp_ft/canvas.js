@@ -49,7 +49,8 @@ function themed(el) {
 
 function isDark(el) {
   for (let node = el.parentElement; node; node = node.parentElement) {
-    const [r, g, b, a = 1] = getComputedStyle(node).backgroundColor.match(/[\d.]+/g).map(Number);
+    const shown = getComputedStyle(node).backgroundColor || "0 0 0 0"; // "" where no page holds it
+    const [r, g, b, a = 1] = shown.match(/[\d.]+/g).map(Number);
     if (a > 0.5) return 0.299 * r + 0.587 * g + 0.114 * b < 128;
   }
   return window.matchMedia("(prefers-color-scheme: dark)").matches;

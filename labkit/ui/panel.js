@@ -78,6 +78,7 @@ function render({ model, el }) {
     return zoomOf(el) * Math.min(el.clientWidth, model.get("width"));
   };
   const tellScreen = () => {
+    if (!el.isConnected) return; // taken off the page, as when its output is drawn anew
     const screen = (window.devicePixelRatio * shownWidth()) / model.get("width");
     const theme = themeOf(el);
     const sharp = !screen || Math.abs(screen / model.get("screen") - 1) < 0.01;

@@ -78,6 +78,9 @@ def panels(browser, server):
         for view in notebook.panels():
             view.settle()  # the first picture is drawn anew, with the pixels that the screen shows
         yield notebook
+        notebook.page.evaluate("document.querySelectorAll('.labkit-panel').forEach(p=>p.remove())")
+        notebook.page.wait_for_timeout(500)
+        assert notebook.console == [], "a panel that is taken off the page is silent"
 
 
 @pytest.fixture
