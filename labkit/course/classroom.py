@@ -130,8 +130,9 @@ def command(folder: Path, options: Sequence[str]) -> tuple[list[str], dict[str, 
         "--VoilaConfiguration.show_tracebacks=True", *options,
     ]  # fmt: skip
     paths = os.pathsep.join(filter(None, [str(folder), os.environ.get("JUPYTER_PATH")]))
-    # JUPYTER_PREFER_ENV_PATH: this environment's kernel
-    return words, os.environ | {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_PATH": paths}
+    # This environment's kernel. A bar that has gone before Voila shows it would be an error's line.
+    own = {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_PATH": paths, "TQDM_DISABLE": "1"}
+    return words, os.environ | own
 
 
 def prepare(folder: Path) -> None:
