@@ -61,9 +61,10 @@ def draw_pairs(ax: Axes, collection: Collection, pairs: pd.DataFrame, shown: int
 
 
 def describe_pairs(collection: Collection, pairs: pd.DataFrame) -> str:
-    last = pairs[["a", "b"]].tail(3).to_numpy()
-    told = "; ".join(f"{collection.names[a]} and {collection.names[b]}" for a, b in last)
-    return f"Below each pair is how far apart its pictures are. The last ones: {told}."
+    rows = pairs[["a", "b"]].tail(3).to_numpy()
+    told = "; ".join(f"{collection.names[a]} and {collection.names[b]}" for a, b in rows)
+    last = f", the last ones {told}" * bool(told)
+    return f"Below each pair is how far apart its pictures are. {len(pairs)} pairs{last}."
 
 
 def twice(collection: Collection, pairs: pd.DataFrame) -> Picture:

@@ -324,7 +324,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess:
 
 def test_figures_of_nothing_say_so(images) -> None:
     none = capstone.near_duplicates(images.images[:3], 0.001)
-    assert len(none) == 0 and figures.twice(images, none).alt.startswith("0 pairs")
+    assert len(none) == 0 and figures.twice(images, none).alt.endswith(" 0 pairs.")
     mistakes = pd.DataFrame(columns=["row", "name", "label", "answer", "confidence"])
     assert " 0 mistakes." in figures.mistaken(images, mistakes.astype({"row": int})).alt
 

@@ -126,4 +126,5 @@ def test_layers_are_drawn_for_both_sides() -> None:
     plots.draw_layers(ax, moved)
     assert [list(line.get_ydata()) for line in ax.lines] == [[0.1, 0.4], [0.1, 0.2]]
     assert ax.get_title("left") == "The last layer moves: LP-FT 40%"
-    assert "in distribution by LP-FT 40%; out of it by LP-FT 20%" in plots.describe_layers(moved)
+    said = plots.describe_layers(moved)
+    assert "output moves by LP-FT 40%; out of distribution by LP-FT 20%" in said
