@@ -287,11 +287,12 @@ def _in_common(found: pd.DataFrame, wanted: Sequence[str]) -> dict[str, Any]:
     columns = [name if name in found else "overlap" for name in columns]
     overlap = found[columns].mean(axis=None) if "overlap" in found else np.nan
     hits = [f"{s}_hits" for s in wanted]
+    shared = {"overlap": float(overlap)}
     if not set(hits) <= set(found) or found[hits].isna().any(axis=None):
-        return {"overlap": float(overlap)}
+        return shared
     each = np.mean([concept_scores(*read_hits(found[name])) for name in hits], axis=0)
     each = each.reshape(found["seed"].nunique(), -1, each.shape[1]).mean(axis=1)
-    return {"overlap": min(float(overlap), 1.0), "by_concept": each}
+    return shared | {"by_concept": each}
 
 
 def lead(

@@ -2,7 +2,7 @@
 
     python -m labkit.lp_ft.sweep lp_ft                         # all cores: 70 minutes on two
     python -m labkit.lp_ft.sweep --scheduler tcp://host:8786   # on a dask.distributed cluster
-    python -m labkit.lp_ft.sweep lp_ft_steps                   # 60 minutes on two
+    python -m labkit.lp_ft.sweep lp_ft_steps                   # 35 minutes on two
     python -m labkit.lp_ft.sweep lp_ft_heads                   # 25 minutes on two
 
 `main` writes data/sweeps/lp_ft.csv: a row for every network trained, `picked` marking the one that
@@ -24,7 +24,7 @@ from functools import partial
 
 import torch
 
-from labkit import data, encoders, tasks, training, transfer
+from labkit import data, encoders, tasks, transfer
 from labkit.evaluate import Measure
 from labkit.statistics import write_hits
 from labkit.sweeps import Experiment, Row, command_line
@@ -115,16 +115,22 @@ def converged(train: Callable[..., transfer.Fit], rates: Sequence[float], **othe
     return found
 
 
-def run(shift: str, seed: int) -> list[Row]:
-    """Every method on one task, a row for each network."""
-    here = Recipes(shift, seed)
+def compared(here: Recipes) -> dict[str, Tried]:
+    """LP, FT, LP-FT and WiSE-FT, at every rate."""
     tuned = converged(here.lp_ft, RATES["lp-ft"])
-    surgical = [converged(here.surgical, RATES["surgical"], block=block) for block in BLOCKS]
-    candidates = {
+    return {
         "probe": [({"strength": here.probe.chosen}, here.probe)],
         "fine-tuning": converged(here.fine_tune, RATES["fine-tuning"]),
         "lp-ft": tuned,
         "wise-ft": [(given, transfer.wise_ft(here.probe, fit, here.task)) for given, fit in tuned],
+    }
+
+
+def run(shift: str, seed: int) -> list[Row]:
+    """Every method on one task, a row for each network."""
+    here = Recipes(shift, seed)
+    surgical = [converged(here.surgical, RATES["surgical"], block=block) for block in BLOCKS]
+    candidates = compared(here) | {
         "surgical": sum(surgical, []),
         "scratch": converged(here.scratch, RATES["scratch"]),
     }
@@ -133,30 +139,20 @@ def run(shift: str, seed: int) -> list[Row]:
 
 def run_longer(shift: str, seed: int) -> list[Row]:
     """LP, FT, LP-FT and WiSE-FT with TIMES the steps, and what the picked ones recognise."""
-    here = Recipes(shift, seed, TIMES * STEPS)
-    tuned = converged(here.lp_ft, RATES["lp-ft"])
-    candidates = {
-        "probe": [({"strength": here.probe.chosen}, here.probe)],
-        "fine-tuning": converged(here.fine_tune, RATES["fine-tuning"]),
-        "lp-ft": tuned,
-        "wise-ft": [(given, transfer.wise_ft(here.probe, fit, here.task)) for given, fit in tuned],
-    }
-    rows = []
-    for method, tried in candidates.items():
+    here, rows = Recipes(shift, seed, TIMES * STEPS), []
+    for method, tried in compared(here).items():
         for row, (_, fit) in zip(here.rows(method, tried), tried, strict=True):
-            rows.append(row | (hits_of(fit, shift, seed) if row["picked"] else {}))
+            rows.append(row | (hits_of(fit, here.task, shift, seed) if row["picked"] else {}))
     return rows
 
 
-def hits_of(fit: transfer.Fit, shift: str, seed: int) -> Row:
+def hits_of(fit: transfer.Fit, task: tasks.Task, shift: str, seed: int) -> Row:
     """How many drawings of each downstream concept are right, ID and OOD (`write_hits`)."""
-    parts = tasks.downstream_parts(seed)
-    among, (_, styles, ood_styles) = sorted(sum(parts.values(), [])), SHIFTS[shift]
-    ood_styles = ood_styles or [style for style in data.STYLES if style not in styles]
-    found = {}
-    for column, drawn_by in (("id_hits", styles), ("ood_hits", ood_styles)):
+    parts, found = tasks.downstream_parts(seed), {}
+    among = sorted(sum(parts.values(), []))
+    for column, drawn_by in (("id_hits", SHIFTS[shift][1]), ("ood_hits", tuple(task.ood))):
         emoji = data.load(drawn_by, parts=tasks.DOWNSTREAM).of(parts["test"])
-        answer = training.features(fit.model, emoji.images).argmax(dim=1)
+        answer = transfer.features(fit.model, emoji.images).argmax(dim=1)
         found[column] = write_hits(answer == data.labels_of(emoji.concept), emoji.concept, among)
     return found
 
