@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
-    folders = ("emoji", "icons", "words", "weights", "fewshot", "sweeps")
+    folders = ("emoji", "icons", "words", "weights", "fewshot", "sweeps", "scenes")
     files = [f for name in folders for f in (FOLDER / name).iterdir()]
     files = [f for f in files if not f.name.startswith(".")]  # macOS leaves a .DS_Store
     unfinished = (".tmp", ".checkpoint.safetensors")

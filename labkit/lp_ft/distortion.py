@@ -121,7 +121,7 @@ class Trial:
         draw = Generator().manual_seed(setting.seed)
         task = tasks.style_shift((setting.id_style,), (), classes=CLASSES)
         self.task = tasks.few_shot(task, setting.shots, draw)
-        self.emoji = {s: _test_emoji(getattr(setting, f"{s}_style")) for s in SIDES}
+        self.emoji = {s: unseen_emoji(getattr(setting, f"{s}_style")) for s in SIDES}
         self.images = {side: data.half_size(emoji.images) for side, emoji in self.emoji.items()}
         names = {s: [data.concepts()[i].label for i in x.concept] for s, x in self.emoji.items()}
         self.labels = {s: np.array([*map(CLASSES.index, of)]) for s, of in names.items()}
@@ -236,7 +236,8 @@ def share_shown(plane: Plane, moved: np.ndarray) -> float:
     return float(np.square(moved @ plane.axes.T).sum() / total) if total else 1.0
 
 
-def _test_emoji(style: str) -> data.Emoji:
+def unseen_emoji(style: str) -> data.Emoji:
+    """The test images of CLASSES in one style, 64 pixels."""
     emoji = data.load(style, parts="test", size=64)
     names = [data.concepts()[i].label for i in emoji.concept.tolist()]
     return emoji[torch.tensor([name in CLASSES for name in names])]

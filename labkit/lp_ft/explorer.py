@@ -1,25 +1,32 @@
 """Notebook 06: the feature-distortion explorer, a recorded scene from which one can train anew.
 
 The browser plays what was recorded. A training that it asks for is drawn as it comes.
+
+    python -m labkit.lp_ft.explorer     # record data/scenes/explorer.json: a minute
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import nn
 
-from labkit import encoders
+from labkit import data, encoders
 from labkit.data import STYLES
+from labkit.files import replacing
 from labkit.lp_ft import distortion, scene
 from labkit.lp_ft.distortion import ExplorerSetting, Take
+from labkit.training import Progress, progress_bar
 from labkit.ui.alive import Alive
 from labkit.ui.steps import Runner, finish
 
 TITLE = "Watch fine-tuning move features"
+RECORDING = "scenes/explorer.json"  # of ExplorerSetting(), by this encoder
+ENCODER = "clip-words-conv"
 HERE = Path(__file__).parent
 PARTS = ("canvas.js", "player.js", "scene_data.js", "scene_layout.js", "scene_draw.js", "scene.js")
 SCRIPTS = [HERE / name for name in PARTS]
@@ -40,17 +47,19 @@ CHOICES = {
 class DistortionExplorer(Alive):
     """The explorer; tests read `takes`, `stage` and `error`."""
 
-    def __init__(self, encoder: torch.nn.Module, takes: Mapping[str, Take]) -> None:
+    def __init__(
+        self, encoder: nn.Module, content: Mapping[str, Any], takes: Mapping[str, Take] = {}
+    ) -> None:
         self.encoder, self.takes = encoder, dict(takes)
         self.runner = Runner()
-        first = next(iter(takes.values())).setting
+        first = next(iter(content["takes"].values()))["setting"]
+        self.setting = ExplorerSetting(**first)
         choices = [
-            {"name": name, "label": label, "options": values, "value": getattr(first, name)}
+            {"name": name, "label": label, "options": values, "value": first[name]}
             for name, (label, values) in CHOICES.items()
         ]
-        said = " ".join(scene.describe(name, take) for name, take in takes.items())
-        content = scene.pack(takes) | {"kernel": choices}
-        super().__init__(TITLE, SCRIPTS, SHEET, content, said)
+        said = " ".join(take["said"] for take in content["takes"].values())
+        super().__init__(TITLE, SCRIPTS, SHEET, {**content, "kernel": choices}, said)
         self.add_class("labkit-distorting")
         self.stage.observe(self._asked, "request")
 
@@ -72,8 +81,9 @@ class DistortionExplorer(Alive):
         stage.error, stage.progress = "", 0.0
         try:
             yield
-            setting = replace(before[0].setting, **changes)
-            kept = max(before, key=lambda take: len(distortion.reusable(take, setting)))
+            setting = replace(self.setting, **changes)
+            known = {len(distortion.reusable(take, setting)): take for take in before}
+            kept = known[max(known)] if known else None
             for share, _, take in distortion.record(self.encoder, setting, kept):
                 count = [len(track.features["id"]) for track in take.tracks.values()]
                 if count != frames:
@@ -97,16 +107,41 @@ class DistortionExplorer(Alive):
 
 
 def feature_distortion(
-    setting: ExplorerSetting | None = None, encoder: torch.nn.Module | None = None, progress=None
+    setting: ExplorerSetting | None = None, encoder: nn.Module | None = None, progress=None
 ) -> DistortionExplorer:
-    """The explorer, opened on what `setting` gives (trained now) and on FT's honest rate."""
-    setting = setting or ExplorerSetting()
-    encoder = encoder or encoders.load("clip-words-conv").image
+    """The explorer, opened on what `setting` gives, and on FT's honest rate.
 
-    def part(start: float, share: float):
+    Without arguments on the shipped recording of `ExplorerSetting()`; with either, trained now.
+    """
+    recorded = setting is None and encoder is None
+    encoder = encoder or encoders.load(ENCODER).image
+    if recorded:
+        return DistortionExplorer(encoder, scene.unpack(json.loads(data.read_bytes(RECORDING))))
+    takes = two_takes(encoder, setting or ExplorerSetting(), progress)
+    return DistortionExplorer(encoder, scene.pack(takes), takes)
+
+
+def two_takes(
+    encoder: nn.Module, setting: ExplorerSetting, progress: Progress | None = None
+) -> dict[str, Take]:
+    """Train what `setting` says, and then FT at its honest rate."""
+
+    def part(start: float, share: float) -> Progress | None:
         return progress and (lambda done, text: progress(start + share * done, text))
 
     dramatic = finish(distortion.record(encoder, setting), part(0, 0.65))
     computation = distortion.record(encoder, replace(setting, ft_lr=HONEST), dramatic)
-    takes = {"dramatic": dramatic, "honest": finish(computation, part(0.65, 0.35))}
-    return DistortionExplorer(encoder, takes)
+    return {"dramatic": dramatic, "honest": finish(computation, part(0.65, 0.35))}
+
+
+def main() -> None:
+    with progress_bar("recording") as bar:
+        takes = two_takes(encoders.load(ENCODER).image, ExplorerSetting(), bar)
+    path = data.DATA / RECORDING
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({"takes": scene.pack(takes)["takes"]}), encoding="utf-8")
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB. Now run `python data/checksum.py`.")
+
+
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,7 @@ from PIL import Image
 
 from labkit import data
 from labkit.looks import LOOKS
+from labkit.lp_ft import distortion
 from labkit.lp_ft.distortion import CLASSES, SIDES, Plane, Take, Track, plane_of, share_shown
 
 NEIGHBOURS = 3
@@ -26,13 +27,24 @@ SHORT = {"probe": "LP", "fine-tuning": "FT", "lp-ft": "LP-FT", "wise-ft": "WiSE-
 
 def pack(takes: Mapping[str, Take]) -> dict[str, Any]:
     """A scene of one or more takes, by the names that readers choose among."""
-    sides = {s: take.emoji[s] for take in takes.values() for s in SIDES}
-    styles = {data.STYLES[int(emoji.style[0])]: emoji for emoji in sides.values()}
+    packed = {n: pack_take(take) | {"said": describe(n, take)} for n, take in takes.items()}
+    emoji = [take.emoji[side] for take in takes.values() for side in SIDES]
+    return _scene(packed, {data.STYLES[int(shown.style[0])]: shown for shown in emoji})
+
+
+def unpack(recording: dict[str, Any]) -> dict[str, Any]:
+    """The scene of a file that holds packed takes, with the pictures that they are of."""
+    settings = [take["setting"] for take in recording["takes"].values()]
+    styles = dict.fromkeys(setting[f"{side}_style"] for setting in settings for side in SIDES)
+    return _scene(recording["takes"], {style: distortion.unseen_emoji(style) for style in styles})
+
+
+def _scene(takes: dict[str, Any], emoji: Mapping[str, data.Emoji]) -> dict[str, Any]:
     return {
         "classes": CLASSES,
         "methods": {m: {"name": SHORT[m], "color": LOOKS[m].color} for m in SHORT},
-        "styles": {style: pack_style(emoji) for style, emoji in styles.items()},
-        "takes": {name: pack_take(take) for name, take in takes.items()},
+        "styles": {style: pack_style(shown) for style, shown in emoji.items()},
+        "takes": takes,
     }
 
 

@@ -183,12 +183,13 @@ def ood_tested(row: Row) -> frozenset[int]:
 
 
 CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in SHIFTS]
-FAR_CELLS = [{"shift": shift, "seed": seed} for seed in range(6) for shift in FAR]
+FAR_CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in FAR]
+HEAD_CELLS = [cell for cell in FAR_CELLS if cell["seed"] < 6]
 BOTH = {"overlap": tested, "overlap_ood": ood_tested}
 EXPERIMENTS = (
     Experiment("lp_ft", run, CELLS, BOTH),
     Experiment("lp_ft_steps", run_longer, FAR_CELLS, {"overlap": tested}),
-    Experiment("lp_ft_heads", run_heads, FAR_CELLS, BOTH),
+    Experiment("lp_ft_heads", run_heads, HEAD_CELLS, BOTH),
 )
 
 if __name__ == "__main__":

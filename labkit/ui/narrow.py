@@ -10,7 +10,8 @@ import base64
 import io
 import os
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import combinations
 
 import numpy as np
@@ -51,14 +52,23 @@ def webp(rgba: np.ndarray) -> str:
 def drawn(fig: Figure, scale: float, themes: Iterable[str] = INKS) -> list[str]:
     """A figure in the ink of themes, `scale` pixels for each hundredth of an inch."""
     fig.set_dpi(100 * scale)
+    fig.draw_without_rendering()
     found = []
-    for theme in themes:
-        canvas = FigureCanvasAgg(fig)
-        fig.draw(dress(canvas.get_renderer(), theme))
-        found.append(webp(np.asarray(canvas.buffer_rgba())))
-        fig.set_layout_engine("none")  # the layout is that of the first
-    fig.set_layout_engine("constrained")
+    with laid_out(fig):
+        for theme in themes:
+            canvas = FigureCanvasAgg(fig)
+            fig.draw(dress(canvas.get_renderer(), theme))
+            found.append(webp(np.asarray(canvas.buffer_rgba())))
     return found
+
+
+@contextmanager
+def laid_out(fig: Figure) -> Iterator[None]:
+    """Inside, nothing moves: the figure has been drawn, and its axes stay where they were."""
+    engine = fig.get_layout_engine()
+    fig.set_layout_engine("none")
+    yield
+    fig.set_layout_engine(engine or "none")
 
 
 def still(fig: Figure, alt: str) -> dict:
@@ -141,19 +151,24 @@ def height(ax: Axes, inches: float) -> float:
 
 
 def fit_titles(fig: Figure) -> None:
-    """Break titles that would reach the next axes or the figure's edge."""
+    """Lay out a figure, breaking titles that would reach the next axes or the figure's edge."""
     fig.draw_without_rendering()
+    broken = False
     for ax in fig.axes:
         box = ax.bbox
         right = [o.x0 - 10 for o in (other.bbox for other in fig.axes)
                  if o.x0 > box.x1 and o.y0 < box.y1 and o.y1 > box.y0]  # fmt: skip
         for title in (ax.title, ax._left_title, ax._right_title):
-            wrap(title, min([fig.bbox.x1, *right]) - max(box.x0, 0))
+            broken |= wrap(title, min([fig.bbox.x1, *right]) - max(box.x0, 0))
+    if broken:
+        fig.draw_without_rendering()
 
 
-def wrap(text: Text, room: float) -> None:
-    """Break a text into lines of at most `room` pixels."""
-    said, most = text.get_text().replace("\n", " "), len(text.get_text())
+def wrap(text: Text, room: float) -> bool:
+    """Break a text into lines of at most `room` pixels; whether it had to be."""
+    before = text.get_text()
+    said, most = before.replace("\n", " "), len(before)
     while most > 8 and (long := text.get_window_extent().width) > room:
         most = min(most - 1, int(most * room / long) + 1)
         text.set_text(textwrap.fill(said, most))
+    return text.get_text() != before

@@ -23,7 +23,8 @@ from anywidget import AnyWidget
 
 from labkit.ui import narrow, record
 from labkit.ui.controls import HERE, heading, replace_earlier, script, widget_for
-from labkit.ui.raster import Canvas, Place, png
+from labkit.ui.png import png
+from labkit.ui.raster import Canvas, Place
 from labkit.ui.steps import Runner, Step
 
 STALE = "Settings changed: press {} to update the picture."

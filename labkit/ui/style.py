@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,10 +21,10 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, PercentFormatter
-from PIL import Image
 from sklearn.isotonic import isotonic_regression
 
 from labkit.ui import narrow
+from labkit.ui.png import png
 from labkit.ui.theme import INK, dress
 
 RC = {
@@ -88,9 +87,8 @@ class Picture:
         if not alt.strip():
             raise ValueError("alt: got an empty text, accepted: what the figure shows, in words")
         self.alt = alt
-        narrow.fit_titles(fig)
-        self.pngs = {theme: base64.b64encode(_png(fig, theme)).decode() for theme in HIDDEN}
         self.width = round(fig.get_figwidth() * 100)
+        self.pngs = {theme: base64.b64encode(p).decode() for theme, p in _drawn(fig).items()}
         with style():
             self._recorded = narrow.still(fig, alt) if narrow.wanted() else None
 
@@ -111,14 +109,18 @@ class Picture:
         }, {"alive": True}  # fmt: skip
 
 
-def _png(fig: Figure, theme: str) -> bytes:
-    buffer = io.BytesIO()
+def _drawn(fig: Figure) -> dict[str, bytes]:
+    """A figure as PNG for either page, laid out once: the layout takes longer than the ink."""
+    found = {}
     with style():
         fig.set_dpi(150)
-        canvas = FigureCanvasAgg(fig)
-        fig.draw(dress(canvas.get_renderer(), theme))
-        Image.fromarray(np.asarray(canvas.buffer_rgba())).save(buffer, "png")
-    return buffer.getvalue()
+        narrow.fit_titles(fig)
+        with narrow.laid_out(fig):
+            for theme in HIDDEN:
+                canvas = FigureCanvasAgg(fig)
+                fig.draw(dress(canvas.get_renderer(), theme))
+                found[theme] = png(np.asarray(canvas.buffer_rgba()))
+    return found
 
 
 @style()

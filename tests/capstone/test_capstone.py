@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -368,3 +372,34 @@ def test_the_command_runs_from_end_to_end(tmp_path, made) -> None:
         failed = run(*wrong, "--out", out)
         assert failed.returncode == 1 and len(failed.stderr.splitlines()) == 2, failed.stderr
         assert failed.stderr.startswith(f"labkit: {what}: nowhere is no")
+
+
+def test_notebook_06_writes_photographs_as_the_folders_that_are_read_here(tmp_path, monkeypatch):
+    """The very cell that readers are told to run, on data sets of torchvision's interface."""
+    notebook = nbformat.read(Path(__file__).parents[2] / "notebooks/06_lp_ft.ipynb", as_version=4)
+    source = next(cell.source for cell in notebook.cells if "def as_folders(" in cell.source)
+    cifar = "airplane automobile bird cat deer dog frog horse ship truck".split()
+    stl = "airplane bird car cat deer dog horse monkey ship truck".split()
+
+    class Drawn(list):
+        def __init__(self, names) -> None:
+            self.classes = names
+            colours = [hash_of(name.replace("automobile", "car")) for name in names]
+            drawn = [Image.new("RGB", (32, 32), colour) for colour in colours]
+            super().__init__((drawn[k % 10], k % 10) for k in range(80))
+
+    sets = SimpleNamespace(CIFAR10=lambda *_, **__: Drawn(cifar), STL10=lambda *_, **__: Drawn(stl))
+    torchvision = SimpleNamespace(import_torchvision=lambda: SimpleNamespace(datasets=sets))
+    names = {"encoders": torchvision, "Counter": Counter, "Path": Path}
+    exec(source, names)
+    names["as_folders"](tmp_path, each=6)
+    found = {part: capstone.read(tmp_path / part) for part in ("cifar", "stl")}
+    assert found["cifar"].classes == found["stl"].classes and len(found["stl"].classes) == 9
+    for part in found.values():
+        assert part.labels.bincount().tolist() == 9 * [6]
+        for image, label in zip(part.images, part.labels, strict=True):
+            assert tuple(image[:, 0, 0].tolist()) == hash_of(part.classes[label])
+
+
+def hash_of(name: str) -> tuple[int, int, int]:
+    return (*hashlib.sha256(name.encode()).digest()[:3],)

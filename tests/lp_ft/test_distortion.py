@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit import data, encoders, explorers, transfer
-from labkit.lp_ft import distortion, scene
+from labkit.lp_ft import distortion, explorer, scene
 from labkit.lp_ft.distortion import SIDES, ExplorerSetting, moving_plane, record
 from labkit.tasks import Examples
 from labkit.ui.steps import finish
@@ -187,7 +188,8 @@ def test_neighbours_are_the_nearest_of_both_sides(take) -> None:
 
 @pytest.fixture
 def opened(encoder, take) -> explorers.DistortionExplorer:
-    return explorers.DistortionExplorer(encoder, {"dramatic": take, "honest": take})
+    takes = {"dramatic": take, "honest": take}
+    return explorers.DistortionExplorer(encoder, scene.pack(takes), takes)
 
 
 def ask(opened, setting: dict | None) -> None:
@@ -254,3 +256,50 @@ def test_it_opens_on_a_dramatic_and_an_honest_take(encoder) -> None:
     assert rates == {"dramatic": SETTING.ft_lr, "honest": 0.03}
     assert opened.takes["honest"].tracks["lp-ft"] is opened.takes["dramatic"].tracks["lp-ft"]
     assert told == sorted(told) and told[-1] == pytest.approx(1)
+
+
+# The recording that the notebook opens on
+
+
+@pytest.fixture(scope="module")
+def recorded() -> explorers.DistortionExplorer:
+    return explorers.feature_distortion()
+
+
+def test_the_recording_is_of_the_shipped_setting_and_starts_where_the_encoder_is(recorded) -> None:
+    content = recorded.stage.content
+    settings = {name: ExplorerSetting(**x["setting"]) for name, x in content["takes"].items()}
+    assert settings["dramatic"] == recorded.setting == ExplorerSetting()
+    assert settings["honest"] == replace(ExplorerSetting(), ft_lr=0.03)
+    trial = distortion.Trial(recorded.encoder, recorded.setting)
+    now, then = trial.frame(trial.probe), content["takes"]["dramatic"]["tracks"]["probe"]
+    for side in SIDES:
+        predicted = array(then["predicted"][side], "u1")
+        assert np.mean(predicted == now[side][1]) > 0.98, "other processors round otherwise"
+        style = content["styles"][getattr(recorded.setting, f"{side}_style")]
+        assert style["labels"] == trial.labels[side].tolist()
+
+
+def test_a_recorded_scene_trains_what_is_asked_of_it_from_nothing(recorded) -> None:
+    assert recorded.takes == {}
+    asyncio.run(finished(recorded, {"steps": 1, "ft_lr": 0.01}))
+    assert recorded.takes["yours"].steps.tolist() == [0, 1]
+    assert set(recorded.stage.live["take"]["tracks"]) == set(distortion.METHODS_SHOWN)
+
+
+async def finished(opened, setting: dict) -> None:
+    ask(opened, setting)
+    while opened.stage.progress >= 0 or "yours" not in opened.takes:
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.skipif(not os.environ.get("LABKIT_LONG"), reason="a minute: LABKIT_LONG=1")
+def test_the_recording_can_be_made_again() -> None:
+    """To a picture or two: processors round otherwise, and training makes more of it."""
+    again = explorer.two_takes(encoders.load(explorer.ENCODER).image, ExplorerSetting())
+    shipped = json.loads(data.read_bytes(explorer.RECORDING))["takes"]
+    for name, take in again.items():
+        for method in take.tracks:
+            for side in SIDES:
+                then = shipped[name]["tracks"][method]["accuracy"][side]
+                assert take.accuracy(method, side)[-1] == pytest.approx(then[-1], abs=0.05)

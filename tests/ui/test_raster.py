@@ -14,7 +14,8 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from labkit.ui.raster import Canvas, TextKeepingRenderer, has_fast_path, png
+from labkit.ui.png import png
+from labkit.ui.raster import Canvas, TextKeepingRenderer, has_fast_path
 
 X = np.linspace(0, 10, 50)
 
