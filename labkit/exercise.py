@@ -94,6 +94,7 @@ def compare(
         return
     fitting = (hint for hint, wrong in mistakes.items() if close(given, plain(wrong), tolerance))
     hint = next(fitting, otherwise)
+    hint = hint[:1].upper() + hint[1:]  # a sentence of its own
     if given.shape != right.shape:
         given, right = given.shape, right.shape
         yield f"{what}yours has shape {given}, expected {right}. {hint}".rstrip()

@@ -87,8 +87,9 @@ def describe_block(result: Block) -> str:
     parts = {name: count for name, count in result.trains.items() if count}
     said = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in parts.items())
     return (
-        f"{TUNED[result.method].name}: {result.count:,} of {result.total:,} numbers train "
-        f"({result.count / result.total:.1%}). In one of {result.depth} blocks, and around: {said}."
+        f"{TUNED[result.method].name} trains what is coloured, and leaves the rest. That is "
+        f"{result.count:,} of {result.total:,} numbers ({result.count / result.total:.1%}). "
+        f"In one of {result.depth} blocks, and around: {said}."
     )
 
 
@@ -254,8 +255,8 @@ def describe_storage(result: Storage) -> str:
     parts = [f"{TUNED[method].name} {size(cost)}" for method, cost in result.megabytes.items()]
     backbone, width = result.where
     return (
-        f"{result.tasks:,} tasks on one backbone ({backbone.name}), width or rank {width}, "
-        f"{result.precision} bytes for each number, the backbone included: {', '.join(parts)}."
+        f"{result.tasks:,} tasks share one backbone, {backbone.name}. At width or rank {width} and "
+        f"{result.precision} bytes for each number they take, with it: {', '.join(parts)}."
     )
 
 

@@ -68,7 +68,7 @@ def nt_xent(loss: Callable) -> Iterator[str]:
     itself, partner = torch.eye(2 * n, dtype=torch.bool), torch.arange(2 * n).roll(n)
     masked, raw = (x.masked_fill(itself, -math.inf) for x in (logits, views @ views.T / t))
     mistakes = {
-        "the answer of each row is the view itself; its partner is N rows away.": _rows(logits),
+        "The answer of each row is the view itself; its partner is N rows away.": _rows(logits),
         "a view is compared with itself.\nMask the diagonal with -inf.":
             F.cross_entropy(logits, partner),
         "the views' lengths still count.\nFirst `F.normalize(views, dim=1)`.":
@@ -156,7 +156,7 @@ def false_negative_share(function: Callable) -> Iterator[str]:
             1 - per_row.mean(),
     }  # fmt: skip
     otherwise = (
-        "which entries of a row push, and which of those are of one concept?\n"
+        "Which entries of a row push, and which of those are of one concept?\n"
         "Mask the diagonal, softmax each row, sum where `concept` is equal, average rows."
     )
     yield from compare(function(cosines, concept, t), per_row.mean(), mistakes, otherwise)

@@ -92,10 +92,8 @@ def watch_simclr(
 
     `show(picture, display_id="...", update=...)` shows it, or puts it in the place of the last one.
     """
-    options = {"width": width}
-    config = pretrain.Config(
-        "simclr", options=options, steps=steps, batch=batch, seed=seed, icons=0
-    )
+    short = {"steps": steps, "lr": 3e-3, "icons": 0}  # so few steps want a larger rate
+    config = pretrain.Config("simclr", options={"width": width}, batch=batch, seed=seed, **short)
     with progress_bar("SimCLR") as bar:
         for trained, snapshot in train_simclr(config, data.load(parts="upstream")):
             model = trained
@@ -192,9 +190,9 @@ def describe_views(result: Views) -> str:
     rows = zip(result.emoji.captions, result.cosines, result.neighbours.captions, strict=True)
     parts = [f"{name} ({cosine:.2f}, nearest {found})" for name, cosine, found in rows]
     return (
-        f"Cosine of the two views, and the emoji nearest to view 1: {', '.join(parts)}. "
-        f"{sum(result.found)} of {len(parts)} are recognised. Views of different emoji have "
-        f"cosine {result.others:.2f} on average."
+        "Below two views is their cosine, and below that the emoji nearest to view 1. "
+        f"They are: {', '.join(parts)}. {sum(result.found)} of {len(parts)} are recognised. "
+        f"Views of different emoji have cosine {result.others:.2f} on average."
     )
 
 
@@ -289,8 +287,8 @@ def describe_push(result: Push) -> str:
     names, shares = result.emoji.captions, result.shares[result.anchor]
     parts = [f"{names[i]} {shares[i]:.0%}" for i in result.order]
     return (
-        f"At temperature {result.temperature:.2g} half of a row's push comes from "
-        f"{result.half:.1f} of {CROWD - 1} negatives on average. {names[result.anchor]} "
+        f"Bright negatives push hardest at temperature {result.temperature:.2g}. Half of a row's "
+        f"push comes from {result.half:.1f} of {CROWD - 1} on average. {names[result.anchor]} "
         f"is pushed away from {', '.join(parts)}."
     )
 

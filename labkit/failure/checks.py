@@ -38,7 +38,7 @@ def expected_calibration_error(function: Callable) -> Iterator[str]:
         "that is the gap over all answers: take it bin by bin, where it can hide.": surer.mean(),
     }
     otherwise = (
-        "what is compared in a bin, and how much does a bin count?\nPer bin |share right - mean "
+        "What is compared in a bin, and how much does a bin count?\nPer bin |share right - mean "
         "confidence|, times the share of all answers in the bin; then the sum."
     )
     yield from compare(yours, calibration_error(given, BINS), mistakes, otherwise)

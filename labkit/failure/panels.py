@@ -75,10 +75,12 @@ def compute_damage(
 
 def describe_damage(result: Damage) -> str:
     right, sure = result.accuracy[result.severity], result.confidence[result.severity]
+    surer = "surer than" if sure > right + 0.1 else "less sure than" if sure < right - 0.1 else ""
     return (
-        f"{result.kind.capitalize()} at severity {result.severity}: the probe is right about "
-        f"{right:.0%} of the images (undamaged: {result.accuracy[0]:.0%}) and {sure:.0%} sure on "
-        f"average, at temperature {result.temperature:.2g}. Some of its surest mistakes: "
+        f"{result.kind.capitalize()} at severity {result.severity}: the probe is "
+        f"{surer or 'about as sure as'} it is right. It is right about {right:.0%} of the "
+        f"images (undamaged: {result.accuracy[0]:.0%}) and {sure:.0%} sure on average, at "
+        f"temperature {result.temperature:.2g}. Some of its surest mistakes: "
         f"{', '.join(f'{s} {p:.0%}' for s, p in zip(result.said, result.sure, strict=True))}."
     )
 
@@ -156,7 +158,7 @@ def compute_labels(
 def describe_labels(result: Labels) -> str:
     best = result.counts[int(result.curve[1].argmax())]
     return (
-        f"With {result.n} labels in all, {len(result.draws)} draws of them give between "
+        f"Each dot is one draw of {result.n} labels. The {len(result.draws)} give between "
         f"{result.draws.min():.0%} and {result.draws.max():.0%}, {result.draws.mean():.0%} on "
         f"average. The curve starts at {result.curve[1][0]:.0%}, is {result.curve[1].min():.0%} at "
         f"its lowest and best at {best} labels. Least squares can fit {result.threshold} labels "
@@ -267,8 +269,8 @@ def describe_seen(result: Seen) -> str:
     scores = result.scores.xs(invariance.WEIGHTS[result.encoder], level=1)["mean"]
     read = ", ".join(f"{question} {share:.0%}" for question, share in scores.items())
     return (
-        f"Pretrained to ignore {ignored}, the encoder finds nearest to {result.name}: {names}. A "
-        f"tick, and a frame, mean the same {result.trait}. A probe on it reads {read}."
+        f"A frame means the same {result.trait} as {result.name}. Pretrained to ignore {ignored}, "
+        f"the encoder finds nearest: {names}. A probe on it reads {read}."
     )
 
 

@@ -86,8 +86,9 @@ def describe_sinusoids(result: Adapted) -> str:
     ]
     where = "inside" if result.inside else "outside"
     return (
-        f"Squared error on new points of sinusoids {where} the trained range, before and after "
-        f"{len(result.errors['maml']) - 1} steps on {len(result.support[0])} points: "
+        f"Every θ sees the dots of one sinusoid {where} the trained range. Squared error on new "
+        f"points, before and after {len(result.errors['maml']) - 1} steps on "
+        f"{len(result.support[0])} points: "
         f"{'; '.join(parts)}."
     )
 
@@ -130,8 +131,9 @@ def describe_landscape(result: landscape.Landscape) -> str:
     losses = ", ".join(f"{loss:.2f}" for loss in result.losses)
     steps = "1 step leaves" if result.steps == 1 else f"{result.steps} steps leave"
     return (
-        f"From theta ({result.theta[0]:.1f}, {result.theta[1]:.1f}), {steps} "
-        f"the three tasks losses {losses}, in sum {result.losses.sum():.2f}. The best theta is "
+        f"Light ground is where every task starts well. From theta "
+        f"({result.theta[0]:.1f}, {result.theta[1]:.1f}), {steps} the three tasks losses "
+        f"{losses}, in sum {result.losses.sum():.2f}. The best theta is "
         f"({result.best[0]:.2f}, {result.best[1]:.2f}), with {result.best_value:.2f}."
     )
 
@@ -257,7 +259,7 @@ def compute_episode(
 def describe_episode(result: Episode) -> str:
     named = zip(LETTERS, result.names, strict=True)
     shown = ", ".join(f"{letter} {name}" for letter, name in named)
-    base = f"{result.title}. Classes: {shown}."
+    base = f"The support set is above, the queries are below. {result.title}. Classes: {shown}."
     if not result.revealed:
         mine = " ".join(letter or "?" for letter in result.mine)
         return f"{base} {len(result.query)} queries, and your guesses: {mine}."

@@ -81,15 +81,15 @@ def compute_neighbours(
 
 
 def describe_neighbours(result: Neighbours) -> str:
-    """Names and counts; a tick marks a neighbour of the query's class."""
+    """What a frame means, and the names; a tick marks a neighbour of the query's class."""
 
     def row(network: str) -> str:
         same, names = result.same_class[network], result.names[network]
         return ", ".join(name + " ✓" * own for name, own in zip(names, same, strict=True))
 
     return (
-        f"Nearest to {result.name} by random features: {row('random')}. By pretrained features: "
-        f"{row('pretrained')}. A tick, and a frame, mean the same class ({result.label})."
+        f"A frame means the same class as {result.name}: {result.label}. Nearest by random "
+        f"features: {row('random')}. By pretrained features: {row('pretrained')}."
     )
 
 
