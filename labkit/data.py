@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -158,16 +159,12 @@ class Icons(NamedTuple):
 def load_icons() -> Icons:
     """Load all icons, in the order of icons.csv; DataError for a bad file."""
     table = read_table("icons/icons.csv")
-    names = tuple(dict.fromkeys(row["set"] for row in table))
+    count = Counter(row["set"] for row in table)  # the rest of a sheet is blank
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        images = torch.cat([torch.from_numpy(tiles) for tiles in pool.map(read_icons, names)])
+        sheets = pool.map(lambda name: read_tiles(f"icons/{name}.webp", 32, ICON_COLUMNS), count)
+        kept = [sheet[:n] for sheet, n in zip(sheets, count.values(), strict=True)]
+    images = torch.from_numpy(np.concatenate(kept))
     return Icons(images, tuple(row["caption"] for row in table))
-
-
-def read_icons(name: str) -> np.ndarray:
-    """Decode the sheet of one icon set into (n, 3, 32, 32) uint8, without the blank rest."""
-    count = sum(row["set"] == name for row in read_table("icons/icons.csv"))
-    return read_tiles(f"icons/{name}.webp", 32, ICON_COLUMNS)[:count].copy()
 
 
 @cache

@@ -190,10 +190,10 @@ def draw_styles(ax: Axes, table: pd.DataFrame, chance: float, outside: tuple[str
     figures.draw_dots(ax, marked, chance=chance, title=title)
     ax.annotate("largest class", (chance, -0.5), xytext=(4, 0), fontsize=12,
                 textcoords="offset points", va="top")  # fmt: skip
+    styles = table.index.unique(level=0)
     shown = [concept.position for concept in data.concepts() if concept.name == "elephant"]
-    for row, name in enumerate(table.index.unique(level=0)):  # what a style looks like
-        drawn = data.load(name, size=64).of(shown).images
-        draw_sheet(ax, tiles(drawn, 1), (0.002, 0.03, row + 0.36, row - 0.36))
+    for row, drawn in enumerate(data.load(styles, size=64).of(shown).images):  # in that order
+        draw_sheet(ax, tiles(drawn[None], 1), (0.002, 0.03, row + 0.36, row - 0.36))
     ax.set_xlim(left=0)
     figures.name_methods(ax)
 

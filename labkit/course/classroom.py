@@ -127,6 +127,7 @@ def command(folder: Path, options: Sequence[str]) -> tuple[list[str], dict[str, 
     words = [
         sys.executable, "-m", "voila", str(folder / "pages"), "--classic_tree=True",
         "--template=classroom", "--progressive_rendering=True",  # the first panel need not wait
+        "--VoilaConfiguration.multi_kernel_manager_class=labkit.course.warm.WarmKernels",
         "--VoilaConfiguration.show_tracebacks=True", *options,
     ]  # fmt: skip
     paths = os.pathsep.join(filter(None, [str(folder), os.environ.get("JUPYTER_PATH")]))

@@ -45,7 +45,7 @@ def trap_task(question: str, seed: int) -> Task:
     """
     answers, styles = trap_answers(question), trap_styles(seed)
     names = tuple(dict.fromkeys(answers.values()))
-    emoji = drawings().of(list(answers))
+    emoji = data.load(TRAP_STYLES, parts="trap").of(list(answers))
 
     def drawn_in(*some: str) -> Examples:
         part = emoji.drawn_in(*some)
@@ -63,11 +63,6 @@ def trap_styles(seed: int) -> list[str]:
 
 
 @cache
-def drawings() -> data.Emoji:
-    """All traps in all TRAP_STYLES."""
-    return data.load(TRAP_STYLES, parts="trap")
-
-
 class Pixels(nn.Module):
     """No pretraining at all: a thumbnail's pixels as features, to show that the answer is there."""
 

@@ -228,12 +228,13 @@ class TrapGallery(NamedTuple):
 
 def make_trap_gallery() -> TrapGallery:
     """Embed every trap by the four encoders."""
-    small = invariance.drawings().images
+    emoji = data.load(invariance.TRAP_STYLES, parts="trap", size=64)
+    small = data.half_size(emoji.images)
     features = {
         key: transfer.features(encoders.load(name).image, small)
         for key, name in invariance.WEIGHTS.items()
     }
-    return TrapGallery(data.load(invariance.TRAP_STYLES, parts="trap", size=64), features)
+    return TrapGallery(emoji, features)
 
 
 def compute_seen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -131,7 +132,7 @@ def describe_landscape(result: landscape.Landscape) -> str:
     losses = ", ".join(f"{loss:.2f}" for loss in result.losses)
     steps = "1 step leaves" if result.steps == 1 else f"{result.steps} steps leave"
     return (
-        f"Light ground is where every task starts well. From theta "
+        "The star is θ̂, from where the three tasks together learn best. From theta "
         f"({result.theta[0]:.1f}, {result.theta[1]:.1f}), {steps} the three tasks losses "
         f"{losses}, in sum {result.losses.sum():.2f}. The best theta is "
         f"({result.best[0]:.2f}, {result.best[1]:.2f}), with {result.best_value:.2f}."
@@ -279,7 +280,8 @@ def clicked_letter(result: Episode, place: Place) -> dict[str, str]:
 
 def episode_viewer() -> Panel:
     """Draw a support set, see the queries, guess, then let a model answer."""
-    emoji = data.load(parts="test"), data.load(parts="test", size=64)
+    large = data.load(parts="test", size=64)
+    emoji = replace(large, images=data.half_size(large.images)), large
     models = episode_models()
 
     def compute(model: str, **values) -> Episode:

@@ -46,7 +46,7 @@ class Gallery(NamedTuple):
 def make_gallery(encoder: torch.nn.Module, seed: int = 0) -> Gallery:
     """Embed the test images twice: with `encoder`, and with the same network untrained."""
     emoji = data.load(parts="test", size=64)
-    small = data.load(parts="test").images
+    small = data.half_size(emoji.images)
     random = transfer.reinitialised(encoder, torch.Generator().manual_seed(seed))
     networks = {"random": random, "pretrained": encoder}
     features = {name: transfer.features(network, small) for name, network in networks.items()}

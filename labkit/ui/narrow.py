@@ -10,9 +10,9 @@ import base64
 import io
 import os
 import textwrap
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -49,26 +49,23 @@ def webp(rgba: np.ndarray) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def drawn(fig: Figure, scale: float, themes: Iterable[str] = INKS) -> list[str]:
-    """A figure in the ink of themes, `scale` pixels for each hundredth of an inch."""
+def drawn(
+    fig: Figure, scale: float, themes: Iterable[str] = INKS, encode: Callable = webp
+) -> list[Any]:
+    """A figure in the ink of themes, `scale` pixels for each hundredth of an inch.
+
+    It is laid out once: that takes longer than the ink.
+    """
     fig.set_dpi(100 * scale)
-    fig.draw_without_rendering()
-    found = []
-    with laid_out(fig):
-        for theme in themes:
-            canvas = FigureCanvasAgg(fig)
-            fig.draw(dress(canvas.get_renderer(), theme))
-            found.append(webp(np.asarray(canvas.buffer_rgba())))
-    return found
-
-
-@contextmanager
-def laid_out(fig: Figure) -> Iterator[None]:
-    """Inside, nothing moves: the figure has been drawn, and its axes stay where they were."""
-    engine = fig.get_layout_engine()
+    fit_titles(fig)
+    found, engine = [], fig.get_layout_engine()
     fig.set_layout_engine("none")
-    yield
+    for theme in themes:
+        canvas = FigureCanvasAgg(fig)
+        fig.draw(dress(canvas.get_renderer(), theme))
+        found.append(encode(np.asarray(canvas.buffer_rgba())))
     fig.set_layout_engine(engine or "none")
+    return found
 
 
 def still(fig: Figure, alt: str) -> dict:
@@ -122,7 +119,6 @@ def narrow(fig: Figure, themes: Iterable[str] = INKS) -> list[str]:
                    columnspacing=1, handletextpad=0.3)  # fmt: skip
     scale = SHARP * PHONE / (100 * inches)
     fig.set_dpi(100 * scale)
-    fit_titles(fig)
     for ax in fig.axes:
         wrap(ax.xaxis.label, fig.bbox.x1)
     return drawn(fig, scale, themes)

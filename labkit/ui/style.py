@@ -18,14 +18,13 @@ import numpy as np
 from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, PercentFormatter
 from sklearn.isotonic import isotonic_regression
 
 from labkit.ui import narrow
 from labkit.ui.png import png
-from labkit.ui.theme import INK, dress
+from labkit.ui.theme import INK
 
 RC = {
     "figure.facecolor": "none",
@@ -88,8 +87,9 @@ class Picture:
             raise ValueError("alt: got an empty text, accepted: what the figure shows, in words")
         self.alt = alt
         self.width = round(fig.get_figwidth() * 100)
-        self.pngs = {theme: base64.b64encode(p).decode() for theme, p in _drawn(fig).items()}
         with style():
+            pngs = narrow.drawn(fig, 1.5, HIDDEN, png)
+            self.pngs = {t: base64.b64encode(p).decode() for t, p in zip(HIDDEN, pngs, strict=True)}
             self._recorded = narrow.still(fig, alt) if narrow.wanted() else None
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
@@ -98,29 +98,15 @@ class Picture:
             return {narrow.MIME: self._recorded, "text/plain": self.alt}, {}
         alt = html.escape(self.alt, quote=True)
         images = [
-            f'<img class="labkit-{theme}" src="data:image/png;base64,{png}" alt="{alt}" '
+            f'<img class="labkit-{theme}" src="data:image/png;base64,{drawn}" alt="{alt}" '
             f'width="{self.width}" style="max-width: 100%; {HIDDEN[theme]}">'
-            for theme, png in self.pngs.items()
+            for theme, drawn in self.pngs.items()
         ]
         said = f'<p class="labkit-said" aria-hidden="true">{html.escape(caption(self.alt))}</p>'
         page = TWINS + "".join(images) + said
         return {
             "text/html": page, "image/png": self.pngs["light"], "text/plain": self.alt,
         }, {"alive": True}  # fmt: skip
-
-
-def _drawn(fig: Figure) -> dict[str, bytes]:
-    """A figure as PNG for either page, laid out once: the layout takes longer than the ink."""
-    found = {}
-    with style():
-        fig.set_dpi(150)
-        narrow.fit_titles(fig)
-        with narrow.laid_out(fig):
-            for theme in HIDDEN:
-                canvas = FigureCanvasAgg(fig)
-                fig.draw(dress(canvas.get_renderer(), theme))
-                found[theme] = png(np.asarray(canvas.buffer_rgba()))
-    return found
 
 
 @style()

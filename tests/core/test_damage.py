@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from labkit import adapters, data, encoders
+from labkit import adapters, data, encoders, explorers
 from labkit.adapters import task_weights
 from labkit.contrastive import pretrain
 from labkit.meta import fewshot
 from labkit.weights import parse_tensors, write_tensors
 
 FILES = sorted(data.checksums())
-ICON_SETS = [Path(name).stem for name in FILES if name.startswith("icons/") and "webp" in name]
+ICON_SHEETS = [name for name in FILES if name.startswith("icons/") and "webp" in name]
 CACHED = (data.concepts, data.class_names, data.traps, data.checksums)
 READERS = {  # of the files that are not read as tables of their own
     "emoji/captions.csv": data.concepts,
@@ -24,7 +25,8 @@ READERS = {  # of the files that are not read as tables of their own
     "emoji/classes.csv": data.class_names,
     "emoji/traps.csv": data.traps,
     **{f"emoji/{style}.webp": lambda style=style: data.load(style) for style in data.STYLES},
-    **{f"icons/{name}.webp": lambda name=name: data.read_icons(name) for name in ICON_SETS},
+    **{name: partial(data.read_tiles, name, 32, data.ICON_COLUMNS) for name in ICON_SHEETS},
+    "scenes/explorer.json": explorers.feature_distortion,
     **{f"{path}.safetensors": lambda n=n: fewshot.load(n) for n, path in fewshot.WEIGHTS.items()},
     **{f"weights/{n}.safetensors": lambda n=n: encoders.load(n) for n in encoders.available()},
 }

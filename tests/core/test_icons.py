@@ -68,4 +68,5 @@ def test_no_picture_is_a_near_duplicate_of_a_downstream_or_trap_emoji(icons, rul
 
 def test_a_set_s_pictures_are_where_its_sheet_shows_them(icons) -> None:
     first = data.read_table("icons/icons.csv")[0]["set"]
-    assert torch.equal(torch.from_numpy(data.read_icons(first)[70]), icons.images[70])
+    sheet = data.read_tiles(f"icons/{first}.webp", 32, data.ICON_COLUMNS)
+    assert torch.equal(torch.from_numpy(sheet[70]), icons.images[70])

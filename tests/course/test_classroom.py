@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from labkit.course import classroom
+from labkit.course import classroom, warm
 from labkit.course.notebooks import NOTEBOOKS, chosen, read, run_cells, tags
 
 PATHS = chosen(NOTEBOOKS, ())
@@ -87,3 +88,26 @@ def test_voila_serves_the_pages_until_it_is_stopped(monkeypatch, ends) -> None:
     )
     assert pages == [classroom.TEN, *(path.name for path in PATHS)]
     assert not Path(command[3]).exists()
+
+
+def test_the_next_page_s_kernel_has_imported_everything_before_anyone_asks(monkeypatch) -> None:
+    """And a second page at once gets one of its own."""
+    monkeypatch.setattr(warm, "IMPORTS", "import fractions as known")
+
+    async def knows(manager: warm.WarmKernels, kernel: str) -> str:
+        client = manager.get_kernel(kernel).client()
+        client.start_channels()
+        await client.wait_for_ready(timeout=100)
+        reply = await client.execute_interactive("known", output_hook=id)
+        client.stop_channels()
+        return reply["content"]["status"]
+
+    async def two_pages() -> list[str]:
+        manager = warm.WarmKernels()
+        try:
+            await asyncio.sleep(0.1)
+            return [await knows(manager, await manager.start_kernel(path="")) for _ in range(2)]
+        finally:
+            await manager.shutdown_all()
+
+    assert asyncio.run(two_pages()) == ["ok", "error"]
