@@ -138,10 +138,12 @@ def stack(fig: Figure, inches: float) -> None:
 
 
 def height(ax: Axes, inches: float) -> float:
-    """Of an axes on a phone, with its title: a picture keeps its proportions."""
+    """Of an axes on a phone, with its title: a picture keeps its proportions, words their lines."""
     title = 0.35 * (1 + len(ax.get_title("left")) // 30) if ax.get_title("left") else 0.1
     if ax.get_aspect() == "auto":
-        return 0.68 * inches + title
+        lines = [1 + label.get_text().count("\n") for label in ax.get_yticklabels()]
+        rows = 0.28 * len(lines) * max(lines, default=0)
+        return max(0.68 * inches, rows + 1.2) + title  # 1.2: legend, and the x axis
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
     return inches * abs(high - low) / abs(right - left) * float(ax.get_aspect()) + title
 

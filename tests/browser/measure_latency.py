@@ -26,8 +26,10 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-from driver import ROOT, Control, Notebook, PanelView, jupyterlab, launched, write_notebook
+from driver import Control, Notebook, PanelView, jupyterlab, launched, write_notebook
 from playwright.sync_api import Page, sync_playwright
+
+from labkit.course.notebooks import NOTEBOOKS, chosen
 
 DRAW = """
 import numpy as np
@@ -49,7 +51,6 @@ In JupyterLab and headless Chromium, 40 keys each, by
 `python tests/browser/measure_latency.py --peers --write` (`pip install ipympl` first) on two cores
 without a GPU.
 """
-NOTEBOOKS = ROOT / "notebooks"
 PANEL = """
 from labkit.ui.panel import panel
 panel(lambda k: k, draw, lambda k: f"Now at {k}.", title="Synthetic", k=(0, 100))
@@ -210,11 +211,11 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="the same picture by `interact` too")
     parser.add_argument("--write", action="store_true", help="all notebooks; write LATENCY.md")
     options = parser.parse_args()
-    names = options.notebooks or (sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) if options.write else [])
+    names = chosen(NOTEBOOKS, options.notebooks) if options.notebooks or options.write else []
     rows = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         with launched(playwright) as browser, jupyterlab(Path(folder)) as server:
-            jobs = [(measure_notebook, server.folder / Path(name).name) for name in names]
+            jobs = [(measure_notebook, server.folder / path.name) for path in names]
             if options.peers or not names:
                 own = write_notebook(server.folder / "this lab's panel.ipynb", DRAW, PANEL)
                 jobs.append((measure_notebook, own))

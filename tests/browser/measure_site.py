@@ -46,6 +46,13 @@ def measure(folder: Path) -> list[str]:
     return rows
 
 
+def write_section(title: str, table: str) -> None:
+    """Put a section of LATENCY.md, which begins with its title, in place of the one there."""
+    before, _, after = LATENCY.read_text(encoding="utf-8").partition(title)
+    rest = "\n## " + after.partition("\n## ")[2] if "\n## " in after else ""
+    LATENCY.write_text(before.rstrip("\n") + "\n" + table + rest, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
@@ -58,9 +65,7 @@ def main() -> None:
     table = "\n".join([TITLE, about, head, "|---|---|---|---|---|", *rows]) + "\n"
     print(table)
     if options.write:
-        before, _, after = LATENCY.read_text(encoding="utf-8").partition(TITLE)
-        rest = "\n## " + after.partition("\n## ")[2] if "\n## " in after else ""
-        LATENCY.write_text(before.rstrip("\n") + "\n" + table + rest, encoding="utf-8")
+        write_section(TITLE, table)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from itertools import pairwise
 
 import pytest
 from matplotlib.figure import Figure
@@ -56,3 +57,13 @@ def test_no_title_reaches_its_neighbour_or_the_edge():
     fig.draw_without_rendering()
     one, two = (ax._left_title.get_window_extent() for ax in axes)
     assert one.x1 < axes[1].bbox.x0 and two.x1 <= fig.bbox.x1
+
+
+def test_names_of_rows_do_not_lie_on_one_another_on_a_phone() -> None:
+    fig, ax = figure(size=(12, 8))
+    names = [f"row {i}\n(no labels)" for i in range(14)]
+    ax.plot(range(14), range(14))
+    ax.set_yticks(range(14), names)
+    narrow.narrow(fig)
+    boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
+    assert not any(one.overlaps(other) for one, other in pairwise(boxes))
