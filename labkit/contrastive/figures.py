@@ -190,9 +190,9 @@ def draw_styles(ax: Axes, table: pd.DataFrame, chance: float, outside: tuple[str
     figures.draw_dots(ax, marked, chance=chance, title=title)
     ax.annotate("largest class", (chance, -0.5), xytext=(4, 0), fontsize=12,
                 textcoords="offset points", va="top")  # fmt: skip
-    styles = table.index.unique(level=0)
-    shown = [concept.position for concept in data.concepts() if concept.name == "elephant"]
-    for row, drawn in enumerate(data.load(styles, size=64).of(shown).images):  # in that order
+    (shown,) = (concept for concept in data.concepts() if concept.name == "elephant")
+    emoji = data.load(table.index.unique(level=0), parts=shown.part, size=64)
+    for row, drawn in enumerate(emoji.of([shown.position]).images):  # in the order of the styles
         draw_sheet(ax, tiles(drawn[None], 1), (0.002, 0.03, row + 0.36, row - 0.36))
     ax.set_xlim(left=0)
     figures.name_methods(ax)

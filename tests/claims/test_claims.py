@@ -171,11 +171,12 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
     ("06", "**A fast head does as well as the probe's**, and the statistics hardly matter",
      lambda: all(is_level(head(score, "lp-ft", other))
                  for score in ("id", "ood") for other in ("fast head, frozen", "lp-ft, free"))),
-    ("06", "**In distribution** fine-tuning comes first and LP-FT second, by their means",
-     lambda: lp_ft("id", "fine-tuning", "lp-ft", FAR, "lp_ft_steps").mean > 0
-     < lp_ft("id", "lp-ft", "probe", FAR, "lp_ft_steps").mean),
-    ("06", "**Out of distribution** fine-tuning is behind the probe; LP-FT is level with it",
+    ("06", "**In distribution** fine-tuning and LP-FT are ahead of the probe",
+     lambda: all(is_ahead(lp_ft("id", method, "probe", FAR, "lp_ft_steps"))
+                 for method in ("fine-tuning", "lp-ft"))),
+    ("06", "**Out of distribution** fine-tuning is behind it; LP-FT is level with it, and ahead of",
      lambda: is_ahead(lp_ft("ood", "probe", "fine-tuning", FAR, "lp_ft_steps"))
+     and is_ahead(lp_ft("ood", "lp-ft", "fine-tuning", FAR, "lp_ft_steps"))
      and is_level(lp_ft("ood", "lp-ft", "probe", FAR, "lp_ft_steps"))),
     ("06", "Fifteen thousand more pictures in the pre-training did not make it larger",
      lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", FAR)
