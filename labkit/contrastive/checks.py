@@ -106,8 +106,8 @@ def _overflows(loss: Callable, scale: float, reference: Callable) -> Iterator[st
     """At the extreme scale that training reaches, float32's exp overflows above 88."""
     u, v = (x.detach().float() for x in _features(2))
     hint = (
-        "exp overflows (or underflows to log 0).\n`F.cross_entropy` and `logsumexp` subtract the "
-        "largest logit first."
+        "Your exp overflows (or underflows to log 0).\n`F.cross_entropy` and `logsumexp` subtract "
+        "the largest logit first."
     )
     what = f"right at ordinary scales, but with hard pairs at {scale:g} "
     yield from compare(loss(u, -v, scale), reference(u, -v, scale), {}, hint, what, tolerance=1e-3)

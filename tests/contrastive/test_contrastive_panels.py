@@ -184,7 +184,8 @@ def test_live_simclr_takes_the_steps_of_pretrain(tmp_path, monkeypatch) -> None:
     model, last = explorers.watch_simclr(steps=21, batch=16, width=8, show=show)
     assert later == [False, True, True, True] and len(last.losses) == 21
     assert not model.training and "After 21 of 21 steps" in shown[-1].alt
-    config = pretrain.Config("simclr", options={"width": 8}, steps=21, batch=16, icons=0)
+    short = {"steps": 21, "batch": 16, "icons": 0, "lr": 3e-3}
+    config = pretrain.Config("simclr", options={"width": 8}, **short)
     trained = pretrain.pretrain(config, tmp_path / "x.safetensors")
     for ours, theirs in zip(model.parameters(), trained.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)

@@ -60,7 +60,7 @@ def test_the_long_table_s_hits_are_its_accuracies() -> None:
     table = sweeps.read("lp_ft_steps")
     picked = table[table["picked"]]
     cells = picked.groupby(["shift", "method"])["seed"].agg(set)
-    assert len(cells) == 2 * 4 and (cells == set(range(6))).all()
+    assert len(cells) == 2 * 4 and (cells == set(range(10))).all()
     for side, apart in (("id", 6e-5), ("ood", 0.01)):  # the OOD accuracy is a mean over styles
         right, count = read_hits(picked[f"{side}_hits"])
         assert right.sum(axis=1) / count.sum(axis=1) == pytest.approx(picked[side], abs=apart)
