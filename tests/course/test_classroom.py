@@ -90,7 +90,7 @@ def test_voila_serves_the_pages_until_it_is_stopped(monkeypatch, ends) -> None:
     assert not Path(command[3]).exists()
 
 
-def test_the_next_page_s_kernel_has_imported_everything_before_anyone_asks(monkeypatch) -> None:
+def test_the_next_page_s_kernel_has_imported_everything(tmp_path, monkeypatch) -> None:
     """And a second page at once gets one of its own."""
     monkeypatch.setattr(warm, "IMPORTS", "import fractions as known")
 
@@ -103,7 +103,7 @@ def test_the_next_page_s_kernel_has_imported_everything_before_anyone_asks(monke
         return reply["content"]["status"]
 
     async def two_pages() -> list[str]:
-        manager = warm.WarmKernels()
+        manager = warm.WarmKernels(connection_dir=str(tmp_path))
         try:
             await asyncio.sleep(0.1)
             return [await knows(manager, await manager.start_kernel(path="")) for _ in range(2)]
