@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import ipywidgets
 
 from labkit.ui.controls import Dice
 from labkit.ui.panel import Panel
+from labkit.ui.style import caption
 
 ALL = 60  # of a menu's options; a longer one is tried at its ends and its middle
 
@@ -35,6 +38,8 @@ def check_every_control(panel: Panel) -> None:
         for value in settings(control):
             control.value = value
             assert panel.error is None and panel.alt, f"{name} at {value}"
+            shown = caption(panel.alt)
+            assert len(re.findall(r"\d[\d.,]*", shown)) <= 2, f"a caption is no table: {shown}"
             pictures.add(panel.png())
         assert len(pictures) > 1, name
         panel.reset()

@@ -56,8 +56,9 @@ def test_damage_is_the_corruption_and_its_answers() -> None:
     assert found.confidence[2] == pytest.approx(expected.confidence.mean())
     wrong = np.flatnonzero(~expected.right)
     order = wrong[expected.confidence[wrong].argsort()[::-1]]
-    assert found.sure == pytest.approx(expected.confidence[order[8:16]])
-    taken_for = damaged.logits["noise"][2][order[8:16]].argmax(axis=1)
+    order = order[np.arange(8, 16) % len(order)]  # the second page; few mistakes come round again
+    assert found.sure == pytest.approx(expected.confidence[order])
+    taken_for = damaged.logits["noise"][2][order].argmax(axis=1)
     assert found.said == [data.class_names()[place] for place in taken_for]
     last = explorers.compute_damage(damaged, "noise", 2, 1.5, page=6)
     assert set(last.sure) <= set(expected.confidence[wrong]), "a page over the end starts again"
