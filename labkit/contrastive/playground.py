@@ -82,14 +82,14 @@ def nearest_in_each_style(emoji: data.Emoji, similarity: Tensor) -> Tensor:
 def describe_search(result: Search) -> str:
     name, own = result.picture.captions[0], data.STYLES[int(result.picture.style[0])]
     query = f'"{result.words}"' if result.words else f"the picture of {name}"
-    unknown = "Columns are styles, and nearest comes first."
+    note = "Columns are styles, and nearest comes first."
     if result.unknown:
-        unknown = f"CLIP never met {', '.join(result.unknown)} and reads it by its letters."
+        note = f"CLIP never met {', '.join(result.unknown)} and reads it by its letters."
     if result.nothing_known:
-        unknown = "CLIP knows none of these letters, so the answer is arbitrary."
+        note = "CLIP knows none of these letters, so the answer is arbitrary."
     found = zip(result.found.captions, data.STYLES, strict=False)  # the first row
     return (
-        f"{unknown} Nearest to {query}: {', '.join(f'{one} in {style}' for one, style in found)}. "
+        f"{note} Nearest to {query}: {', '.join(f'{one} in {style}' for one, style in found)}. "
         f"Nearest captions to {name}, drawn by {own}: {', '.join(result.captions)}; its own name "
         f"is number {result.rank} of {len(data.concepts())}."
     )
@@ -179,11 +179,12 @@ def first_mistakes(labels: Tensor, wrong: Tensor) -> list[int]:
 def describe_zero_shot(result: ZeroShot) -> str:
     pairs = zip(data.STYLES, result.intervals, strict=True)
     parts = [f"{style} {interval.mean:.0%}" for style, interval in pairs]
-    unknown = f"CLIP never met {', '.join(result.unknown)}." if result.unknown else ""
+    note = "Lines are 95 % intervals for other concepts."
+    if result.unknown:
+        note = f"CLIP never met {', '.join(result.unknown)}."
     mistakes = zip(result.wrong.captions[:2], result.guesses[:2], strict=True)
     return (
-        f"{unknown or 'Lines are 95 % intervals for other concepts.'} "
-        f"Zero-shot accuracy {result.overall.mean:.1%} over all styles (95 % interval "
+        f"{note} Zero-shot accuracy {result.overall.mean:.1%} over all styles (95 % interval "
         f"{result.overall.low:.0%} to {result.overall.high:.0%}): {', '.join(parts)}. Always the "
         f"largest class: {result.chance:.0%}. "
         f"{'; '.join(f'{name} is taken for {guess}' for name, guess in mistakes)}."

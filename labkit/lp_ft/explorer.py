@@ -82,8 +82,7 @@ class DistortionExplorer(Alive):
         try:
             yield
             setting = replace(self.setting, **changes)
-            known = {len(distortion.reusable(take, setting)): take for take in before}
-            kept = known[max(known)] if known else None
+            kept = max(before, key=lambda t: len(distortion.reusable(t, setting)), default=None)
             for share, _, take in distortion.record(self.encoder, setting, kept):
                 count = [len(track.features["id"]) for track in take.tracks.values()]
                 if count != frames:
