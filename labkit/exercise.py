@@ -99,7 +99,8 @@ def compare(
         given, right = given.shape, right.shape
         yield f"{what}yours has shape {given}, expected {right}. {hint}".rstrip()
     else:
-        yield f"{what}yours {shown(yours)}, expected {shown(expected)}. {hint}".rstrip()
+        expects = shown(expected).removeprefix("is ")
+        yield f"{what}yours {shown(yours)}, expected {expects}. {hint}".rstrip()
 
 
 def plain(values: Any) -> np.ndarray:

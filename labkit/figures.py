@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from labkit.advice import Situation, first_try, points_behind
 from labkit.calibration import Reliability
 from labkit.looks import LOOKS, Look
 from labkit.statistics import Interval, Scores
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
-from labkit.ui.style import INK, label_end, label_ends, percent_axis, spread, style
+from labkit.ui.style import INK, label_end, label_ends, percent_axis, percent_ticks, spread, style
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -64,7 +63,7 @@ def draw_dots(
     ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=xlabel, title=title)
     ax.grid(axis="x", color=INK, alpha=0.2)
     if percent:
-        ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        percent_ticks(ax.xaxis)
 
 
 @style()
@@ -188,8 +187,12 @@ def styled(
     colors = {look.name: look.color for look in looks.values()}
     names = {method: look.name for method, look in looks.items()}
     shown = table.rename(index=names)
-    return shown.style.format(form, na_rep="").map_index(
-        lambda name: READ.format(colors[name]) if name in colors else ""
+    over = (f"th.col_heading.level{n}" for n in range(table.columns.nlevels - 1))  # several columns
+    centred = [{"selector": heading, "props": "text-align: center"} for heading in over]
+    return (
+        shown.style.format(form, na_rep="")
+        .set_table_styles(centred)
+        .map_index(lambda name: READ.format(colors[name]) if name in colors else "")
     )
 
 

@@ -263,20 +263,21 @@ def scores(table: pd.DataFrame, score: str | Sequence[str], **where: Any) -> Sco
     by = "episode" if "episode" in table else "seed"
     check_choice("score, where", [*wanted, by, *where], tuple(table.columns))
     lists = {k: list(v) if isinstance(v, (list, tuple)) else [v] for k, v in where.items()}
-    found = table
+    chosen = np.ones(len(table), dtype=bool)
     for name, values in lists.items():
         check_choice(name, values, tuple(table[name].unique()))
-        found = found[found[name].isin(values)]
+        chosen &= table[name].isin(values).to_numpy()
+    found = table[chosen].sort_values(by, kind="stable")
     cells = int(np.prod([len(values) for values in lists.values()]))
-    counts = found.groupby(by).size()
-    incomplete = counts.index[counts != cells].tolist()
+    repetitions, counts = np.unique(found[by], return_counts=True)
+    incomplete = repetitions[counts != cells].tolist()
     if incomplete or not len(found) or found[wanted].isna().any(axis=None):
         raise ValueError(
             f"where: {where} has {len(found)} rows, not one for each {by} "
             f"(look at {by} {incomplete[:3]}, {score})"
         )
-    means = found.groupby(by)[wanted].mean().mean(axis=1)
-    return Scores(means.to_numpy(), tuple(means.index), **_in_common(found.sort_values(by), wanted))
+    means = found[wanted].to_numpy(dtype=float).reshape(len(repetitions), -1).mean(axis=1)
+    return Scores(means, tuple(repetitions.tolist()), **_in_common(found, wanted))
 
 
 def _in_common(found: pd.DataFrame, wanted: Sequence[str]) -> dict[str, Any]:

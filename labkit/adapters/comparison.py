@@ -65,8 +65,9 @@ def leads(
     table: pd.DataFrame, score: str, over: Setting, task: str | Sequence[str]
 ) -> pd.DataFrame:
     """How far every other setting is ahead of `over`, paired by seed; accuracies in points."""
+    theirs = sweeps.scores(table, score, task=task, **_where(over))
     found = _by_setting(
-        table, lambda s: sweeps.lead(table, score, _where(s), _where(over), task=task)
+        table, lambda s: sweeps.scores(table, score, task=task, **_where(s)) - theirs
     )
     return (1 if score.startswith("moved") else 100) * found.drop(names(table)[over])
 

@@ -87,7 +87,7 @@ def describe_block(result: Block) -> str:
     parts = {name: count for name, count in result.trains.items() if count}
     said = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in parts.items())
     return (
-        f"{TUNED[result.method].name} trains what is coloured, and leaves the rest. That is "
+        f"With {TUNED[result.method].name}, what is coloured trains and the rest stays. That is "
         f"{result.count:,} of {result.total:,} numbers ({result.count / result.total:.1%}). "
         f"In one of {result.depth} blocks, and around: {said}."
     )

@@ -99,7 +99,7 @@ def geometry_table(found: Pairs) -> pd.DataFrame:
     for t in TEMPERATURES:
         rows[f"temperature {t:g}"] = geometry_of(found, at_temperature(t))
     rows["SigLIP"] = geometry_of(found, lambda image, text: siglip_loss(image, text, 10, -10.0))
-    rows["attraction only"] = geometry_of(found, attraction_only, steps=600, lr=0.01)
+    rows["attraction only"] = geometry_of(found, attraction_only, steps=300, lr=0.02)
     return pd.DataFrame(rows).T
 
 

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from labkit.failure.invariance import WEIGHTS
 from labkit.failure.label_free_estimates import Line
 from labkit.figures import RIGHT, SURE, square
 from labkit.looks import LOOKS, Look
 from labkit.ui.images import draw_framed, draw_images, frame_first
-from labkit.ui.style import INK, percent_axis, place_ticks, shorten, style
+from labkit.ui.style import INK, percent_axis, percent_ticks, place_ticks, shorten, style
 
 KINDS = {  # of shifts
     "style": Look("style", "#a89000", "o"),
@@ -150,7 +149,7 @@ def draw_traps(
         ax.hlines(y, low, high, color=look.color, lw=3, alpha=alpha)
         ax.plot(mean, y, look.marker, color=look.color, ms=11, alpha=alpha, label=look.name)
     ax.vlines(chance, rows - 0.4, rows + 0.4, color=INK, lw=1.5, linestyle=":")
-    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_ticks(ax.xaxis)
     place_ticks(ax.yaxis, rows, [f"{question}?" for question in chance.index])
     ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel="accuracy", title=title)
 

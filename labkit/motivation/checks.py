@@ -101,14 +101,17 @@ def random_control(function: Callable, encoder: torch.nn.Module, task: tasks.Tas
     yours = function(encoder, task)
     if yours is None:
         yield NOTHING
+    guessing = (task.test.labels.bincount().max() / len(task.test.labels)).item()
+    if yours < guessing - 0.05:
+        yield f"yours is {yours:.3f}, less than always guessing the largest class: {guessing:.3f}."
     pretrained = transfer.accuracy(transfer.linear_probe(encoder, task).model, task.test)
-    draws = [
-        transfer.reinitialised(encoder, torch.Generator().manual_seed(seed)) for seed in range(3)
-    ]
-    random = [transfer.accuracy(transfer.linear_probe(e, task).model, task.test) for e in draws]
     if np.isclose(yours, pretrained):
         hint = "its weights are still there.\nUse `transfer.reinitialised` first."
         yield f"yours is {yours:.3f}, the pretrained encoder's: {hint}"
+    draws = [
+        transfer.reinitialised(encoder, torch.Generator().manual_seed(seed)) for seed in range(2)
+    ]
+    random = [transfer.accuracy(transfer.linear_probe(e, task).model, task.test) for e in draws]
     if not min(random) - 0.05 <= yours <= max(random) + 0.05:
         yield (
             f"yours is {yours:.3f}, expected about {np.mean(random):.3f}: which weights does "

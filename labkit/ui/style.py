@@ -136,7 +136,13 @@ def spread(values: Sequence[float], gap: float) -> np.ndarray:
 def percent_axis(ax: Axes, low: float = 0.0, high: float = 1.0) -> None:
     """Accuracies from 0 to 1, shown in percent."""
     ax.set_ylim(low, high)
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_ticks(ax.yaxis)
+
+
+def percent_ticks(axis: Axis) -> None:
+    """Shares as whole percents, at whole percents: matplotlib's own 42.5 would read as 42 or 43."""
+    axis.get_major_locator().set_params(steps=[1, 2, 5, 10])
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
 def place_ticks(axis: Axis, places: Sequence[float], labels: Sequence[str] | None = None) -> None:

@@ -7,7 +7,7 @@
 A run is every cell, in the kernel of the run before. Text results must be the same each time.
 Memory is the kernel's (resident, MB): what it keeps after the first and the last run, once Python
 has collected its garbage and the C library has given back what it only holds for later, and at its
-highest.
+highest. A second table says where the first run's seconds go.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ from labkit.course.check import NOTEBOOKS, chosen
 
 # Times differ from run to run, and so does a progress bar.
 VOLATILE = re.compile(r"\d+(\.\d+)? ?(ms|s|seconds|it/s)\b|\d\d:\d\d|0x[0-9a-f]+")
+
+KINDS = {"setup": "loading", "panel": "panels", "exercise": "exercises", "hide-input": "figures"}
+LIVE = "live"  # the cells that train before the reader's eyes, and whatever has no tag
 
 TIDY = """
 import ctypes, gc, sys
@@ -51,6 +55,7 @@ class Endurance(NamedTuple):
     memory: list[float]  # MB kept after each run
     peak: float  # MB
     differs: list[int]  # runs whose text is not the first one's
+    where: Counter[str]  # the first run's seconds, by the kind of cell
 
 
 def endure(path: Path, runs: int) -> Endurance:
@@ -58,7 +63,7 @@ def endure(path: Path, runs: int) -> Endurance:
     notebook.cells.append(nbformat.v4.new_code_cell(TIDY))
     client = NotebookClient(notebook, timeout=600, store_widget_state=False)
     client.resources = {"metadata": {"path": str(path.parent)}}
-    texts, seconds, memory, peak = [], [], [], [0.0]
+    texts, seconds, memory, peak, where = [], [], [], [0.0], Counter()
     with client.setup_kernel():
         kernel = psutil.Process(client.km.provisioner.process.pid)
         watching = threading.Event()
@@ -68,7 +73,9 @@ def endure(path: Path, runs: int) -> Endurance:
             begun = time.monotonic()
             for place, cell in enumerate(notebook.cells):
                 client.kc.session.metadata = {"cellId": cell.id}  # as JupyterLab says it
+                started = time.monotonic()
                 client.execute_cell(cell, place)
+                where[kind(cell)] += (time.monotonic() - started) * (not seconds)
             seconds.append(time.monotonic() - begun)
             memory.append(kernel.memory_info().rss / 1e6)
             texts.append(text_of(notebook))
@@ -76,7 +83,12 @@ def endure(path: Path, runs: int) -> Endurance:
         watching.set()
         watcher.join()
     differs = [run for run, text in enumerate(texts) if text != texts[0]]
-    return Endurance(path.stem, seconds, cpu, memory, max(peak), differs)
+    return Endurance(path.stem, seconds, cpu, memory, max(peak), differs, where)
+
+
+def kind(cell: nbformat.NotebookNode) -> str:
+    tags = cell.metadata.get("tags", ())
+    return next((KINDS[tag] for tag in KINDS if tag in tags), LIVE)
 
 
 def watch(kernel: psutil.Process, peak: list[float], stop: threading.Event) -> None:
@@ -106,6 +118,16 @@ def table(rows: Sequence[Endurance]) -> str:
     return "\n".join(lines)
 
 
+def places(rows: Sequence[Endurance]) -> str:
+    """Where the first run's seconds went."""
+    kinds = (*KINDS.values(), LIVE)
+    lines = [f"| notebook | {' | '.join(kinds)} |", "|---" * (1 + len(kinds)) + "|"]
+    for row in rows:
+        spent = (f"{row.where[kind]:.1f}" for kind in kinds)
+        lines.append(f"| {row.notebook} | {' | '.join(spent)} |")
+    return "\n".join(lines)
+
+
 @contextmanager
 def busy(cores: int) -> Iterator[None]:
     """Programs that want a core each, as a browser or a neighbour's kernel may."""
@@ -131,7 +153,7 @@ def main() -> int:
             with ThreadPoolExecutor(options.kernels) as pool:
                 rows += pool.map(endure, [path] * options.kernels, [options.runs] * options.kernels)
             print(table(rows[-options.kernels :]), flush=True)
-    print("\n" + table(rows))
+    print(f"\n{table(rows)}\n\n{places(rows)}")
     return int(any(row.differs for row in rows))
 
 

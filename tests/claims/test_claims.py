@@ -149,7 +149,7 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
     ("04", "**On the two style shifts: yes.**",
      lambda: is_ahead(adapters("ood", HOULSBY, FULL, FAR))
      and adapters("moved_ood", HOULSBY, FULL, FAR).high < 0),
-    ("04", "**On *who drew it?*: no**", lambda: is_level(adapters("ood", HOULSBY, FULL, WHO))),
+    ("04", "**On \"who drew it?\": no**", lambda: is_level(adapters("ood", HOULSBY, FULL, WHO))),
     ("05", "Recolouring halves what a probe reads",
      lambda: 0.4 < trap("colour", "simclr-color-flip").mean / trap("colour", "simclr-flip").mean
      < 0.6),

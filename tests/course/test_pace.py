@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.course.pages import text as rendered
+
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("0*.ipynb"))
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -48,6 +50,12 @@ def test_what_checks_a_claim_is_folded_and_no_exercise_or_panel_is(path) -> None
             assert cell["id"] not in shown
         if tags & {"exercise", "panel"}:
             assert cell["id"] in shown
+
+
+@each
+def test_no_emphasis_stands_within_bold(path) -> None:
+    """JupyterLab leaves its asterisks standing where a "?" or ":" is beside them."""
+    assert not re.search(r"<strong>((?!</strong>).)*<em>", str(rendered(text(path))), re.S)
 
 
 @each

@@ -89,7 +89,7 @@ def test_the_rate_that_moves_as_far_as_ft() -> None:
         (None, FAR, "returns nothing"),
         (0.01, FAR, "a smaller one"),
         (0.001, FAR, "0.003: 3.50"),
-        (0.003, TABLE, "near: yours is 0.003, expected is inf"),  # right for one shift only
+        (0.003, TABLE, "near: yours is 0.003, expected inf"),  # right for one shift only
         (0.001, TABLE, "or float('inf')"),
     ],
 )

@@ -77,7 +77,7 @@ def test_the_random_control_tells_pretrained_from_random() -> None:
 
     assert checks.random_control(control, encoder, task)
     wrong = {"still there": forgot, "returns nothing": lambda e, t: None,
-             "expected about": lambda e, t: 0.0}  # fmt: skip
+             "always guessing": lambda e, t: 0.0, "expected about": lambda e, t: 1.0}  # fmt: skip
     for hint, answer in wrong.items():
         outcome = checks.random_control(answer, encoder, task)
         assert not outcome and hint in outcome.message, outcome

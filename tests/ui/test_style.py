@@ -150,6 +150,15 @@ def test_two_equal_values_part_evenly() -> None:
     assert spread([0.52, 0.5], 0.1) == pytest.approx([0.56, 0.46])
 
 
+@pytest.mark.parametrize("low, high", [(0, 1), (0, 0.7), (0.35, 0.5), (0.4, 0.6), (0.33, 0.48)])
+def test_percents_stand_where_they_say(low, high) -> None:
+    _, ax = style.figure()
+    style.percent_axis(ax, low, high)
+    places = ax.yaxis.get_majorticklocs()
+    said = ax.yaxis.major.formatter.format_ticks(places)
+    assert [float(text.rstrip("%")) / 100 for text in said] == pytest.approx(list(places))
+
+
 def test_placed_ticks_are_those_of_matplotlib() -> None:
     drawn = []
     for place in (

@@ -1,0 +1,60 @@
+"""Where a live panel's frame goes in the kernel: a Markdown table of milliseconds, medians of 200.
+
+    OMP_NUM_THREADS=1 python tests/browser/measure_frame.py
+
+The panel is the synthetic one of measure_latency.py, at 1.5 pixels per CSS pixel, its axes as in
+the frame before. What a key costs beyond this is the browser's: the message, the picture decoded
+and painted (`measure_latency.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from measure_latency import DRAW
+
+from labkit.ui import panel, raster
+
+FRAMES = 200
+STAGES = {  # what is timed: its place -> what it does; the last two within the first
+    (panel, "png"): "pixels to PNG",
+    (raster.Canvas, "render"): "the picture, in all",
+    (raster.Canvas, "draw"): "the panel's own draw: lines, bands, points made",
+    (raster, "_draw_without"): "data drawn by Agg",
+    (raster.Canvas, "_place"): "axes compared with the background's",
+}
+times: dict[str, list[float]] = defaultdict(list)
+
+
+def timed(function: Callable, name: str) -> Callable:
+    def run(*arguments: Any, **options: Any) -> Any:
+        begun = time.perf_counter()
+        try:
+            return function(*arguments, **options)
+        finally:
+            times[name].append(1000 * (time.perf_counter() - begun))
+
+    return run
+
+
+def main() -> None:
+    made: dict[str, Any] = {}
+    exec(DRAW, made)
+    shown = panel.panel(lambda k: k, made["draw"], lambda k: f"Now at {k}.", k=(0, 100))
+    shown.canvas.draw = timed(shown.canvas.draw, STAGES.pop((raster.Canvas, "draw")))
+    for (owner, name), what in STAGES.items():
+        setattr(owner, name, timed(getattr(owner, name), what))
+    step = timed(lambda k: shown.set(k=k), "a frame, in all")
+    for frame in range(FRAMES):
+        step(frame % 100)
+    print("| part of a frame | ms |\n|---|---|")
+    for what, took in sorted(times.items(), key=lambda item: -median(item[1])):
+        print(f"| {what} | {median(took):.1f} |")
+
+
+if __name__ == "__main__":
+    main()
