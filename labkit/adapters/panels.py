@@ -20,7 +20,7 @@ from labkit.adapters.layers import Adapted, Wrapper
 from labkit.adapters.methods import METHODS, Method, count, insert, remove
 from labkit.adapters.parts import HALVES, Parts, parts_of
 from labkit.figures import describe_history, draw_history
-from labkit.ui.controls import Dice
+from labkit.ui.controls import Dice, menu
 from labkit.ui.panel import Panel, panel
 from labkit.ui.steps import Step, finish
 
@@ -101,11 +101,7 @@ def transformer_block() -> Panel:
         describe_block,
         size=(9, 3.2),
         title="What trains? A block of the transformer, and what stands around it",
-        method=ipywidgets.Dropdown(
-            options={look.name: method for method, look in TUNED.items()},
-            value="adapters",
-            description="Method",
-        ),
+        method=menu("Method", {look.name: m for m, look in TUNED.items()}, "adapters"),
         width=width_slider(),
     )
 
@@ -194,6 +190,7 @@ def block_menu(depth: int) -> dict[str, tuple[int, ...]]:
 def train_adapters(encoder: nn.Module, task: tasks.Task) -> Panel:
     """Choose method, width, blocks and learning rate; train in seconds."""
     blocks = block_menu(len(parts_of(encoder).blocks_of(encoder)))
+    methods = {look.name: m for m, look in TUNED.items() if METHODS[m].width}
 
     @cache
     def probe() -> transfer.Moment:
@@ -211,15 +208,9 @@ def train_adapters(encoder: nn.Module, task: tasks.Task) -> Panel:
         button="Train",
         title=f"Train adapters: {task.name}",
         width=width_slider(),
-        method=ipywidgets.Dropdown(
-            options={look.name: m for m, look in TUNED.items() if METHODS[m].width},
-            value="adapters",
-            description="Method",
-        ),
-        blocks=ipywidgets.Dropdown(options=blocks, description="Blocks"),
-        lr=ipywidgets.Dropdown(
-            options=[0.0005, 0.002, 0.006, 0.02, 0.06], value=0.02, description="Learning rate"
-        ),
+        method=menu("Method", methods, "adapters"),
+        blocks=menu("Blocks", blocks),
+        lr=menu("Learning rate", [0.0005, 0.002, 0.006, 0.02, 0.06], 0.02),
         seed=Dice(max=9, description="Another seed"),
     )
 
@@ -272,8 +263,6 @@ def storage_calculator() -> Panel:
             options=[(f"{n:,}", n) for n in COUNTS], value=100, description="Tasks"
         ),
         width=width_slider(),
-        backbone=ipywidgets.Dropdown(options=list(storage.BACKBONES), description="Backbone"),
-        precision=ipywidgets.Dropdown(
-            options={"half (2 bytes)": 2, "single (4 bytes)": 4}, value=4, description="Precision"
-        ),
+        backbone=menu("Backbone", list(storage.BACKBONES)),
+        precision=menu("Precision", {"half (2 bytes)": 2, "single (4 bytes)": 4}, 4),
     )

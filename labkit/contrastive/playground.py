@@ -16,6 +16,7 @@ from labkit.contrastive.figures import draw_search, draw_zero_shot
 from labkit.contrastive.zero_shot import UNSEEN, ClipGallery, embed_gallery, hits_of, over_concepts
 from labkit.statistics import Interval, share_interval
 from labkit.tasks import largest_share
+from labkit.ui.controls import menu
 from labkit.ui.panel import Panel, panel
 from labkit.ui.raster import Place
 
@@ -120,8 +121,8 @@ def playground(gallery: ClipGallery | None = None) -> Panel:
         title="Ask CLIP: words find pictures, a picture finds words (click one)",
         click=clicked_picture,
         words=ipywidgets.Combobox(value="car", options=SUGGESTED, description="Words"),
-        emoji=ipywidgets.Dropdown(options=shown, value=start, description="Picture of"),
-        style=ipywidgets.Dropdown(options=data.STYLES, description="Drawn by"),
+        emoji=menu("Picture of", shown, start),
+        style=menu("Drawn by", data.STYLES),
     )
 
 
@@ -216,10 +217,7 @@ def zero_shot(gallery: ClipGallery | None = None) -> Panel:
         size=(9, 4.8),
         columns=2,
         title="A classifier made of words: edit the prompts",
-        part=ipywidgets.Dropdown(
-            options={"validation concepts": "validation", "test concepts": "test"},
-            description="Tested on",
-        ),
+        part=menu("Tested on", {"validation concepts": "validation", "test concepts": "test"}),
         template=ipywidgets.Combobox(value="{}", options=TEMPLATES, description="Template"),
         **{
             key: ipywidgets.Combobox(value=name, options=members(name), description=name)

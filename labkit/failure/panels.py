@@ -15,7 +15,7 @@ from labkit.failure import figures, invariance
 from labkit.failure.corruptions import AMOUNTS, corrupt
 from labkit.failure.double_descent import NO_RIDGE, Embedded, draw_accuracies, embed
 from labkit.statistics import mean_interval
-from labkit.ui.controls import Dice
+from labkit.ui.controls import Dice, menu
 from labkit.ui.panel import Panel, panel
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def damage(model: torch.nn.Module | None = None, test: tasks.Examples | None = N
         size=(9, 3.7),
         columns=2,
         title="Does it know that it does not know?",
-        kind=ipywidgets.Dropdown(options=[*AMOUNTS], value="noise", description="Corruption"),
+        kind=menu("Corruption", [*AMOUNTS], "noise"),
         severity=ipywidgets.IntSlider(0, 0, WORST, description="Severity"),
         temperature=ipywidgets.FloatSlider(1, min=0.5, max=4, step=0.1, description="Temperature"),
         page=ipywidgets.IntSlider(0, 0, 6, description="Less sure mistakes"),
@@ -194,8 +194,8 @@ def labels(embedded: dict[str, Embedded] | None = None) -> Panel:
         size=(9, 4.2),
         title="More labels are better. Are they?",
         n=ipywidgets.IntSlider(48, FEWEST, most, description="Labels in all"),
-        ridge=ipywidgets.Dropdown(options=RIDGES, description="Ridge"),
-        features=ipywidgets.Dropdown(options=[*embedded], description="Features"),
+        ridge=RIDGES,
+        features=[*embedded],
         seed=Dice(max=20),
     )
 
@@ -295,8 +295,6 @@ def invariances(table: pd.DataFrame | None = None) -> Panel:
         title="What was the encoder told to ignore?",
         ignore_colour=ipywidgets.Checkbox(True, description="Colour augmentation"),
         ignore_flips=ipywidgets.Checkbox(True, description="Flips"),
-        emoji=ipywidgets.Dropdown(
-            options=shown, value=shown["💚 green heart"], description="Emoji"
-        ),
-        style=ipywidgets.Dropdown(options=invariance.TRAP_STYLES, description="Style"),
+        emoji=menu("Emoji", shown, shown["💚 green heart"]),
+        style=[*invariance.TRAP_STYLES],
     )

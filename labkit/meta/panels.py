@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from labkit import data, encoders, meta, tasks
 from labkit.meta import batched, fewshot, figures, landscape, sinusoids
 from labkit.meta.figures import LETTERS, SINUSOIDS, letter_at
-from labkit.ui.controls import Dice
+from labkit.ui.controls import Dice, menu
 from labkit.ui.panel import Panel, panel
 from labkit.ui.raster import Place
 
@@ -112,7 +112,7 @@ def sinusoid_panel(networks: Mapping[str, nn.Module]) -> Panel:
             sinusoids.INNER_LR, min=0.0, max=0.1, step=0.005, readout_format=".3f",
             description="Inner rate",
         ),
-        order=ipywidgets.Dropdown(options=["second", "first"], description="MAML's order"),
+        order=menu("MAML's order", ["second", "first"]),
         noise=slider(0.0, min=0.0, max=2.0, step=0.1, description="Noise"),
         seed=Dice(max=9, description="Other points"),
     )  # fmt: skip
@@ -292,7 +292,7 @@ def episode_viewer() -> Panel:
     asks = {
         "episode": Dice(max=99, description="Another episode"),
         "shots": whole(1, 1, 5, description="Shots"),
-        "setting": ipywidgets.Dropdown(options=settings, description="Styles"),
+        "setting": menu("Styles", settings),
     }
     said = {
         "guesses": ipywidgets.Text(description="Your letters: click, or type them in order"),

@@ -14,7 +14,7 @@ from labkit import augment, data, encoders, evaluate, tasks, transfer
 from labkit.figures import draw_history
 from labkit.looks import LOOKS
 from labkit.motivation.figures import draw_neighbours
-from labkit.ui.controls import Chips, Dice
+from labkit.ui.controls import Chips, Dice, menu
 from labkit.ui.images import url
 from labkit.ui.panel import Panel, panel
 from labkit.ui.steps import Step, finish
@@ -109,7 +109,7 @@ def neighbours() -> Panel:
         size=(9, 2.9),  # as wide as a panel, so that no pixel is drawn to be scaled away
         rows=2,
         title="What lies near an emoji the encoder has never seen?",
-        emoji=ipywidgets.Dropdown(options=shown, value=start, description="Emoji"),
+        emoji=menu("Emoji", shown, start),
         style=list(data.STYLES),
         other_concepts_only=ipywidgets.Checkbox(True, description="Other concepts only"),
     )
@@ -237,9 +237,7 @@ def own_task() -> Panel:
         ),
         methods=Chips(options=tuple(names), value=tuple(names), description="Methods"),
         shots=ipywidgets.IntSlider(5, 1, 20, description="Labels each"),
-        style=ipywidgets.Dropdown(options=data.STYLES, description="Learn in"),
-        ood_style=ipywidgets.Dropdown(
-            options=data.STYLES, value="fluent-mono", description="Then try in"
-        ),
+        style=menu("Learn in", data.STYLES),
+        ood_style=menu("Then try in", data.STYLES, "fluent-mono"),
         seed=Dice(max=9, description="Another seed"),
     )  # fmt: skip

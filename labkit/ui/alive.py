@@ -17,11 +17,11 @@ import ipywidgets
 import traitlets
 from anywidget import AnyWidget
 
-from labkit.ui.controls import HERE, replace_earlier
+from labkit.ui.controls import HERE, joined, read, replace_earlier
 
 
 class Stage(AnyWidget):
-    """What the browser draws and asks for; made by `stage_of`, which gives it a script."""
+    """What the browser draws and asks for; `Alive` gives it a script."""
 
     title = traitlets.Unicode().tag(sync=True)
     content = traitlets.Dict().tag(sync=True)
@@ -39,7 +39,7 @@ class Alive(ipywidgets.VBox):
     ) -> None:
         self.said, self._script, self._sheet = said, joined(*scripts), sheet
         kind = type("Stage", (Stage,), {
-            "_esm": f"{self._script}\n{joined(HERE / 'alive.js')}", "_css": styles(sheet),
+            "_esm": f"{self._script}\n{read(HERE / 'alive.js')}", "_css": styles(sheet),
         })  # fmt: skip
         self.stage = kind(title=title, content=content)
         super().__init__([self.stage])
@@ -59,20 +59,12 @@ class Alive(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any):
         """Add the page, for where no widget can run; "alive" tells `python -m labkit site`."""
         bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
-        bundle["text/plain"] = self.said
         page = alive(self._script, self._sheet, self.stage.content, self.stage.title)
-        bundle["text/html"] = page
-        return bundle, {"alive": True}
-
-
-def joined(*scripts: Path) -> str:
-    """One ES module of several files that need no import, after what all widgets share."""
-    paths = (HERE / "controls.js", *scripts) if len(scripts) > 1 else scripts
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+        return bundle | {"text/plain": self.said, "text/html": page}, {"alive": True}
 
 
 def styles(sheet: Path) -> str:
-    return "\n".join(path.read_text(encoding="utf-8") for path in (HERE / "panel.css", sheet))
+    return read(HERE / "panel.css", sheet)
 
 
 def alive(script: str, sheet: Path, content: Mapping[str, Any], title: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +15,13 @@ from anywidget import AnyWidget
 HERE = Path(__file__).parent
 
 
-def script(path: Path) -> str:
-    """The JavaScript of a widget: what all widgets share, then its own."""
-    return "\n".join(part.read_text(encoding="utf-8") for part in (HERE / "controls.js", path))
+def read(*paths: Path) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def joined(*scripts: Path) -> str:
+    """One ES module: what all widgets share, then a widget's own files, which need no import."""
+    return read(HERE / "controls.js", *scripts)
 
 
 class Dice(AnyWidget, ipywidgets.ValueWidget):
@@ -34,20 +37,17 @@ class Dice(AnyWidget, ipywidgets.ValueWidget):
 class Chips(AnyWidget, ipywidgets.ValueWidget):
     """A menu from which one takes several: its value holds some of its options, in their order."""
 
-    _esm = script(HERE / "chips.js")
+    _esm = joined(HERE / "chips.js")
     options = traitlets.Tuple().tag(sync=True)  # words
     value = traitlets.Tuple().tag(sync=True)
     pictures = traitlets.Tuple().tag(sync=True)  # URLs of data, one for each option, or none
     description = traitlets.Unicode().tag(sync=True)
 
 
-def heading(title: str | None) -> list[ipywidgets.HTML]:
-    """The title over a panel, as a list to be unpacked: none without a title."""
-    if not title:
-        return []
-    text = html.escape(title)
-    line = f'<div class="labkit-title" role="heading" aria-level="3">{text}</div>'
-    return [ipywidgets.HTML(line)]
+def menu(label: str, options: list | tuple | dict, value: Any = None) -> ipywidgets.Dropdown:
+    """A menu with a label, which begins with its first option unless a value is given."""
+    first = {} if value is None else {"value": value}
+    return ipywidgets.Dropdown(options=options, description=label, **first)
 
 
 def widget_for(name: str, value: Any) -> ipywidgets.ValueWidget:

@@ -109,12 +109,7 @@ def draw_framed(
 ) -> None:  # fmt: skip
     """A grid of pictures (n, 3, size, size) without titles, some of them in frames of colour."""
     corners = draw_images(ax, images, (), columns, interpolation)
-    draw_frames(ax, images.shape[-1], corners[np.array(framed, dtype=bool)], color)
-
-
-def draw_frames(ax: Axes, size: int, corners: Sequence[tuple[int, int]], color: str = OWN) -> None:
-    """Frame pictures of side `size` by their upper left corners: they belong together."""
-    frames = [UNIT_SQUARE * size + corner for corner in corners]
+    frames = [UNIT_SQUARE * images.shape[-1] + c for c in corners[np.array(framed, dtype=bool)]]
     ax.add_collection(PolyCollection(frames, facecolor="none", edgecolor=color, linewidth=4))
 
 

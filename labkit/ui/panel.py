@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import html
 import inspect
 import sys
 import threading
@@ -22,13 +23,14 @@ import traitlets
 from anywidget import AnyWidget
 
 from labkit.ui import narrow, record
-from labkit.ui.controls import HERE, heading, replace_earlier, script, widget_for
+from labkit.ui.controls import HERE, joined, read, replace_earlier, widget_for
 from labkit.ui.png import png
 from labkit.ui.raster import Canvas, Place
 from labkit.ui.steps import Runner, Step
 
 STALE = "Settings changed: press {} to update the picture."
 EMPTY = "Press {} to see the result."
+HEADING = '<div class="labkit-title" role="heading" aria-level="3">{}</div>'
 COARSEST, SHARPEST = 0.5, 1.5  # 2 would take half as long again, for little to see
 
 
@@ -70,8 +72,8 @@ class Picture(AnyWidget):
     says what else was tried.
     """
 
-    _esm = script(HERE / "panel.js")
-    _css = (HERE / "panel.css").read_text(encoding="utf-8")
+    _esm = joined(HERE / "panel.js")
+    _css = read(HERE / "panel.css")
     frame = traitlets.Bytes().tag(sync=True)
     frames = traitlets.Int(0).tag(sync=True)
     width = traitlets.Int().tag(sync=True)
@@ -109,7 +111,8 @@ class Panel(ipywidgets.VBox):
             clickable=click is not None,
         )  # fmt: skip
         grid = ipywidgets.Box(list(controls.values())).add_class("labkit-controls")
-        super().__init__([*heading(title), grid, self.picture])
+        above = [ipywidgets.HTML(HEADING.format(html.escape(title)))] if title else []
+        super().__init__([*above, grid, self.picture])
         self.add_class("labkit-panel")
         for control in controls.values():
             control.observe(self._changed, "value")

@@ -26,12 +26,7 @@ def prepare(ax: Axes, width: float, height: float) -> None:
 
 @style()
 def box(
-    ax: Axes,
-    center: Point,
-    text: str,
-    color: str = INK,
-    size: Point = (2.2, 1.2),
-    trains: bool = True,
+    ax: Axes, center: Point, text: str, color: str = INK, size: Point = (2.2, 1.2), trains=True
 ) -> None:
     """A part of a network, with its name."""
     (x, y), (width, height) = center, size
