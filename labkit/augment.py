@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from labkit.inputs import in_range, real
+from labkit.inputs import in_range, real, refused
 
 BLOCK = 256  # images at once on a CPU: 32-pixel ones then stay in its cache, 1.5 times as fast
 
@@ -90,9 +90,9 @@ def random_affine(
         return _uniform(images, generator, low, high)
 
     if crop == rotate == zoom == shift == 0:  # a mirror image alone needs no interpolation
-        return (
-            torch.where(_per_image(draw(0, 1) < flip), images.flip(3), images) if flip else images
-        )
+        if not flip:
+            return images
+        return torch.where((draw(0, 1) < flip)[:, None, None, None], images.flip(3), images)
 
     area = draw(1 - crop, 1)
     stretch = draw(-1, 1).mul(math.log(4 / 3) / 2).exp() if crop else 1  # sqrt(width / height)
@@ -230,7 +230,7 @@ def random_tint(images: Tensor, generator: Generator, probability: float) -> Ten
     chosen = colourless & (_uniform(images, generator, 0, 1) < probability)
     colour = torch.stack([_uniform(images, generator, 0, 0.9) for _ in range(3)], dim=1)  # (n, 3)
     tinted = 1 - (1 - images) * (1 - colour)[:, :, None, None]
-    return torch.where(_per_image(chosen), tinted, images)
+    return torch.where(chosen[:, None, None, None], tinted, images)
 
 
 def mean_luma(images: Tensor) -> Tensor:
@@ -271,11 +271,11 @@ def as_float(images: Tensor, check_range: bool = False) -> Tensor:
     fits = isinstance(images, Tensor) and images.dim() == 4 and images.shape[1] == 3
     if not fits or 0 in images.shape[2:]:
         got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
-        raise ValueError(f"images: got {got}, accepted: a tensor of shape (n, 3, height, width)")
+        raise refused("images", got, "a tensor of shape (n, 3, height, width)")
     if images.dtype == torch.uint8:
         return images.to(torch.float32).div_(255)
     if not images.is_floating_point():
-        raise ValueError(f"images: got {images.dtype}, accepted: uint8 or floating")
+        raise refused("images", images.dtype, "uint8 or floating")
     if check_range:
         in_range("images", images)
     return images.to(torch.float32)
@@ -284,20 +284,14 @@ def as_float(images: Tensor, check_range: bool = False) -> Tensor:
 def _uniform(images: Tensor, generator: Generator, low: float, high: float) -> Tensor:
     """Draw one number per image in [low, high): on the generator's device, moved to the images'."""
     if not isinstance(generator, Generator):
-        got = type(generator).__name__
-        raise TypeError(f"generator: got {got}, accepted: a torch.Generator")
+        raise refused("generator", type(generator).__name__, "a torch.Generator", TypeError)
     draws = torch.rand(
         len(images), generator=generator, device=generator.device, dtype=torch.float32
     )
     return draws.mul_(high - low).add_(low).to(images.device)
 
 
-def _per_image(values: Tensor) -> Tensor:
-    return values[:, None, None, None]  # (n,) -> (n, 1, 1, 1), beside (n, 3, h, w)
-
-
 def _like(x: Tensor) -> dict:
-    """What new tensors beside `x` need, whatever torch's default type is."""
     return {"device": x.device, "dtype": x.dtype}
 
 

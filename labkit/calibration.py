@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import softmax
 from torch import Tensor
 
-from labkit.inputs import above_0, matrices, whole
+from labkit.inputs import above_0, matrices, refused, whole
 
 COLDEST, HOTTEST = 0.01, 100.0  # where `fit_temperature` looks
 
@@ -32,7 +32,7 @@ class Answers:
     def __post_init__(self) -> None:
         shape, found = shares("confidence", self.confidence).shape, np.asarray(self.right)
         if found.shape != shape or found.dtype != bool:
-            raise ValueError(f"right: got {found.shape} {found.dtype}, accepted: {shape} bool")
+            raise refused("right", f"{found.shape} {found.dtype}", f"{shape} bool")
 
 
 def answers(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Answers:
@@ -104,7 +104,7 @@ def shares(name: str, values: np.ndarray) -> np.ndarray:
     """One or more numbers from 0 to 1, (n,) float; a ValueError names what is none."""
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or not len(x) or not ((x >= 0) & (x <= 1)).all():
-        raise ValueError(f"{name}: got shape {x.shape}, accepted: (n,), from 0 to 1")
+        raise refused(name, f"shape {x.shape}", "(n,), from 0 to 1")
     return x
 
 
@@ -113,9 +113,8 @@ def _checked(logits: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
     (x,) = matrices(logits=logits)
     y = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
     if y.shape != x.shape[:1] or y.dtype.kind not in "iu":
-        raise ValueError(f"labels: got shape {y.shape} of {y.dtype}, accepted: {len(x)} integers")
+        raise refused("labels", f"shape {y.shape} of {y.dtype}", f"{len(x)} integers")
     if y.min() < 0 or y.max() >= x.shape[1]:
-        raise ValueError(
-            f"labels: got {y.min()} to {y.max()}, accepted: 0 to {x.shape[1] - 1}, as in logits"
-        )
+        accepted = f"0 to {x.shape[1] - 1}, as in logits"
+        raise refused("labels", f"{y.min()} to {y.max()}", accepted)
     return x, y

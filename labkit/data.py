@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labkit.inputs import check_choice
+from labkit.inputs import check_choice, refused
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 TILE, COLUMNS = 64, 41  # pixels of a tile, tiles in a row of a sheet
@@ -70,15 +70,11 @@ class Trap(NamedTuple):
 
 @dataclass(frozen=True)
 class Emoji:
-    """Images with the concept and the style of each.
+    """Images with the concept and the style of each."""
 
-    images: (n, 3, size, size) uint8; concept: (n,) int64 into `concepts()`; style: (n,) int64 into
-    STYLES.
-    """
-
-    images: Tensor
-    concept: Tensor
-    style: Tensor
+    images: Tensor  # (n, 3, size, size) uint8
+    concept: Tensor  # (n,) int64 into `concepts()`
+    style: Tensor  # (n,) int64 into STYLES
 
     def __len__(self) -> int:
         return len(self.images)
@@ -101,7 +97,7 @@ class Emoji:
         """
         rows = (self.concept == position).nonzero()[:, 0]
         if not len(rows):
-            raise ValueError(f"position: got {position}, accepted: a concept among these images")
+            raise refused("position", position, "a concept among these images")
         in_style = rows[self.style[rows] == STYLES.index(style)]
         return int((in_style if len(in_style) else rows)[0])
 
@@ -208,7 +204,7 @@ def labels_of(positions: Tensor) -> Tensor:
     """Concept positions (n,) -> class indices (n,) int64, -1 for concepts of no class."""
     if positions.numel() and not 0 <= positions.min() <= positions.max() < len(concepts()):
         low, high = positions.min(), positions.max()
-        raise ValueError(f"positions: got {low} to {high}, accepted: 0 to {len(concepts()) - 1}")
+        raise refused("positions", f"{low} to {high}", f"0 to {len(concepts()) - 1}")
     index = {name: i for i, name in enumerate(class_names())}
     table = torch.tensor([index.get(concept.label, -1) for concept in concepts()])
     return table[positions]

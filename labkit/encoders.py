@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from labkit import data
 from labkit.augment import as_float
-from labkit.inputs import check_choice
+from labkit.inputs import check_choice, refused
 from labkit.text import TextEncoder, WordEncoder
 from labkit.torchvision_compat import import_torchvision
 from labkit.weights import parse_tensors, write_tensors
@@ -232,10 +232,8 @@ def save(model: nn.Module, config: dict, path: Path) -> None:
 
     Raises FloatingPointError for weights that half precision cannot hold.
     """
-    halves = {
-        name: value.half() if value.is_floating_point() else value
-        for name, value in model.state_dict().items()
-    }
+    weights = model.state_dict()
+    halves = {n: x.half() if x.is_floating_point() else x for n, x in weights.items()}
     lost = [name for name, value in halves.items() if not value.isfinite().all()]
     if lost:
         raise FloatingPointError(f"{lost[0]} is not finite in half precision: lower lr")
@@ -291,7 +289,7 @@ class TorchvisionEncoder(nn.Module):
                 self.backbone.aux_logits = False
         linear = [(n, m) for n, m in self.backbone.named_modules() if isinstance(m, nn.Linear)]
         if not linear:
-            raise ValueError(f"name: got {name}, accepted: networks with a linear layer at the end")
+            raise refused("name", name, "networks with a linear layer at the end")
         last, layer = linear[-1]
         self.backbone.set_submodule(last, nn.Identity())
         self.dim = layer.in_features

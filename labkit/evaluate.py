@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit import data
-from labkit.inputs import all_finite, matrices
+from labkit.inputs import all_finite, matrices, refused, whole
 from labkit.statistics import write_hits
 from labkit.tasks import Task, test_concepts
 from labkit.training import Fit, features
@@ -23,17 +24,11 @@ def nearest(queries: Tensor, gallery: Tensor, count: int) -> Tensor:
     Raises ValueError when `count` is not between 1 and m, or for other shapes.
     """
     if queries.ndim != 2 or gallery.ndim != 2 or queries.shape[1] != gallery.shape[1]:
-        raise ValueError(
-            f"queries, gallery: got shapes {tuple(queries.shape)} and {tuple(gallery.shape)}, "
-            "accepted: (n, dim) and (m, dim)"
-        )
+        got = f"shapes {tuple(queries.shape)} and {tuple(gallery.shape)}"
+        raise refused("queries, gallery", got, "(n, dim) and (m, dim)")
     all_finite(queries=queries, gallery=gallery)
-    if not 1 <= count <= len(gallery):
-        raise ValueError(f"count: got {count}, accepted: 1 to {len(gallery)}")
-    queries, gallery = (
-        x / x.norm(dim=1, keepdim=True).clamp(min=1e-12) for x in (queries, gallery)
-    )
-    cosines = queries @ gallery.T  # (n, m)
+    count = whole("count", count, 1, len(gallery))
+    cosines = F.normalize(queries, dim=1) @ F.normalize(gallery, dim=1).T  # (n, m)
     return cosines.topk(count, dim=1).indices
 
 
@@ -47,12 +42,10 @@ def labels_needed(shots: Sequence[float], accuracies: Sequence[float], target: f
     shots, accuracies = np.asarray(shots, dtype=float), np.asarray(accuracies, dtype=float)
     rising = shots.ndim == 1 and len(shots) and shots[0] > 0 and (np.diff(shots) > 0).all()
     if not rising or accuracies.shape != shots.shape or not np.isfinite([shots, accuracies]).all():
-        raise ValueError(
-            f"shots, accuracies: got {shots} and {accuracies}, accepted: rising numbers above 0, "
-            "and as many accuracies"
-        )
+        accepted = "rising numbers above 0, and as many accuracies"
+        raise refused("shots, accuracies", f"{shots} and {accuracies}", accepted)
     if math.isnan(target):
-        raise ValueError(f"target: got {target}, accepted: a number")
+        raise refused("target", target, "a number")
     if accuracies[0] >= target:
         return float(shots[0])
     reached = np.flatnonzero(accuracies >= target)
@@ -80,7 +73,7 @@ def movement(before: Tensor, after: Tensor) -> Movement:
     """
     x, y = matrices(before=before, after=after)
     if x.shape != y.shape:
-        raise ValueError(f"after: got shape {y.shape}, accepted: {x.shape}, as before")
+        raise refused("after", f"shape {y.shape}", f"{x.shape}, as before")
     norm = np.linalg.norm(x, axis=1).mean()
     if norm == 0:
         raise ValueError("before: all features are zero, accepted: some that are not")
@@ -159,7 +152,7 @@ def head_change(before: Tensor, after: Tensor) -> HeadChange:
     """
     v, w = matrices(before=before, after=after)
     if v.shape != w.shape:
-        raise ValueError(f"after: got shape {w.shape}, accepted: {v.shape}, as before")
+        raise refused("after", f"shape {w.shape}", f"{v.shape}, as before")
     v, w = v - v.mean(axis=0), w - w.mean(axis=0)
     sizes = np.linalg.norm(v), np.linalg.norm(w)
     if not all(sizes):
@@ -180,9 +173,7 @@ def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     x, y = matrices(x=x, y=y)
     least = 4 if unbiased else 2
     if len(x) != len(y) or len(x) < least:
-        raise ValueError(
-            f"x, y: got {len(x)} and {len(y)} rows, accepted: the same, {least} or more"
-        )
+        raise refused("x, y", f"{len(x)} and {len(y)} rows", f"the same, {least} or more")
     x, y = _centred(x), _centred(y)
     hsic = _unbiased_hsic if unbiased else _biased_hsic
     own = hsic(x, x) * hsic(y, y)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from IPython.display import HTML
 from matplotlib.axes import Axes
 
 from labkit.advice import Situation, first_try, points_behind
@@ -20,8 +21,7 @@ from labkit.statistics import Interval, Scores
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
 from labkit.ui.style import INK, label_end, label_ends, percent_axis, percent_ticks, spread, style
 
-if TYPE_CHECKING:
-    from IPython.display import HTML
+if TYPE_CHECKING:  # jinja2, and in some versions pyplot, come with it
     from pandas.io.formats.style import Styler
 
 # Of text in a page: 4.5:1 on white and on #111, by a share of the ink around it.
@@ -198,8 +198,6 @@ def styled(
 
 def folded(summary: str, table: Styler) -> HTML:
     """A long table behind a line that opens it."""
-    from IPython.display import HTML
-
     return HTML(f"<details><summary>{summary}</summary>{table.to_html()}</details>")
 
 

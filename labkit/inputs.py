@@ -15,13 +15,16 @@ LARGEST, SMALLEST = 1e38, 1e-37  # about what float32 holds; 1 / SMALLEST is fin
 HELD = "(float32 must hold it)"
 
 
+def refused(name: str, got: object, accepted: object, kind: type = ValueError) -> Exception:
+    """An error that names the argument, what was given, and what is accepted: `raise` it."""
+    return kind(f"{name}: got {got}, accepted: {accepted}")
+
+
 def check_choice(argument: str, given: Sequence, accepted: Sequence) -> None:
     """Raise a ValueError that names the argument, what was given, and what is accepted."""
     unknown = [value for value in given if value not in accepted]
     if unknown or not given:
-        raise ValueError(
-            f"{argument}: got {unknown or 'nothing'}, accepted: {', '.join(map(str, accepted))}"
-        )
+        raise refused(argument, unknown or "nothing", ", ".join(map(str, accepted)))
 
 
 def whole(name: str, value: int, low: int, high: int | None = None, high_name: str = "") -> int:
@@ -29,11 +32,10 @@ def whole(name: str, value: int, low: int, high: int | None = None, high_name: s
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name}: got {value!r}, accepted: a whole number") from None
+        raise refused(name, repr(value), "a whole number", TypeError) from None
     if isinstance(value, bool) or number < low or (high is not None and number > high):
         to = f" to {high_name} = {high}" if high_name else f" to {high}"
-        upper = " or more" if high is None else to
-        raise ValueError(f"{name}: got {value!r}, accepted: {low}{upper}")
+        raise refused(name, repr(value), f"{low}{' or more' if high is None else to}")
     return number
 
 
@@ -47,7 +49,7 @@ def between(name: str, value: float, low: float, high: float) -> float:
     accepted = f"a number above {low:g} and below {high:g}"
     number = _number(name, value, accepted, low, high)
     if number in (low, high):
-        raise ValueError(f"{name}: got {value}, accepted: {accepted}")
+        raise refused(name, value, accepted)
     return number
 
 
@@ -73,9 +75,9 @@ def _number(
     try:
         number = float("no number" if isinstance(value, str) else value)
     except (TypeError, ValueError, RuntimeError):
-        raise TypeError(f"{name}: got {value!r}, accepted: {accepted}") from None
+        raise refused(name, repr(value), accepted, TypeError) from None
     if not low <= number <= high:
-        raise ValueError(f"{name}: got {value}, accepted: {accepted}")
+        raise refused(name, value, accepted)
     return number
 
 
@@ -89,7 +91,7 @@ def as_tensor(name: str, values: Tensor | np.ndarray | Sequence) -> Tensor:
         return torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError):
         got = getattr(values, "dtype", type(values).__name__)
-        raise TypeError(f"{name}: got {got}, accepted: a tensor or array of numbers") from None
+        raise refused(name, got, "a tensor or array of numbers", TypeError) from None
 
 
 def as_images(name: str, images: Tensor | np.ndarray) -> Tensor:
@@ -107,10 +109,8 @@ def in_range(name: str, images: Tensor) -> None:
     """Raise a ValueError for floating images that leave [0, 1] by more than rounding."""
     low, high = (x.item() for x in images.aminmax()) if images.numel() else (0, 0)
     if not -1e-3 <= low <= high <= 1 + 1e-3:
-        raise ValueError(
-            f"{name}: got floats from {low:.3g} to {high:.3g}, accepted: uint8 in [0, 255] or "
-            "floats in [0, 1], not standardised (the encoders do that)"
-        )
+        accepted = "uint8 in [0, 255] or floats in [0, 1], not standardised (the encoders do that)"
+        raise refused(name, f"floats from {low:.3g} to {high:.3g}", accepted)
 
 
 def matrices(**features: Tensor | np.ndarray) -> list[np.ndarray]:
@@ -124,10 +124,8 @@ def matrices(**features: Tensor | np.ndarray) -> list[np.ndarray]:
         matrix = np.asarray(values, dtype=float)
         largest = np.abs(matrix).max(initial=0)
         if matrix.ndim != 2 or 0 in matrix.shape or not largest < 1e100:
-            raise ValueError(
-                f"{name}: got shape {matrix.shape}, largest {largest:.3g}, accepted: (n, dim), both"
-                " 1 or more, finite"
-            )
+            got = f"shape {matrix.shape}, largest {largest:.3g}"
+            raise refused(name, got, "(n, dim), both 1 or more, finite")
         found.append(matrix)
     return found
 
@@ -137,10 +135,8 @@ def all_finite(**tensors: Tensor) -> None:
     for name, x in tensors.items():
         lengths = x.detach().norm(dim=-1) if x.is_floating_point() else x
         if not lengths.isfinite().all():
-            raise ValueError(
-                f"{name}: got nan, infinite or too large numbers, accepted: finite ones (if they "
-                "come from training, lower lr)"
-            )
+            accepted = "finite ones (if they come from training, lower lr)"
+            raise refused(name, "nan, infinite or too large numbers", accepted)
 
 
 def pairs(**sides: Tensor) -> None:
@@ -151,22 +147,14 @@ def pairs(**sides: Tensor) -> None:
     for name, x in sides.items():
         if not hasattr(x, "is_floating_point") or not x.is_floating_point():
             got = getattr(x, "dtype", type(x).__name__)
-            raise ValueError(f"{name}: got {got}, accepted: a floating torch.Tensor (n, dim)")
+            raise refused(name, got, "a floating torch.Tensor (n, dim)")
         if x.dim() != 2 or 0 in x.shape:
-            raise ValueError(
-                f"{name}: got shape {tuple(x.shape)}, accepted: (n, dim), both 1 or more"
-            )
+            raise refused(name, f"shape {tuple(x.shape)}", "(n, dim), both 1 or more")
     (first, one), *others = sides.items()
     for name, two in others:
         for what in ("shape", "dtype", "device"):
-            if getattr(one, what) != getattr(two, what):
-                raise ValueError(
-                    f"{name}: got {what} {plain(getattr(two, what))}, accepted: that of {first}, "
-                    f"{plain(getattr(one, what))}"
-                )
+            wanted, got = (getattr(side, what) for side in (one, two))
+            if got != wanted:
+                wanted, got = ((tuple(x) if what == "shape" else x) for x in (wanted, got))
+                raise refused(name, f"{what} {got}", f"that of {first}, {wanted}")
     all_finite(**sides)
-
-
-def plain(value: object) -> object:
-    """A torch.Size as a tuple, anything else as it is."""
-    return tuple(value) if isinstance(value, (list, tuple)) else value

@@ -63,8 +63,8 @@ from labkit.meta.figures import (
     draw_few_shot,
     draw_functions,
     draw_sinusoids,
+    draw_task,
 )
-from labkit.meta.schematic import draw_task
 from labkit.motivation.figures import (
     describe_shots,
     draw_guesses,

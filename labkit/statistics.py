@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from labkit.inputs import real
+from labkit.inputs import real, refused
 
 
 class Interval(NamedTuple):
@@ -61,7 +61,7 @@ def mean_estimate(values: Sequence[float], overlap: float) -> Estimate:
     """
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or len(x) < 2 or not np.isfinite(x).all():
-        raise ValueError(f"values: got {values}, accepted: two or more finite numbers")
+        raise refused("values", values, "two or more finite numbers")
     overlap = real("overlap", overlap, 1)
     shared = overlap / (1 - overlap) if overlap < 1 else 0.0
     error = x.std(ddof=1) * np.sqrt(1 / len(x) + shared)
@@ -140,7 +140,7 @@ def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
     right: how many trials succeeded. Raises ValueError when it is not between 0 and n, or n < 1.
     """
     if right != int(right) or not 0 <= right <= n or n < 1:
-        raise ValueError(f"right and n: got {right} of {n}, accepted: 0 to n, with n >= 1")
+        raise refused("right and n", f"{right} of {n}", "0 to n, with n >= 1")
     _check_confidence(confidence)
     found = stats.binomtest(int(right), n).proportion_ci(confidence, "wilson")
     return Interval(right / n, float(found.low), float(found.high))
@@ -148,7 +148,7 @@ def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
 
 def _check_confidence(confidence: float) -> None:
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence: got {confidence}, accepted: above 0 and below 1")
+        raise refused("confidence", confidence, "above 0 and below 1")
 
 
 # ---------------------------------------------------------------- scores that know their interval
@@ -202,12 +202,9 @@ class Scores:
         if self.index != other.index or len(self.values) != len(other.values):
             raise ValueError(f"theirs: has {list(other.index)}, ours {list(self.index)}")
         known = self.by_concept is not None and other.by_concept is not None
-        return replace(
-            self,
-            values=self.values - other.values,
-            overlap=max(self.overlap, other.overlap),
-            by_concept=self.by_concept - other.by_concept if known else None,
-        )
+        by_concept = self.by_concept - other.by_concept if known else None
+        values, overlap = self.values - other.values, max(self.overlap, other.overlap)
+        return replace(self, values=values, overlap=overlap, by_concept=by_concept)
 
     @cached_property
     def estimate(self) -> Estimate:

@@ -5,8 +5,7 @@
 
 A *cell* is one setting, a dict such as {"shift": "near", "seed": 3}. `run(**cell)` returns the rows
 it measured, dicts of plain values, and `out` gathers all rows in a CSV table, each with its cell's
-values first. Cells that are in the table already are not run again. Tables are pandas' DataFrames
-(imported when one is first needed: it takes half a second).
+values first. Cells that are in the table already are not run again.
 """
 
 from __future__ import annotations
@@ -18,10 +17,11 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
+import pandas as pd
 import torch
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
@@ -30,9 +30,6 @@ from labkit import data
 from labkit.files import make_folder, replacing, told
 from labkit.inputs import check_choice
 from labkit.statistics import Interval, Scores, concept_scores, read_hits
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Row = dict[str, Any]
 KILLED = "its process was killed (by the system, where memory ran out)"
@@ -202,8 +199,6 @@ def read_table(path: Path, keys: Sequence[str] = ()) -> pd.DataFrame | None:
     line was cut off (by a copy that broke off: `write_table` leaves no such file) loses its last
     cell, of which rows may be missing. Raises ValueError for other damage, and for other columns.
     """
-    import pandas as pd
-
     text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
     whole = text[: text.rfind("\n") + 1]
     if not whole and (keys or not text):
@@ -222,8 +217,6 @@ def read_table(path: Path, keys: Sequence[str] = ()) -> pd.DataFrame | None:
 
 def parse(text: str) -> pd.DataFrame:
     """CSV as `write_table` or a spreadsheet writes it (semicolons, TRUE); every line is whole."""
-    import pandas as pd
-
     head, _, _ = text.partition("\n")
     separator = ";" if ";" in head and "," not in head else ","
     lines = text.splitlines()
@@ -236,8 +229,6 @@ def parse(text: str) -> pd.DataFrame:
 
 def add_rows(table: pd.DataFrame | None, rows: Sequence[Row]) -> pd.DataFrame:
     """The table with more rows; a column that either lacks is empty there."""
-    import pandas as pd
-
     new = pd.DataFrame(rows)
     return new if table is None else pd.concat([table, new], ignore_index=True)
 
@@ -317,8 +308,6 @@ def intervals(table: pd.DataFrame, score: str, by: Sequence[str], **where: Any) 
 
     Raises ValueError as `scores` does.
     """
-    import pandas as pd
-
     check_choice("score, by, where", [score, *by, *where], tuple(table.columns))
     for name, value in where.items():
         check_choice(name, [value], tuple(table[name].unique()))

@@ -14,9 +14,10 @@ import torch
 from torch import Generator, Tensor
 
 from labkit import data
-from labkit.inputs import as_images, as_tensor, check_choice, whole
+from labkit.inputs import as_images, as_tensor, check_choice, refused, whole
 
 DOWNSTREAM = ("train", "validation", "test")
+POPULATIONS = ("source", "target")  # of a class's subgroups
 
 
 class Examples(NamedTuple):
@@ -61,22 +62,16 @@ def checked(name: str, examples: Examples, classes: int | None = None) -> Exampl
     classes - 1, for images and labels that do not belong together, and for images on a scale of
     their own (`labkit.inputs.as_images`).
     """
-    images, labels = (
-        as_images(f"{name}.images", examples[0]),
-        as_tensor(f"{name}.labels", examples[1]),
-    )
+    images = as_images(f"{name}.images", examples[0])
+    labels = as_tensor(f"{name}.labels", examples[1])
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise TypeError(f"{name}.labels: got {labels.dtype}, accepted: whole numbers")
+        raise refused(f"{name}.labels", labels.dtype, "whole numbers", TypeError)
     if labels.shape != images.shape[:1] or not len(labels):
-        raise ValueError(
-            f"{name}: got images {tuple(images.shape)} and labels {tuple(labels.shape)}, accepted: "
-            "(n, 3, h, w) and (n,), n above 0"
-        )
+        got = f"images {tuple(images.shape)} and labels {tuple(labels.shape)}"
+        raise refused(name, got, "(n, 3, h, w) and (n,), n above 0")
     labels = labels.to(torch.int64)  # uint8 would choose rows as a mask does
     if classes is not None and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(
-            f"{name}: got labels {labels.min()} to {labels.max()}, accepted: 0 to {classes - 1}"
-        )
+        raise refused(name, f"labels {labels.min()} to {labels.max()}", f"0 to {classes - 1}")
     return Examples(images, labels)
 
 
@@ -100,11 +95,10 @@ def style_shift(
     class, or when a style is both in and out of distribution.
     """
     id_styles = tuple(id_styles)
-    ood_styles = (
-        tuple(s for s in data.STYLES if s not in id_styles) if ood_styles is None else ood_styles
-    )
+    if ood_styles is None:
+        ood_styles = tuple(style for style in data.STYLES if style not in id_styles)
     if set(id_styles) & set(ood_styles):
-        raise ValueError(f"ood_styles: got {ood_styles}, accepted: none of id_styles, {id_styles}")
+        raise refused("ood_styles", ood_styles, f"none of id_styles, {id_styles}")
     names, parts = _checked_classes(classes), downstream_parts(split)
     emoji = data.load(id_styles, parts=DOWNSTREAM, size=size)
     seen = {part: _labelled(emoji.of(positions), names) for part, positions in parts.items()}
@@ -127,16 +121,15 @@ def subpopulation_shift(
     Say, animals from mammals, then birds and fish. The OOD test holds all downstream concepts of
     the "target" subgroups, none of which is trained on; classes with one population are left out.
     """
-    names = tuple(c for c in _checked_classes(classes) if _has_both_populations(c))
+    there = {(c.label, c.population) for c in data.concepts()}
+    names = _checked_classes(classes)
+    names = tuple(c for c in names if {(c, which) for which in POPULATIONS} <= there)
     if not names:
-        raise ValueError(
-            f"classes: got {classes}, accepted: some with subgroups of both populations"
-        )
-
+        raise refused("classes", classes, "some with subgroups of both populations")
     emoji = data.load(styles, parts=DOWNSTREAM, size=size)
     source, target = (
         emoji.of([c.position for c in data.concepts() if c.population == population])
-        for population in ("source", "target")
+        for population in POPULATIONS
     )
     parts = downstream_parts(split)
     seen = {part: _labelled(source.of(positions), names) for part, positions in parts.items()}
@@ -165,7 +158,7 @@ def who_drew_it(
     check_choice("classes", seen, names)
     check_choice("ood_classes", other, names)
     if set(seen) & set(other):
-        raise ValueError(f"ood_classes: got {other}, accepted: none of classes, {seen}")
+        raise refused("ood_classes", other, f"none of classes, {seen}")
     emoji, parts = data.load(parts=DOWNSTREAM), downstream_parts(split)
 
     def examples(part: str, chosen: Sequence[str]) -> Examples:
@@ -303,17 +296,11 @@ def _split_styles(emoji, concept, shots, queries, support_ids, query_ids, genera
 
 
 def _labelled(emoji: data.Emoji, names: Sequence[str]) -> Examples:
-    """Only the images of the named classes, labelled in the order of `names`."""
     place = torch.full((len(data.class_names()) + 1,), -1)  # the last row is "no class"
     for i, name in enumerate(names):
         place[data.class_names().index(name)] = i
     labels = place[data.labels_of(emoji.concept)]
     return Examples(emoji.images, labels).at(labels >= 0)
-
-
-def _has_both_populations(name: str) -> bool:
-    found = {c.population for c in data.concepts() if c.label == name}
-    return {"source", "target"} <= found
 
 
 def _checked_classes(classes: Sequence[str] | None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit import data
+from labkit.inputs import refused
 from labkit.weights import parse_tensors
 
 
@@ -135,7 +136,7 @@ def small_network(dim: int) -> nn.Sequential:
 
 def listed(captions: Sequence[str]) -> Sequence[str]:
     if isinstance(captions, str):
-        raise ValueError(f"captions: got the string {captions!r}, accepted: a list of strings")
+        raise refused("captions", f"the string {captions!r}", "a list of strings")
     return captions
 
 

@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
 
 from labkit.augment import Augmentation
-from labkit.inputs import above_0, as_images, between, check_choice, whole
+from labkit.inputs import above_0, as_images, between, check_choice, refused, whole
 from labkit.tasks import DOWNSTREAM, Examples, Task, checked
 
 NO_AUGMENTATION = Augmentation()
@@ -114,7 +114,7 @@ def checked_task(task: Task, ood: bool) -> Task:
     classes = len(task.classes)
     parts = {p: checked(f"task.{p}", getattr(task, p), classes) for p in DOWNSTREAM}
     if len(parts["train"].labels.unique()) < 2:
-        raise ValueError("task.train: got examples of one class only, accepted: of two or more")
+        raise refused("task.train", "examples of one class only", "of two or more")
     if ood:
         parts["ood"] = {n: checked(f"task.ood[{n!r}]", x, classes) for n, x in task.ood.items()}
     return replace(task, **parts)

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Generator, Tensor, nn
 
-from labkit.inputs import above_0, at_least_0, real
+from labkit.inputs import above_0, at_least_0, real, refused
 from labkit.layers import train_only
 from labkit.tasks import Task
 from labkit.threads import one_blas_thread
@@ -54,7 +54,7 @@ def linear_probe(
     """
     task = checked_task(task, ood=False)
     if not strengths:
-        raise ValueError("strengths: got none, accepted: one or more")
+        raise refused("strengths", "none", "one or more")
     strengths = [above_0("strengths", strength) for strength in strengths]
     found, validation = (features(encoder, x.images) for x in (task.train, task.validation))
     x, validation = found.cpu().float(), validation.cpu().float()
@@ -72,7 +72,7 @@ def linear_probe(
             right = (head(validation).argmax(dim=1) == expected).float().mean().item()
             tried.append((right, strength, head))
     if not tried:
-        raise ValueError(f"strengths: got {strengths}, accepted: one for which the probe converges")
+        raise refused("strengths", strengths, "one for which the probe converges")
     right, strength, head = max(tried, key=lambda one: one[0])  # of equals the simplest
     model = Classifier(copy.deepcopy(encoder), head.to(found)).eval()
     return Fit(model, right, chosen=strength)
@@ -167,10 +167,8 @@ def reinitialised(encoder: nn.Module, generator: Generator) -> nn.Module:
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
             elif next(module.parameters(recurse=False), None) is not None:
-                raise ValueError(
-                    f"encoder: got {name} ({type(module).__name__}), accepted: layers that can be "
-                    "reinitialised, by a method reset_parameters"
-                )
+                accepted = "layers that can be reinitialised, by a method reset_parameters"
+                raise refused("encoder", f"{name} ({type(module).__name__})", accepted)
     return fresh
 
 
@@ -180,7 +178,7 @@ def best_rate(run: Callable[[float], Fit], rates: Sequence[float]) -> Fit:
     Raises ValueError for no rates, FloatingPointError when all runs diverge.
     """
     if not rates:
-        raise ValueError("rates: got none, accepted: one or more")
+        raise refused("rates", "none", "one or more")
     fits = []
     for rate in rates:
         with suppress(FloatingPointError):
@@ -198,14 +196,9 @@ def interpolate(start: Classifier, end: Classifier, alpha: float) -> Classifier:
     alpha = real("alpha", alpha, 1)
     one, two = start.state_dict(), end.state_dict()
     if {name: x.shape for name, x in one.items()} != {name: x.shape for name, x in two.items()}:
-        raise ValueError("end: got other weights, accepted: those of start in name and shape")
-    middle = copy.deepcopy(end)
-    middle.load_state_dict(
-        {
-            name: torch.lerp(one[name], x, alpha) if x.is_floating_point() else x
-            for name, x in two.items()
-        }
-    )
+        raise refused("end", "other weights", "those of start in name and shape")
+    middle, floats = copy.deepcopy(end), [n for n, x in two.items() if x.is_floating_point()]
+    middle.load_state_dict(two | {n: torch.lerp(one[n], two[n], alpha) for n in floats})
     return middle.eval()
 
 

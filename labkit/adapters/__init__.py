@@ -9,7 +9,6 @@ from labkit.adapters.layers import Adapted, Bottleneck, LoRAAttention, LoRALinea
 from labkit.adapters.methods import (
     METHODS,
     Adapters,
-    Inserted,
     LoRA,
     Method,
     Prompts,

@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 
 from labkit.adapters.layers import Adapted, Bottleneck, LoRAAttention, LoRALinear, Prompted, Wrapper
 from labkit.adapters.parts import HALVES, Parts, parts_of
-from labkit.inputs import check_choice, finite, whole
+from labkit.inputs import check_choice, finite, refused, whole
 
 TRAINS = ("nothing", "norms", "biases", "all")
 
@@ -32,7 +32,7 @@ class Method:
     def __post_init__(self) -> None:
         check_choice("trains", (self.trains,), TRAINS)
         if type(self) is Method and self.width:
-            raise ValueError(f"width: got {self.width}, accepted: 0, or a kind that inserts")
+            raise refused("width", self.width, "0, or a kind that inserts")
         whole("width", self.width, int(type(self) is not Method))
 
     def into(
@@ -151,7 +151,7 @@ def insert(encoder: nn.Module, method: Method, generator: Generator) -> nn.Modul
     inserted already.
     """
     if not isinstance(method, Method):
-        raise TypeError(f"method: got {method!r}, accepted: a Method, such as METHODS['adapters']")
+        raise refused("method", repr(method), "a Method, such as METHODS['adapters']", TypeError)
     parts = parts_of(encoder)
     if inserted(encoder) is not None:
         raise ValueError("encoder: something is inserted already; `remove` it first")
@@ -159,8 +159,7 @@ def insert(encoder: nn.Module, method: Method, generator: Generator) -> nn.Modul
     everything = range(len(blocks))
     chosen = everything if method.blocks is None else method.blocks
     if set(chosen) - set(everything) or len(set(chosen)) < len(chosen):
-        accepted = f"accepted: 0 to {len(blocks) - 1}, each once"
-        raise ValueError(f"method.blocks: got {chosen}, {accepted}")
+        raise refused("method.blocks", chosen, f"0 to {len(blocks) - 1}, each once")
     own, there = dict(encoder.named_parameters()), set(encoder.modules())
     flags = {name: parameter.requires_grad for name, parameter in own.items()}
     values = {n: own[n].detach().clone() for n in _trained_names(encoder, method.trains)}
@@ -180,7 +179,6 @@ def inserted(encoder: nn.Module) -> Inserted | None:
 
 
 def _trained_names(encoder: nn.Module, trains: str) -> list[str]:
-    """The names of the network's own parameters that train."""
     names = [name for name, _ in encoder.named_parameters()]
     if trains == "biases":
         return [name for name in names if name.endswith("bias")]

@@ -38,7 +38,7 @@ class Block(NamedTuple):
     """What one method inserts and trains."""
 
     method: str
-    trains: dict[str, int]  # part of block_figures.PARTS -> numbers that train in it, in one block
+    trains: dict[str, int]  # part of figures.PARTS -> numbers that train in it, in one block
     once: tuple[str, ...]  # of these parts, those that are not in every block
     beside: tuple[str, ...]  # adapters that stand beside their layer
     count: int

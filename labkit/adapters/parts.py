@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from labkit.inputs import refused
+
 HALVES = ("attention", "feed_forward")  # of a transformer block
 
 
@@ -62,7 +64,5 @@ def parts_of(encoder: nn.Module) -> Parts:
             }
             if known.issuperset(outer.values()):
                 return replace(parts, **outer)
-    raise ValueError(
-        f"encoder: got a {type(encoder).__name__}, accepted: a vision transformer, this lab's or "
-        "torchvision's"
-    )
+    accepted = "a vision transformer, this lab's or torchvision's"
+    raise refused("encoder", f"a {type(encoder).__name__}", accepted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from labkit.adapters.methods import METHODS, Method
+from labkit.adapters.methods import METHODS
 from labkit.inputs import check_choice, whole
 
 COMPARED = ("probe", "norms", "bitfit", "lora", "adapters", "fine-tuning")
@@ -31,21 +31,16 @@ def numbers(method: str, backbone: Backbone, width: int) -> int:
     """How many numbers one task stores, its head included; width: of what the method inserts."""
     check_choice("method", (method,), METHODS)
     chosen = METHODS[method].with_width(whole("width", width, 1))
-    blocks = backbone.depth if chosen.blocks is None else len(chosen.blocks)
-    new = blocks * chosen.new_numbers(backbone.dim)
-    return new + own_numbers(chosen, backbone) + (backbone.dim + 1) * backbone.classes
-
-
-def own_numbers(method: Method, backbone: Backbone) -> int:
-    """How many of the network's own numbers train."""
     d, depth = backbone.dim, backbone.depth
-    return {
+    own = {
         "nothing": 0,
         "norms": depth * 4 * d + 2 * d,  # two a block and one at the end, each a scale and a shift
         # of six linear layers and two norms a block, of the last norm and of the patches
         "biases": depth * (4 * d + 4 * d + d + 2 * d) + 2 * d,
         "all": backbone.parameters,
-    }[method.trains]
+    }[chosen.trains]
+    blocks = depth if chosen.blocks is None else len(chosen.blocks)
+    return own + blocks * chosen.new_numbers(d) + (d + 1) * backbone.classes
 
 
 def megabytes(method: str, backbone: Backbone, width: int, tasks: int, precision: int) -> float:

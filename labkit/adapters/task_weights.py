@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 
 from labkit.adapters.methods import Method, insert, inserted, remove, trained
 from labkit.adapters.parts import parts_of
+from labkit.inputs import refused
 from labkit.training import Classifier
 from labkit.weights import digest, parse_tensors, write_tensors
 
@@ -61,10 +62,8 @@ def attach(encoder: nn.Module, weights: TaskWeights) -> Classifier:
     try:
         _copy_into(trained(model), weights.tensors)
         if (found := frozen_digest(encoder)) != weights.backbone:
-            raise ValueError(
-                f"encoder: got a backbone with digest {found[:12]}, accepted: "
-                f"{weights.backbone[:12]}, with which these weights were trained"
-            )
+            accepted = f"{weights.backbone[:12]}, with which these weights were trained"
+            raise refused("encoder", f"a backbone with digest {found[:12]}", accepted)
     except ValueError:
         remove(encoder)
         raise

@@ -87,7 +87,6 @@ def read(
 
 
 def _listed(root: Path, classes: tuple[str, ...]):
-    """The ImageFolder of `root`, of which no image has been opened yet."""
     import_torchvision()
     from torchvision.datasets import ImageFolder
 
@@ -162,11 +161,8 @@ def enough(collection: Collection) -> Collection:
     labels, classes = collection.labels.numpy(), collection.classes
     groups = [len(set(collection.groups[labels == c])) for c in range(len(classes))]
     large = [c for c, count in enumerate(groups) if count >= PARTS]
-    notes = [
-        f"left out class {classes[c]}: too small, {n} groups of images where {PARTS} are needed"
-        for c, n in enumerate(groups)
-        if n < PARTS
-    ]
+    note = "left out class {}: too small, {} groups of images where {} are needed"
+    notes = [note.format(classes[c], n, PARTS) for c, n in enumerate(groups) if n < PARTS]
     if len(large) < 2:
         told = ", ".join(f"{name} {n}" for name, n in zip(classes, groups, strict=True))
         raise ValueError(

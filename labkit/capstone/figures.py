@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from labkit.capstone.collection import Collection
-from labkit.capstone.conclusions import Calibration, curves_of
+from labkit.capstone.conclusions import TESTS, Calibration, curves_of
 from labkit.capstone.measure import Curve
 from labkit.figures import describe_curves, describe_reliability, draw_curves, draw_reliability
 from labkit.ui.images import draw_images, label_grid
 from labkit.ui.style import Picture, figure, percent_axis, place_ticks, shorten, style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def safe(text: str, length: int = 15) -> str:
@@ -76,8 +72,7 @@ def twice(collection: Collection, pairs: pd.DataFrame) -> Picture:
 @style()
 def learning(curve: Curve, chance: float) -> Picture:
     """Accuracy against labels for each class, in distribution and (where measured) out of it."""
-    tests = {"id": "Your test images", "ood": "The second folder"}
-    tests = {score: name for score, name in tests.items() if score in curve.table}
+    tests = {s: name.capitalize() for s, name in TESTS.items() if s in curve.table}
     fig, axes = figure(1, len(tests), size=(7 * len(tests) + 1, 4.8), squeeze=False)
     words = []
     for ax, (score, name) in zip(axes[0], tests.items(), strict=True):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from labkit.capstone import conclusions, figures
 from labkit.capstone.collection import Collection, enough, read
@@ -17,9 +18,6 @@ from labkit.capstone.measure import Curve, Plan, cached_features, learning_curve
 from labkit.files import make_folder, replacing
 from labkit.looks import LOOKS
 from labkit.ui.style import Picture
-
-if TYPE_CHECKING:
-    from torch import nn
 
 STYLE = """:root { color-scheme: light dark; font: 17px/1.55 system-ui, sans-serif }
 body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem }

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from labkit.contrastive.losses import clip_loss, unit
-from labkit.inputs import above_0, all_finite, pairs, whole
+from labkit.inputs import above_0, all_finite, pairs, refused, whole
 
 
 def alignment(one: Tensor, two: Tensor) -> float:
@@ -32,8 +32,7 @@ def uniformity(features: Tensor) -> float:
     n >= 2.
     """
     if features.ndim != 2 or len(features) < 2:
-        got = tuple(features.shape)
-        raise ValueError(f"features: got shape {got}, accepted: (n, dim), n 2 or more")
+        raise refused("features", f"shape {tuple(features.shape)}", "(n, dim), n 2 or more")
     all_finite(features=features)
     # From cosines, not `pdist`: of unit vectors |x - y|^2 = 2 - 2 x.y
     x = unit(features.double())
@@ -60,9 +59,7 @@ def negative_shares(similarities: Tensor, temperature: float) -> Tensor:
     """
     temperature = above_0("temperature", temperature)
     if similarities.ndim != 2 or similarities.shape[1] < 2 or not len(similarities):
-        raise ValueError(
-            f"similarities: got shape {tuple(similarities.shape)}, accepted: (n, m), m >= 2"
-        )
+        raise refused("similarities", f"shape {tuple(similarities.shape)}", "(n, m), m >= 2")
     all_finite(similarities=similarities)
     # Less the largest of its row first: what is left may be -inf, and its share 0.
     logits = (similarities - similarities.amax(dim=1, keepdim=True)) / temperature

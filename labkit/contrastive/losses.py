@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from labkit.inputs import above_0, all_finite, at_least_0, finite, pairs
+from labkit.inputs import above_0, all_finite, at_least_0, finite, pairs, refused
 
 
 def info_nce(queries: Tensor, keys: Tensor, temperature: float | Tensor) -> Tensor:
@@ -91,7 +91,7 @@ def cosine_similarities(a: Tensor, b: Tensor) -> Tensor:
     """The cosine of every row of `a` (n, dim) with every row of `b` (m, dim), as (n, m)."""
     for name, x in {"a": a, "b": b}.items():
         if x.ndim != 2:
-            raise ValueError(f"{name}: got shape {tuple(x.shape)}, accepted: (n, dim)")
+            raise refused(name, f"shape {tuple(x.shape)}", "(n, dim)")
     all_finite(a=a, b=b)
     return _cosines(a, b)
 
@@ -108,7 +108,6 @@ def _cosines(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _diagonal(logits: Tensor) -> Tensor:
-    """The column of each row's own diagonal entry: 0, 1, 2, ..."""
     return torch.arange(len(logits), device=logits.device)
 
 
@@ -116,8 +115,6 @@ def _finite(loss: Tensor, **numbers: float | Tensor) -> Tensor:
     """The loss, unless the numbers take the logits out of what their type can hold."""
     if not loss.isfinite():
         given = " and ".join(f"{float(torch.as_tensor(x).detach()):.3g}" for x in numbers.values())
-        raise ValueError(
-            f"{', '.join(numbers)}: got {given}, accepted: less extreme ones (the loss became "
-            f"{loss.item()} in {loss.dtype})"
-        )
+        accepted = f"less extreme ones (the loss became {loss.item()} in {loss.dtype})"
+        raise refused(", ".join(numbers), given, accepted)
     return loss

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import display
@@ -22,9 +23,6 @@ from labkit.training import progress_bar
 from labkit.ui.controls import Dice
 from labkit.ui.panel import Panel, panel
 from labkit.ui.style import Picture, figure
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WATCHED = 10  # images whose similarity matrix is drawn while SimCLR trains
 
@@ -74,8 +72,6 @@ def view_similarity(
 
 def partners_found(models: Mapping[str, encoders.SimCLR], seed: int = 0) -> pd.DataFrame:
     """How often view 1 of an unseen emoji is nearest to its own view 2, for each network."""
-    import pandas as pd
-
     images = data.load("noto", parts="test").images
     own, found = np.arange(len(images)), {}
     for name, model in models.items():
@@ -295,10 +291,8 @@ def describe_push(result: Push) -> str:
 
 def temperature(clip: encoders.Clip | None = None, simclr: encoders.SimCLR | None = None) -> Panel:
     """To which negatives does the gradient listen?"""
-    crowd = make_crowd(
-        clip or encoders.load("clip-words-conv"), simclr or encoders.load("simclr-conv")
-    )
-
+    clip, simclr = clip or encoders.load("clip-words-conv"), simclr or encoders.load("simclr-conv")
+    crowd = make_crowd(clip, simclr)
     return panel(
         partial(compute_push, crowd),
         draw_push,
@@ -307,8 +301,7 @@ def temperature(clip: encoders.Clip | None = None, simclr: encoders.SimCLR | Non
         columns=2,
         title="Which negatives does the gradient listen to?",
         encoder={
-            "CLIP: picture and caption": "clip",
-            "SimCLR: two views": "simclr",
+            "CLIP: picture and caption": "clip", "SimCLR: two views": "simclr",
             "a collapsed encoder": "collapsed",
         },
         temperature=ipywidgets.FloatLogSlider(

@@ -111,7 +111,6 @@ def playground(gallery: ClipGallery | None = None) -> Panel:
     by_name = sorted(data.concepts(), key=lambda concept: concept.name)
     shown = {f"{c.emoji} {c.name}": c.position for c in by_name if c.part in UNSEEN}
     start = next(c.position for c in by_name if c.name == "smiling face with horns")
-
     return panel(
         partial(compute_search, gallery),
         draw_search,
@@ -155,7 +154,9 @@ def compute_zero_shot(
     if bare is None:
         bare = hits_of(gallery, data.class_names(), part)[1]
     right, in_style = guess == labels, [style == i for i in range(len(data.STYLES))]
-    wrong = first_mistakes(labels, ~right)
+    mistakes = (~right).nonzero()[:, 0]
+    _, first = np.unique(labels[mistakes], return_index=True)  # of each class
+    wrong = mistakes[first[:MISTAKES]]
     return ZeroShot(
         intervals=[share_interval(int(right[m].sum()), int(m.sum())) for m in in_style],
         overall=over_concepts(right, gallery.emoji.concept[rows]),
@@ -167,14 +168,6 @@ def compute_zero_shot(
         total=len(rows),
         unknown=list(dict.fromkeys(w for p in prompts for w in gallery.clip.text.unknown(p))),
     )
-
-
-def first_mistakes(labels: Tensor, wrong: Tensor) -> list[int]:
-    """The first image of each class that is wrong, up to MISTAKES; labels, wrong: (n,)."""
-    found: dict[int, int] = {}
-    for place in wrong.nonzero()[:, 0].tolist():
-        found.setdefault(int(labels[place]), place)
-    return [found[label] for label in sorted(found)][:MISTAKES]
 
 
 def describe_zero_shot(result: ZeroShot) -> str:

@@ -36,7 +36,7 @@ from labkit.contrastive.losses import clip_loss, nt_xent
 from labkit.contrastive.upstream import Entry, Upstream, draw_caption, load_upstream
 from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
 from labkit.files import make_folder, told, write_csv
-from labkit.inputs import above_0, at_least_0, check_choice, real, whole
+from labkit.inputs import above_0, at_least_0, check_choice, real, refused, whole
 from labkit.text import make_vocabulary
 from labkit.weights import parse_tensors, write_tensors
 
@@ -74,7 +74,7 @@ class Config:
         real("warmup", self.warmup, 1)
         unknown = sorted(set(self.augmentation) - {f.name for f in fields(augment.Augmentation)})
         if unknown:
-            raise ValueError(f"augmentation: got {unknown}, accepted: fields of Augmentation")
+            raise refused("augmentation", unknown, "fields of Augmentation")
         self.make_augmentation()  # refuses a value out of range
 
     def make_augmentation(self) -> augment.Augmentation:
@@ -124,7 +124,7 @@ def share_size(batch: int) -> int:
     """Each process's part of a batch; ValueError when some images would belong to nobody."""
     processes = dist.get_world_size() if dist.is_initialized() else 1
     if batch % processes:
-        raise ValueError(f"batch: got {batch}, accepted: a multiple of the {processes} processes")
+        raise refused("batch", batch, f"a multiple of the {processes} processes")
     return batch // processes
 
 
@@ -174,13 +174,7 @@ def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=config.lr, weight_decay=0)
 
 
-def take_step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    upstream: Upstream,
-    config: Config,
-    step: int,
-) -> float:
+def take_step(model: nn.Module, optimizer, upstream: Upstream, config: Config, step: int) -> float:
     """Step number `step` of a run; its loss. Raises FloatingPointError when that is not finite."""
     images, entries = upstream.draw(config.batch, step_generator(config.seed, step), config.icons)
     loss = batch_loss(model, images, entries, config, step)

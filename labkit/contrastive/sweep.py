@@ -2,12 +2,9 @@
 
     python -m labkit.contrastive.sweep      # about two minutes
 
-Writes data/sweeps/contrastive.csv, a row per encoder, number of labels and seed. All encoders are
-`ConvEncoder(width=32)`, frozen. Probes learn from the six flat colour styles of the downstream
-training concepts, 5 or 50 images per class; a seed draws the images, the same for every encoder,
-and the weights of the random encoder. The probe's strength is chosen on ID validation concepts;
-test accuracies are recorded and never chosen by. All seeds are tested on the same concepts, so the
-columns of hits say how each concept fared.
+All encoders are `ConvEncoder(width=32)`, frozen. Probes learn from the six flat colour styles; a
+seed draws the images, the same for every encoder, and the weights of the random one. All seeds are
+tested on the same concepts, so the columns of hits say how each concept fared.
 """
 
 from __future__ import annotations
@@ -35,12 +32,8 @@ def embedded_task(encoder: torch.nn.Module) -> tasks.Task:
 
     task, emoji = tasks.style_shift(data.COLOUR_STYLES, ()), data.load(parts="test")
     tests = tasks.Examples(emoji.images, data.labels_of(emoji.concept))
-    return tasks.Task(
-        task.name,
-        task.classes,
-        *map(embed, (task.train, task.validation, task.test)),
-        ood={"all styles": embed(tests)},
-    )
+    parts = map(embed, (task.train, task.validation, task.test))
+    return tasks.Task(task.name, task.classes, *parts, ood={"all styles": embed(tests)})
 
 
 @cache  # per process: the trained encoders are the same for all seeds
@@ -62,11 +55,8 @@ def run(method: str, seed: int) -> list[Row]:
         scores = {"chosen": fit.chosen, "validation": fit.validation}
         told = evaluate.Recognised(transfer.features(fit.model, task.ood["all styles"].images))
         scores |= {style: told.accuracy(style) for style in data.STYLES}
-        rows.append(
-            {"shots": shots}
-            | {name: float(f"{x:.4g}") for name, x in scores.items()}
-            | {f"{style}_hits": told.hits(style) for style in data.STYLES}
-        )
+        row = {"shots": shots} | {name: float(f"{x:.4g}") for name, x in scores.items()}
+        rows.append(row | {f"{style}_hits": told.hits(style) for style in data.STYLES})
     return rows
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from labkit import data
+from labkit.inputs import refused
 from labkit.text import words
 
 
@@ -61,21 +62,14 @@ def list_icons(icons: data.Icons, first: int, least: int = 20) -> list[Entry]:
     for row, caption in enumerate(icons.captions, start=first):
         rows.setdefault(caption, []).append(row)
     count = Counter(word for caption in rows for word in set(words(caption)))
-    return [
-        Entry(
-            caption,
-            (),
-            tuple(sorted(f"icon: {w}" for w in set(words(caption)) if count[w] >= least)),
-            torch.tensor(found),
-        )
-        for caption, found in rows.items()
-    ]
+    labels = {c: sorted(f"icon: {w}" for w in set(words(c)) if count[w] >= least) for c in rows}
+    return [Entry(c, (), tuple(labels[c]), torch.tensor(found)) for c, found in rows.items()]
 
 
 def draw_entries(entries: list[Entry], size: int, generator: Generator) -> list[tuple[Entry, int]]:
     """`size` different entries, each with one of its pictures."""
     if size > len(entries):
-        raise ValueError(f"batch: got {size} of a kind, accepted: at most {len(entries)} captions")
+        raise refused("batch", f"{size} of a kind", f"at most {len(entries)} captions")
     chosen = torch.randperm(len(entries), generator=generator)[:size].tolist()
     which = torch.rand(size, generator=generator).tolist()
     drawn = [(entries[i], u) for i, u in zip(chosen, which, strict=True)]

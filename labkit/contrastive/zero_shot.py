@@ -14,7 +14,7 @@ import torch
 
 from labkit import data, encoders
 from labkit.contrastive.geometry import information
-from labkit.inputs import check_choice
+from labkit.inputs import check_choice, refused
 from labkit.statistics import Interval, mean_interval
 from labkit.tasks import largest_share
 
@@ -68,7 +68,7 @@ def hits_of(
     """
     check_choice("part", (part,), ("train", "validation", "test"))
     if len(prompts) != len(data.class_names()):
-        raise ValueError(f"prompts: got {len(prompts)}, accepted: {len(data.class_names())}")
+        raise refused("prompts", len(prompts), len(data.class_names()))
     inside = torch.tensor([concept.part == part for concept in data.concepts()])
     rows = (inside[gallery.emoji.concept] & (gallery.labels >= 0)).nonzero()[:, 0]
     text = gallery.clip.embed_captions(list(prompts))  # (classes, dim)

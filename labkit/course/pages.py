@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,9 +131,3 @@ def styles() -> str:
     )
     own = "\n".join(sheet.read_text(encoding="utf-8") for sheet in SHEETS)
     return f"{own}\n{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}\n"
-
-
-def file_name(picture: bytes) -> str:
-    """A picture's place beside the pages: the same picture, whatever shows it, is one file."""
-    kind = "png" if picture.startswith(b"\x89PNG") else "webp"
-    return f"frames/{sha256(picture).hexdigest()[:16]}.{kind}"

@@ -79,8 +79,9 @@ def make(paths: Sequence[Path], folder: Path) -> None:
     for place in (folder, folder / "frames"):
         make_folder(place)
 
-    def keep(picture: bytes) -> str:
-        name = pages.file_name(picture)
+    def keep(picture: bytes) -> str:  # named by its content: shown twice, it is one file
+        kind = "png" if picture.startswith(b"\x89PNG") else "webp"
+        name = f"frames/{sha256(picture).hexdigest()[:16]}.{kind}"
         write(folder / name, picture)
         return name
 

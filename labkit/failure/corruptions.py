@@ -55,13 +55,9 @@ def with_corruptions(
     task: Task, kind: str, generator: Generator, severities: Sequence[int] = range(1, 6)
 ) -> Task:
     """The task with its ID test images, damaged more and more, as OOD tests."""
-    damaged = {
-        f"{kind} {severity}": Examples(
-            corrupt(task.test.images, kind, severity, generator), task.test.labels
-        )
-        for severity in severities
-    }
-    return replace(task, name=f"{task.name}, {kind}", ood=damaged)
+    damaged = {s: corrupt(task.test.images, kind, s, generator) for s in severities}
+    ood = {f"{kind} {s}": Examples(images, task.test.labels) for s, images in damaged.items()}
+    return replace(task, name=f"{task.name}, {kind}", ood=ood)
 
 
 def strength(amount: float) -> Augmentation:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.stats import linregress, norm
 
 from labkit.calibration import Answers, shares
+from labkit.inputs import refused
 
 
 def difference_of_confidences(known: Answers, confidence: np.ndarray) -> float:
@@ -61,10 +62,8 @@ def accuracy_line(known: np.ndarray, elsewhere: np.ndarray) -> Line:
     x, y = _probit(known), _probit(elsewhere)
     fits = x.ndim == 1 and x.shape == y.shape and len(x) >= 3 and np.isfinite([x, y]).all()
     if not fits or np.ptp(x) == 0:
-        raise ValueError(
-            f"known, elsewhere: got shapes {x.shape} and {y.shape}, accepted: three or more pairs "
-            "of finite numbers, whose first differ"
-        )
+        accepted = "three or more pairs of finite numbers, whose first differ"
+        raise refused("known, elsewhere", f"shapes {x.shape} and {y.shape}", accepted)
     fit = linregress(x, y)
     return Line(float(fit.slope), float(fit.intercept), float(fit.rvalue) if np.ptp(y) else 0.0)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import product
+from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
+import pandas as pd
 import torch
 
 from labkit import data, encoders, evaluate, sweeps, tasks, transfer
@@ -17,9 +19,6 @@ from labkit.failure.double_descent import NO_RIDGE, Embedded, draw_accuracies, e
 from labkit.statistics import mean_interval
 from labkit.ui.controls import Dice, menu
 from labkit.ui.panel import Panel, panel
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # ------------------------------------------------ corruption, accuracy and confidence
 
@@ -177,11 +176,8 @@ def embed_label_task() -> dict[str, Embedded]:
 def labels(embedded: dict[str, Embedded] | None = None) -> Panel:
     """How many labels, how much ridge, which features: fitted at every move, eight times."""
     embedded = embedded or embed_label_task()
-    curves = {
-        (name, strength): label_curve(features, strength)
-        for name, features in embedded.items()
-        for strength in RIDGES.values()
-    }
+    settings = product(embedded, RIDGES.values())
+    curves = {(name, ridge): label_curve(embedded[name], ridge) for name, ridge in settings}
 
     def compute(n: int, ridge: float, features: str, seed: int) -> Labels:
         return compute_labels(embedded[features], curves[features, ridge], n, ridge, seed)
@@ -230,11 +226,8 @@ def make_trap_gallery() -> TrapGallery:
     """Embed every trap by the four encoders."""
     emoji = data.load(invariance.TRAP_STYLES, parts="trap", size=64)
     small = data.half_size(emoji.images)
-    features = {
-        key: transfer.features(encoders.load(name).image, small)
-        for key, name in invariance.WEIGHTS.items()
-    }
-    return TrapGallery(emoji, features)
+    networks = {key: encoders.load(name).image for key, name in invariance.WEIGHTS.items()}
+    return TrapGallery(emoji, {k: transfer.features(x, small) for k, x in networks.items()})
 
 
 def compute_seen(

@@ -87,14 +87,10 @@ def run_traps(weights: str, seed: int) -> list[Row]:
             fits["fine-tuning"] = best(transfer.fine_tune, encoder, task, seed)
             if weights == TUNED[0]:  # scratch forgets the weights: once is enough
                 fits["scratch"] = best(transfer.from_scratch, encoder, task, seed)
-        rows += [
-            rounded({
-                "question": question, "method": method, "chosen": fit.chosen,
-                "validation": fit.validation, "chance": task.chance,
-                "id": transfer.accuracy(fit.model, task.test),
-            })
-            for method, fit in fits.items()
-        ]  # fmt: skip
+        for method, fit in fits.items():
+            row = {"question": question, "method": method, "chosen": fit.chosen}
+            row |= {"validation": fit.validation, "chance": task.chance}
+            rows.append(rounded({**row, "id": transfer.accuracy(fit.model, task.test)}))
     return rows
 
 
@@ -143,7 +139,12 @@ def tested(row: Row) -> frozenset[int]:
     return tasks.test_concepts(row["seed"])
 
 
+def tested_styles(row: Row) -> list[str]:
+    return trap_styles(row["seed"])[4:]
+
+
 ENCODERS = (*WEIGHTS.values(), "clip-conv", "pixels")
+KINDS = ("strength", "resolution")
 
 
 def cells(seeds: int, name: str, values) -> list[Row]:
@@ -152,15 +153,8 @@ def cells(seeds: int, name: str, values) -> list[Row]:
 
 EXPERIMENTS = (
     Experiment("shifts", run_shifts, cells(5, "model", MODELS), {"overlap": tested}),
-    Experiment(
-        "traps",
-        run_traps,
-        cells(6, "weights", ENCODERS),
-        {"overlap": lambda row: trap_styles(row["seed"])[4:]},
-    ),
-    Experiment(
-        "mismatch", run_mismatch, cells(6, "kind", ("strength", "resolution")), {"overlap": tested}
-    ),
+    Experiment("traps", run_traps, cells(6, "weights", ENCODERS), {"overlap": tested_styles}),
+    Experiment("mismatch", run_mismatch, cells(6, "kind", KINDS), {"overlap": tested}),
 )
 
 if __name__ == "__main__":

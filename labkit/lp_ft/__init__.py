@@ -2,7 +2,7 @@
 
 Read `theory` first: the two-layer linear model, trained three ways; `theory_bound` says why it must
 err (Theorem 3.1), and `proof` draws it. `distortion` records the same on real features, `scene` and
-`explorer` show it, and `sweep` measures it under five shifts. LP-FT itself is
+`explorer` show it, and `sweep` measures it under seven shifts. LP-FT itself is
 `labkit.transfer.lp_ft`.
 """
 

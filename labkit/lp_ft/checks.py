@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from labkit import encoders, sweeps, tasks, transfer
 from labkit.exercise import checker, compare
 from labkit.tasks import Examples, Task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @checker

@@ -17,7 +17,7 @@ import torch
 from torch import Generator, nn
 
 from labkit import data, tasks, transfer
-from labkit.inputs import above_0, at_least_0, check_choice, matrices, whole
+from labkit.inputs import above_0, at_least_0, check_choice, matrices, refused, whole
 from labkit.ui.steps import Step
 
 CLASSES = ("face", "animal", "food and drink", "vehicle")  # four can be told apart at ten metres
@@ -211,7 +211,7 @@ def moving_plane(features: np.ndarray, labels: np.ndarray, moved: np.ndarray) ->
     """
     matrices(features=features, moved=moved)  # or a ValueError
     if len(np.unique(labels)) < 2:
-        raise ValueError("labels: got one class, accepted: two or more")
+        raise refused("labels", "one class", "two or more")
     means = np.stack([features[labels == c].mean(axis=0) for c in np.unique(labels)])
     origin = means.mean(axis=0)
     between = means - origin

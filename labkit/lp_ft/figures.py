@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+import pandas as pd
 from matplotlib.axes import Axes
 
 from labkit.figures import describe_dots, draw_curves, draw_dots, name_methods
 from labkit.looks import LOOKS
 from labkit.ui.style import percent_axis, place_ticks, style
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SIDES = {"id": "In distribution", "ood": "Out of distribution"}
 
@@ -34,7 +31,7 @@ def describe_shifts(found: Mapping[str, pd.DataFrame]) -> str:
     return f"Accuracy under every shift, with 95 % intervals. {' '.join(sides)}"
 
 
-Curves = Mapping[str, Mapping[str, "pd.DataFrame"]]  # "id" | "ood" -> method -> means by rate
+Curves = Mapping[str, Mapping[str, pd.DataFrame]]  # "id" | "ood" -> method -> means by rate
 
 
 @style()

@@ -5,13 +5,9 @@
     python -m labkit.lp_ft.sweep lp_ft_steps                   # 80 minutes on two
     python -m labkit.lp_ft.sweep lp_ft_heads                   # 45 minutes on two
 
-`main` writes data/sweeps/lp_ft.csv: a row for every network trained, `picked` marking the one that
-its method chose by ID validation. A seed draws the split of the downstream concepts, the heads and
-the batches. OOD accuracies are recorded for every network and choose nothing. lp_ft_steps.csv is
-what notebook 06 leads with: four times the steps, under the far shifts. Its columns of hits say how
-each test concept fared with the picked networks, for intervals that know which concepts two seeds
-share. lp_ft_heads.csv takes LP-FT apart under the far shifts: a random head or the probe's, at the
-encoder's rate or faster, with BatchNorm's statistics frozen or free.
+A row for each network trained, `picked` marking the one that its method chose by ID validation; OOD
+accuracies are recorded for every network and choose nothing. data/README.md says what the tables
+hold. Columns of hits are for intervals that know which concepts two seeds share.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from labkit import data, meta, tasks
-from labkit.inputs import check_choice, whole
+from labkit.inputs import check_choice, refused, whole
 from labkit.weights import parse_tensors
 
 # In which styles a concept is shown, and in which it is asked about. A style draws it once, so
@@ -32,7 +32,7 @@ def network(width: int = 32, ways: int = 5) -> nn.Sequential:
     """
     groups = 4
     if whole("width", width, 1) % groups:
-        raise ValueError(f"width: got {width}, accepted: a multiple of {groups}")
+        raise refused("width", width, f"a multiple of {groups}")
     whole("ways", ways, 1)
     layers: list[nn.Module] = [nn.GroupNorm(3, 3, affine=False)]
     for channels in (3, width, width, width):

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labkit.inputs import above_0, at_least_0, whole
+from labkit.inputs import above_0, at_least_0, refused, whole
 from labkit.meta import batched
 from labkit.meta.heads import Function
 
@@ -58,8 +58,8 @@ def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor, name: str) -
     """The sum over tasks of loss_fn(predictions[i], targets[i]). name: of the targets."""
     tasks = len(predictions)
     if loss_fn in MEANS and predictions.shape != targets.shape:
-        accepted = f"accepted: {tuple(predictions.shape)}, as predicted"
-        raise ValueError(f"{name}: got shape {tuple(targets.shape)}, {accepted}")
+        accepted = f"{tuple(predictions.shape)}, as predicted"
+        raise refused(name, f"shape {tuple(targets.shape)}", accepted)
     labels = loss_fn is F.cross_entropy and not targets.is_floating_point()
     if labels:
         check_labels(predictions, targets, name)
@@ -202,8 +202,8 @@ def train(
 def check_labels(logits: Tensor, labels: Tensor, name: str) -> None:
     """Raise ValueError for labels (tasks, n) beyond the columns of logits (tasks, n, classes)."""
     if logits.dim() > 2 and labels.max() >= logits.shape[2]:
-        accepted = f"accepted: 0 to {logits.shape[2] - 1}, a column for each"
-        raise ValueError(f"{name}: got label {labels.max().item()}, {accepted}")
+        accepted = f"0 to {logits.shape[2] - 1}, a column for each"
+        raise refused(name, f"label {labels.max().item()}", accepted)
 
 
 def check_tasks(tasks: TaskBatch) -> None:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from labkit import meta
-from labkit.inputs import all_finite, check_choice, whole
+from labkit.inputs import all_finite, check_choice, refused, whole
 from labkit.meta import batched
 
 RANGE = (-5.0, 5.0)  # of x
@@ -84,10 +84,7 @@ def loss_of(method: str, model: nn.Module) -> Callable[[meta.TaskBatch], Tensor]
 
 
 def meta_train(
-    method: str,
-    steps: int = 600,
-    seed: int = 0,
-    on_step: Callable[[int, float], None] | None = None,
+    method: str, steps: int = 600, seed: int = 0, on_step: Callable | None = None
 ) -> nn.Sequential:
     """theta^ by `method` (of THETAS), from the seed's theta_0, which is "random" itself."""
     check_choice("method", (method,), THETAS)
@@ -117,6 +114,6 @@ def errors_along(
     x, y = (part.repeat(len(path), 1, 1) for part in tasks[2:])
     predictions = batched.forward(model, weights, x)
     if predictions.shape != y.shape:
-        raise ValueError(f"query_y: got shape {tuple(tasks.query_y.shape)}, accepted: query_x's")
+        raise refused("query_y", f"shape {tuple(tasks.query_y.shape)}", "query_x's")
     errors = (predictions - y).square().mean(dim=(1, 2)).unflatten(0, (len(path), -1))
     return errors.nan_to_num(nan=math.inf, posinf=math.inf)

@@ -14,7 +14,7 @@ from labkit.exercise import NOTHING, checker, compare
 def _toy(seed: int = 0, apart: float = 4, n: int = 60, dim: int = 8, classes: int = 3):
     """Random features with labels: (train_x, train_y, test_x, test_y) as tensors.
 
-    apart: how far the classes are, in standard deviations of one; at 4, every classifier is right.
+    apart: how far the classes are, in standard deviations of one; at 4, all classifiers are right.
     """
     generator = torch.Generator().manual_seed(seed)
     centres = apart * torch.randn(classes, dim, generator=generator)
@@ -56,20 +56,13 @@ def labels_needed(function: Callable) -> Iterator[str]:
     shots = np.array([1, 2, 5, 10, 20, 50])
     rising = np.array([0.2, 0.3, 0.45, 0.6, 0.7, 0.8])
     for target in (0.6, 0.65, 0.3, 0.5, 0.1):
-        yield from compare(
-            function(shots, rising, target),
-            evaluate.labels_needed(shots, rising, target),
-            {
-                "You interpolate in the number of labels; the figure's axis is logarithmic.": (
-                    np.interp(target, rising, shots)
-                ),
-                "You read the curve vertically: accuracy goes in, labels come out.": (
-                    np.interp(target, shots, rising)
-                ),
-            },
-            what=f"at accuracy {target}: ",
-            tolerance=1e-3,
-        )
+        in_labels = "You interpolate in the number of labels; the figure's axis is logarithmic."
+        upright = "You read the curve vertically: accuracy goes in, labels come out."
+        mistakes = {in_labels: np.interp(target, rising, shots)}
+        mistakes[upright] = np.interp(target, shots, rising)
+        yours, right = (f(shots, rising, target) for f in (function, evaluate.labels_needed))
+        what = f"at accuracy {target}: "
+        yield from compare(yours, right, mistakes, what=what, tolerance=1e-3)
     if not np.isinf(function(shots, rising, 0.9)):
         yield "accuracy 0.9 is never reached here: return float('inf'), not the last of `shots`."
 

@@ -96,12 +96,7 @@ def describe_neighbours(result: Neighbours) -> str:
 def neighbours() -> Panel:
     """What lies near an unseen emoji, before and after pretraining."""
     gallery = make_gallery(encoders.load("clip-conv").image)
-    shown = {
-        f"{concept.name} ({concept.label})": concept.position
-        for concept in data.concepts()
-        if concept.part == "test"
-    }
-    start = next(c.position for c in data.concepts() if c.name == "fox")
+    shown = {f"{c.name} ({c.label})": c.position for c in data.concepts() if c.part == "test"}
     return panel(
         partial(compute_neighbours, gallery),
         draw_neighbours,
@@ -109,7 +104,7 @@ def neighbours() -> Panel:
         size=(9, 2.9),  # as wide as a panel, so that no pixel is drawn to be scaled away
         rows=2,
         title="What lies near an emoji the encoder has never seen?",
-        emoji=menu("Emoji", shown, start),
+        emoji=menu("Emoji", shown, shown["fox (animal)"]),
         style=list(data.STYLES),
         other_concepts_only=ipywidgets.Checkbox(True, description="Other concepts only"),
     )

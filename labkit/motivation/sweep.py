@@ -1,7 +1,6 @@
 """Notebook 01's curves: accuracy against labels per class, with and without prior knowledge.
 
-    python -m labkit.motivation.sweep                                # all cores: an hour on two
-    python -m labkit.motivation.sweep --scheduler tcp://host:8786    # on a dask.distributed cluster
+    python -m labkit.motivation.sweep       # all cores: an hour on two
 
 Learning rates (and the probe's strength) are chosen on ID validation images. All seeds are tested
 on the same concepts, so the columns of hits say how each concept fared.

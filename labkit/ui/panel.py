@@ -280,9 +280,8 @@ class Panel(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any):
         """Add the picture itself, for where no widget can run: GitHub, nbconvert, a saved file.
 
-        JupyterLab saves no widget state unless told to, so nbconvert shows the picture. When
-        nbconvert executes too, add --ExecutePreprocessor.store_widget_state=False, or it prefers
-        the widget, which shows nothing offline.
+        When nbconvert executes too, add --ExecutePreprocessor.store_widget_state=False, or it
+        prefers the widget, which shows nothing offline.
         """
         if narrow.wanted():
             return {narrow.MIME: record.recorded(self), "text/plain": self.alt or self.status}, {}
