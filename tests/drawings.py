@@ -1,7 +1,5 @@
 """What the tests of figures share: reading an axes, and drawing it for real."""
 
-from __future__ import annotations
-
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 

@@ -1,7 +1,5 @@
 """What the tests of all exercises share: right answers pass, stubs never do, mistakes are named."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 

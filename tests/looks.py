@@ -1,7 +1,5 @@
 """Whether colours read on light and dark, and can be told apart with and without colour vision."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 

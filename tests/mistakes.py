@@ -1,7 +1,5 @@
 """Numbers that a user might pass in place of another, and whether an answer is finite."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

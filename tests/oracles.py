@@ -1,7 +1,5 @@
 """Float64 values that other libraries computed, kept in tests/fixtures."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

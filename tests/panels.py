@@ -1,7 +1,5 @@
 """What the tests of all panels share: the settings of a control, and moving through them."""
 
-from __future__ import annotations
-
 import re
 
 import ipywidgets

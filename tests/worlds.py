@@ -6,8 +6,6 @@ concepts; the truth is the mean over all worlds. Two methods: on the features as
 features that "fine-tuning" has moved at random, anew for each seed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple

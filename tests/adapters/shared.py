@@ -1,7 +1,5 @@
 """What the tests of adapters share: small networks, a small task, and what is the same in two."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

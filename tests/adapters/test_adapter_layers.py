@@ -1,7 +1,5 @@
 """The layers against other libraries, and what they start as."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from cases import cases

@@ -1,7 +1,5 @@
 """Notebook 04's exercise checks."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from exercises import exercise_tests

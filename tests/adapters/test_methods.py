@@ -1,7 +1,5 @@
 """Every method on both kinds of transformer: inserting, counting, training, taking out again."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Notebook 04: every control at its ends, what the block shows, the table and its figures."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

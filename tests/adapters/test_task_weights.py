@@ -1,7 +1,5 @@
 """One backbone, many tasks: saved alone, attached to the backbone they belong to."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What training holds in memory: counted numbers, and activations that autograd really keeps."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -10,8 +10,6 @@ has collected its garbage and the C library has given back what it only holds fo
 highest. A second table says where the first run's seconds go.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import subprocess

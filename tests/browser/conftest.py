@@ -3,8 +3,6 @@
 Without a Chromium the tests are skipped and say so; with LABKIT_REQUIRE_BROWSER set they fail.
 """
 
-from __future__ import annotations
-
 import os
 
 import pytest

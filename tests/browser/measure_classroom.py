@@ -3,8 +3,6 @@
 python tests/browser/measure_classroom.py [--write]       # --write: into LATENCY.md
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

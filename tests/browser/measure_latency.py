@@ -17,8 +17,6 @@ pixels per CSS pixel 109/176, 110/168, 162/265; raw pixels on a canvas at 1 and 
 and 108/260. Row filters and zlib's other strategies make no PNG faster.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from collections.abc import Iterator

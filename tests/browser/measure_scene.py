@@ -9,8 +9,6 @@ in the script for one picture; "frame" the time from one picture to the next whi
 least is the display's 16.7 ms. To be run on a machine with nothing else to do.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import tempfile

@@ -6,8 +6,6 @@
 "picture" is the time from a control's change until the recorded picture is decoded, at first.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

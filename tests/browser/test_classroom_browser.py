@@ -1,7 +1,5 @@
 """A page of panels in the browser, as a lecturer has it: no code, one a screen, all by keyboard."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

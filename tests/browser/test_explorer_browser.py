@@ -1,7 +1,5 @@
 """The explorer and the proof in JupyterLab: a training is drawn as it goes, and can be stopped."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

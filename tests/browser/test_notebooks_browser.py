@@ -5,8 +5,6 @@ nbval runs them all. With LABKIT_LONG=1 all cells of all, the solutions too, and
 mouse as well as by keyboard.
 """
 
-from __future__ import annotations
-
 import pytest
 from cases import LONG
 from driver import Control, Notebook, PanelView, write_notebook

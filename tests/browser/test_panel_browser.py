@@ -1,7 +1,5 @@
 """Panels with every kind of control, driven as a reader drives them: by keyboard and by mouse."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The explorer and the proof, from a file without a kernel: every control, keys, themes, widths."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

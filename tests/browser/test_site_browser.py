@@ -1,7 +1,5 @@
 """The site from files, without a server: every control moves its picture, alone."""
 
-from __future__ import annotations
-
 import pytest
 from driver import faults
 from playwright.sync_api import expect

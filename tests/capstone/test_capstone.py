@@ -1,7 +1,5 @@
 """Notebook 07's house: what is read, found twice, split, measured and written, against oracles."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Notebook 07's exercise checks."""
 
-from __future__ import annotations
-
 from exercises import exercise_tests
 
 from labkit import checks

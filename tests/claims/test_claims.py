@@ -4,8 +4,6 @@ A claim of a lead wants an interval above 0, "level" one around 0, and a mere di
 When a table is made anew, these tests name the sentences to be written anew.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import cache

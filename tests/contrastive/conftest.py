@@ -1,7 +1,5 @@
 """The shipped encoders of notebook 03, and the emoji that CLIP has not seen."""
 
-from __future__ import annotations
-
 import pytest
 
 from labkit import encoders

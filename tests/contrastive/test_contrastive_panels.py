@@ -1,7 +1,5 @@
 """Notebook 03's panels: every control at its ends and middle; results against plain loops."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

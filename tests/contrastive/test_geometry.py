@@ -1,7 +1,5 @@
 """Geometry of features: closed forms, plain loops, and what may not matter."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """Pretraining: sees upstream concepts only, survives interruption, is the same on two processes."""
 
-from __future__ import annotations
-
 import csv
 from dataclasses import asdict, replace
 from pathlib import Path

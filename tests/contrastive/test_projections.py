@@ -1,7 +1,5 @@
 """Projections on frozen features: they learn and repeat."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """Zero-shot classification: against plain loops, and honest about unseen concepts."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -3,8 +3,6 @@
 A table of calls: what is right, and what is wrong with each argument.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Every file that the lab reads, damaged in every way: refused by name, with the cure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial

@@ -1,7 +1,5 @@
 """The data set: complete, readable, verified, and split so that nothing leaks."""
 
-from __future__ import annotations
-
 import collections
 
 import numpy as np

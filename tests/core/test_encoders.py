@@ -1,7 +1,5 @@
 """Encoders: what goes in and comes out, and weights that come back from disk or not at all."""
 
-from __future__ import annotations
-
 import copy
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """Neighbours, horizontal readings and movement, each against a closed form or brute force."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from pathlib import Path

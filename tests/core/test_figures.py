@@ -1,7 +1,5 @@
 """What several notebooks draw: dots and curves where the table says, named, and told in words."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """A file is there whole, or as it was; a disk that is full or read-only is told."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

@@ -1,7 +1,5 @@
 """Icons are upstream only: no word and no picture of a downstream or trap concept is among them."""
 
-from __future__ import annotations
-
 import collections
 import sys
 

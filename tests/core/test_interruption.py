@@ -1,7 +1,5 @@
 """Processes killed in the middle of work and of writing: the same command ends the same."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """Stages of encoders: every parameter in one of them, and only the named ones train."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

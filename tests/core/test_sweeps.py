@@ -1,7 +1,5 @@
 """Sweeps: resumed, retried, spread over processes or a cluster; tables read and compared."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """Tasks, shifts and episodes: no image serves two purposes, and labels mean what they say."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given

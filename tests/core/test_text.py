@@ -1,7 +1,5 @@
 """Captions: cut into words and letters the documented way, and read whatever a person types."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 import torch.nn.functional as F

@@ -1,7 +1,5 @@
 """How many threads work is given, that the number is as before afterwards, and how they wait."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Recipes: what each may look at, change and remember, on a small task of coloured noise."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """How large the house may be: a module and a function that can be read at once, and two totals."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

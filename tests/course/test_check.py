@@ -1,7 +1,5 @@
 """`python -m labkit check`: what is solved, found by running the notebook as JupyterLab does."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The pages of panels that `python -m labkit classroom` serves."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys

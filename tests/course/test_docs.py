@@ -1,7 +1,5 @@
 """What the texts beside the code say to type must work."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

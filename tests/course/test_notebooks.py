@@ -1,7 +1,5 @@
 """What a notebook must be, beyond running (which nbval does): clean, tagged, paired, readable."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import nbformat

@@ -1,7 +1,5 @@
 """No network at run time: what the tests start cannot reach the world."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """A notebook is for a tired student: few words, short cells, plumbing folded, a clear end."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`python -m labkit site`: executed notebooks, alive without a kernel and without a network."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

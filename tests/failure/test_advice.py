@@ -1,7 +1,5 @@
 """What to try first, double descent, and accuracy on the line: rules against closed forms."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

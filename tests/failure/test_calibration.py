@@ -1,7 +1,5 @@
 """Calibration and label-free guesses of accuracy: closed forms, properties, scikit-learn."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Notebook 05's exercise checks."""
 
-from __future__ import annotations
-
 import numpy as np
 from exercises import exercise_tests
 

@@ -1,7 +1,5 @@
 """Notebook 05's panels and figures: every control at its ends and middle; what they compute."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Trap tasks, mismatched preparation, and reports under shift: what is asked, and of what."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given

@@ -1,7 +1,5 @@
 """The recording: what is in a scene is what the networks do, and the widget follows wishes."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import json

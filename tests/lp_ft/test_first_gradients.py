@@ -1,7 +1,5 @@
 """How hard the probe's head pulls at the encoder in LP-FT's first step, beside a random head."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Generator

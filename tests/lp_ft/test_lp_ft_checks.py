@@ -1,7 +1,5 @@
 """Notebook 06's checks: right answers pass, the usual mistakes are recognised."""
 
-from __future__ import annotations
-
 import copy
 import re
 

@@ -1,7 +1,5 @@
 """The proof's picture: its JavaScript trains as `labkit.theory` does, to rounding."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The sweep's rows, and the figures of notebook 06 that show them."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

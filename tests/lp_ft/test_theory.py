@@ -1,7 +1,5 @@
 """The two-layer linear model: equal to autograd, true to the paper's theorems, and named errors."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Few-shot emoji: episodes as batches, shipped weights, meta-training, the sweep, its figures."""
 
-from __future__ import annotations
-
 import csv
 import sys
 

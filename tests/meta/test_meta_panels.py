@@ -1,7 +1,5 @@
 """Notebook 02's sinusoids, landscape and their panels against closed forms and plain loops."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The meta-objective: independent values, plain loops, closed forms, and what must always hold."""
 
-from __future__ import annotations
-
 from copy import deepcopy
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Panels as a reader uses them: every control at its ends and middle; the text follows."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from panels import settings

@@ -1,7 +1,5 @@
 """Notebook 01's exercise checks."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from exercises import exercise_tests

@@ -1,7 +1,5 @@
 """Notebook 01's figures: where curves, marks and the arrow stand, and the same in words."""
 
-from __future__ import annotations
-
 import pandas as pd
 import pytest
 

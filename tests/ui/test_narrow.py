@@ -1,7 +1,5 @@
 """Figures at a phone's width: text that can be read, nothing beside one another, nothing lost."""
 
-from __future__ import annotations
-
 import base64
 import io
 from itertools import pairwise

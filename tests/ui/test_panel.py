@@ -3,8 +3,6 @@
 The browser's side is tested in tests/browser.
 """
 
-from __future__ import annotations
-
 import ast
 import asyncio
 import base64

@@ -1,7 +1,5 @@
 """Frames: equal to figures drawn from nothing, whatever they were made from."""
 
-from __future__ import annotations
-
 import gc
 import io
 import weakref

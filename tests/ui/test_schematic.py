@@ -1,7 +1,5 @@
 """Schematics: what they say is drawn, within the picture, and frozen parts look frozen."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from matplotlib.patches import FancyBboxPatch

@@ -1,7 +1,5 @@
 """Figures: readable on light, on dark and without colour vision, and told in words."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io
