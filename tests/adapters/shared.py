@@ -1,9 +1,10 @@
 """What the tests of adapters share: small networks, a small task, and what is the same in two."""
 
 import copy
+from functools import partial
 
 import torch
-from seeds import generator
+from seeds import generator, seeded
 from torch import nn
 
 from labkit import adapters, tasks, training
@@ -13,9 +14,8 @@ from labkit.torchvision_compat import import_torchvision
 
 
 def small_encoder(seed: int = 0) -> VisionTransformer:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return VisionTransformer(dim=16, depth=3, heads=2, patch=8, size=16).eval()
+    make = partial(VisionTransformer, dim=16, depth=3, heads=2, patch=8, size=16)
+    return seeded(make, seed).eval()
 
 
 class Torchvisions(nn.Module):
@@ -27,9 +27,8 @@ class Torchvisions(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         kind = import_torchvision().models.VisionTransformer
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            self.backbone = kind(16, 8, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=128)
+        sizes = {"num_layers": 2, "num_heads": 2, "hidden_dim": 32, "mlp_dim": 128}
+        self.backbone = seeded(lambda: kind(16, 8, **sizes))
         self.backbone.heads, self.dim = nn.Identity(), 32
         self.eval()
 

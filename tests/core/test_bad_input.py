@@ -4,6 +4,7 @@ A table of calls: what is right, and what is wrong with each argument.
 """
 
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,11 +16,13 @@ from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from mistakes import is_finite, mistakes
-from seeds import generator
+from seeds import generator, seeded
 from torch import nn
 
-from labkit import data, encoders, tasks, training
+from labkit import calibration, contrastive, data, encoders, layers, tasks, training
+from labkit.adapters import storage_cost
 from labkit.augment import SIMCLR
+from labkit.contrastive import projections
 from labkit.text import TextEncoder, WordEncoder, make_vocabulary
 
 NAN, INF = float("nan"), float("inf")
@@ -41,15 +44,14 @@ BAD_LABELS = (Y + 500, Y - 1, Y.float(), Y[:3], "x")
 SPOILT = (X * NAN, X * INF)
 WRONG = (*SPOILT, X[0], X[:, :0], X[:0])  # as features (n, dim)
 THETA = np.array([0.5, -0.5])
-with torch.random.fork_rng():
-    torch.manual_seed(0)
-    CONV = encoders.ConvEncoder(width=2).eval()
-    VIT = encoders.VisionTransformer(dim=8, depth=2, heads=2, size=8).eval()
-    NET = nn.Sequential(nn.Linear(4, 3))
-    TEXT = TextEncoder(make_vocabulary(["a cat", "red heart"]), dim=8).eval()
+CONV = seeded(lambda: encoders.ConvEncoder(width=2)).eval()
+VIT = seeded(lambda: encoders.VisionTransformer(dim=8, depth=2, heads=2, size=8)).eval()
+NET = seeded(lambda: nn.Sequential(nn.Linear(4, 3)))
+TEXT = seeded(lambda: TextEncoder(make_vocabulary(["a cat", "red heart"]), dim=8)).eval()
 QUICK = training.Schedule(steps=2, batch=4, record_every=0)
 EXAMPLES = tasks.Examples(IMAGES, Y)
 TASK = tasks.Task("t", ("a", "b", "c"), EXAMPLES, EXAMPLES, EXAMPLES, {"o": EXAMPLES})
+PROBED = {"encoder": CONV, "task": TASK}
 EMOJI = data.load(("noto", "blob"), parts="validation")
 RIGHT = np.array([True, False, True, True, False, True])
 CONFIDENCE = np.array([0.9, 0.4, 0.8, 0.7, 0.5, 0.99])
@@ -66,52 +68,29 @@ def classifier(seed: int = 0) -> training.Classifier:
 class Call:
     """A public function, arguments that it takes, and for some of them values that it refuses."""
 
-    path: str  # "module.name" in labkit, or what is told of `call`
+    path: str  # "module.name" in labkit, or the name of `call`
     good: dict[str, Any]
     wrong: dict[str, tuple]
     call: Callable | None = None
 
     def __call__(self, **arguments: Any) -> Any:
-        if self.call is not None:
-            return self.call(**arguments)
         module, _, name = self.path.rpartition(".")
-        return getattr(importlib.import_module(f"labkit.{module}"), name)(**arguments)
-
-
-def recipe(name: str) -> Callable:
-    def call(lr: float, images=IMAGES, labels=Y):
-        task = tasks.replace(TASK, train=tasks.Examples(images, labels))
-        found = importlib.import_module("labkit.transfer")
-        return getattr(found, name)(CONV, task, lr, generator(), QUICK)
-
-    return call
-
-
-def drawn_by(path: str) -> Callable:
-    """The function of that name, given a generator too."""
-
-    def call(**arguments):
-        module, _, name = path.rpartition(".")
-        function = getattr(importlib.import_module(f"labkit.{module}"), name)
-        return function(**arguments, generator=generator())
-
-    return call
-
-
-def project(**numbers):
-    contrastive = importlib.import_module("labkit.contrastive")
-    projections = importlib.import_module("labkit.contrastive.projections")
-    pairs = projections.Pairs(X, X2)
-    return projections.project(pairs, lambda i, t: contrastive.info_nce(i, t, 0.1), **numbers)
+        call = self.call or getattr(importlib.import_module(f"labkit.{module}"), name)
+        if "generator" in inspect.signature(call).parameters:
+            arguments["generator"] = generator()
+        return call(**arguments)
 
 
 def reliability(bins: int):
-    calibration = importlib.import_module("labkit.calibration")
     return calibration.reliability(calibration.Answers(CONFIDENCE, RIGHT), bins).count
 
 
+def info_nce(image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+    return contrastive.info_nce(image, text, 0.1)
+
+
 NUMBERS = {"temperature": ABOVE_0, "logit_scale": AT_LEAST_0, "logit_bias": FINITE}
-BACKBONE = next(iter(importlib.import_module("labkit.adapters.storage_cost").BACKBONES.values()))
+BACKBONE = next(iter(storage_cost.BACKBONES.values()))
 IMAGE, AUGMENTED = {"images": IMAGES}, {"images": IMAGES / 255}
 CALLS = [
     # the core
@@ -125,60 +104,49 @@ CALLS = [
          {"styles": (UNKNOWN,), "classes": (UNKNOWN, ("clothing",))}),
     Call("tasks.who_drew_it", {"classes": ("plant",), "ood_classes": ("animal",), "split": 0},
          {"classes": (UNKNOWN,), "ood_classes": (UNKNOWN, ("plant",))}),
-    Call("few_shot", {"shots": 2}, {"shots": COUNTS},
-         lambda shots: tasks.few_shot(TASK, shots, generator())),
-    Call("sample_episode",
-         {"ways": 3, "shots": 1, "queries": 1, "support_styles": ("noto", "blob")},
-         {"ways": COUNTS, "shots": COUNTS, "queries": COUNTS, "support_styles": (UNKNOWN,)},
-         lambda **a: tasks.sample_episode(EMOJI, generator=generator(), **a)),
+    Call("tasks.few_shot", {"task": TASK, "shots": 2}, {"shots": COUNTS}),
+    Call("tasks.sample_episode",
+         {"emoji": EMOJI, "ways": 3, "shots": 1, "queries": 1, "support_styles": ("noto", "blob")},
+         {"ways": COUNTS, "shots": COUNTS, "queries": COUNTS, "support_styles": (UNKNOWN,)}),
     Call("augment.random_affine",
          {**AUGMENTED, "crop": 0.5, "rotate": 9.0, "zoom": 0.5, "flip": 0.5},
          {"images": NO_IMAGES, "crop": SHARES, "rotate": (-1, 181, NAN), "zoom": (-1, 11),
-          "flip": SHARES}, drawn_by("augment.random_affine")),
+          "flip": SHARES}),
     Call("augment.gaussian_blur", {**AUGMENTED, "sigma": 1.0, "probability": 0.5},
-         {"images": NO_IMAGES, "sigma": (-1, 101, NAN), "probability": SHARES},
-         drawn_by("augment.gaussian_blur")),
+         {"images": NO_IMAGES, "sigma": (-1, 101, NAN), "probability": SHARES}),
     Call("augment.color_jitter", {**AUGMENTED, "strength": 0.4, "hue": 0.1, "gray": 0.1},
-         {"images": NO_IMAGES, "strength": SHARES, "hue": (-0.1, 0.6), "gray": SHARES},
-         drawn_by("augment.color_jitter")),
+         {"images": NO_IMAGES, "strength": SHARES, "hue": (-0.1, 0.6), "gray": SHARES}),
     Call("augment.random_tint", {**AUGMENTED, "probability": 0.5},
-         {"images": NO_IMAGES, "probability": SHARES}, drawn_by("augment.random_tint")),
+         {"images": NO_IMAGES, "probability": SHARES}),
     Call("augment.Augmentation", asdict(SIMCLR),
          dict.fromkeys(asdict(SIMCLR), (-0.1, 1000, NAN, "1", [1]))),
-    Call("SIMCLR", IMAGE, {"images": BAD_IMAGES}, lambda images: SIMCLR(images, generator())),
+    Call("SIMCLR", IMAGE, {"images": BAD_IMAGES}, SIMCLR),
     Call("encoders.load", {"name": "clip-vit"}, {"name": UNKNOWN}),
     Call("encoders.torchvision_encoder", {"name": "resnet18"},
          {"name": (*UNKNOWN, "squeezenet1_1", "fcn_resnet50", "resnet19")}),
-    *(Call(type(text).__name__, {"captions": ["a cat", "zorple"]}, {"captions": ("a cat",)},
-           lambda captions, text=text: text(captions))
+    *(Call(type(text).__name__, {"captions": ["a cat", "zorple"]}, {"captions": ("a cat",)}, text)
       for text in (TEXT, WordEncoder())),
-    Call("features", IMAGE, {"images": BAD_IMAGES}, lambda images: training.features(CONV, images)),
-    Call("layers.layer_features", IMAGE, {"images": BAD_IMAGES},
-         lambda images: importlib.import_module("labkit.layers").layer_features(CONV, images)),
-    Call("accuracy", {"examples": EXAMPLES},
-         {"examples": tuple(EXAMPLES._replace(labels=y) for y in BAD_LABELS)},
-         lambda examples: training.accuracy(classifier(), examples)),
-    Call("new_classifier", {"classes": 3}, {"classes": COUNTS},
-         lambda classes: training.new_classifier(CONV, classes, generator())),
+    *(Call(path, {"encoder": CONV, **IMAGE}, {"images": BAD_IMAGES})
+      for path in ("training.features", "layers.layer_features")),
+    Call("training.accuracy", {"model": classifier(), "examples": EXAMPLES},
+         {"examples": tuple(EXAMPLES._replace(labels=y) for y in BAD_LABELS)}),
+    Call("training.new_classifier", {"encoder": CONV, "classes": 3}, {"classes": COUNTS}),
     Call("training.Schedule",
          {"steps": 3, "batch": 4, "optimizer": "sgd", "momentum": 0.9, "head_times": 2.0,
           "record_every": 2},
          {"steps": COUNTS, "batch": COUNTS, "optimizer": UNKNOWN, "momentum": (1.0, -0.1, NAN, "1"),
           "head_times": ABOVE_0, "record_every": (-1, 1.5)}),
-    *(Call(f"transfer.{name}", {"lr": 0.01}, {"lr": ABOVE_0}, recipe(name))
+    *(Call(f"transfer.{name}", {**PROBED, "lr": 0.01, "schedule": QUICK}, {"lr": ABOVE_0})
       for name in ("fine_tune", "from_scratch", "lp_ft")),
-    Call("linear_probe", {"strengths": [0.1, 1.0]}, {"strengths": ([], [0.0], [NAN], [-1.0, 1.0])},
-         lambda strengths: importlib.import_module("labkit.transfer").linear_probe(
-             CONV, TASK, strengths)),
-    Call("transfer.best_rate", {"rates": [0.1]}, {"rates": ([],)},
-         lambda rates: importlib.import_module("labkit.transfer").best_rate(
-             lambda lr: training.Fit(classifier(), 0.5), rates)),
-    Call("interpolate", {"alpha": 0.5}, {"alpha": SHARES},
-         lambda alpha: importlib.import_module("labkit.transfer").interpolate(
-             classifier(0), classifier(1), alpha)),
+    Call("transfer.linear_probe", {**PROBED, "strengths": [0.1, 1.0]},
+         {"strengths": ([], [0.0], [NAN], [-1.0, 1.0])}),
+    Call("transfer.best_rate", {"run": lambda lr: training.Fit(classifier(), 0.5), "rates": [0.1]},
+         {"rates": ([],)}),
+    Call("transfer.interpolate", {"start": classifier(0), "end": classifier(1), "alpha": 0.5},
+         {"alpha": SHARES}),
     Call("transfer.l2_sp", {"encoder": CONV, "strength": 0.1}, {"strength": AT_LEAST_0}),
     Call("train_only", {"names": ["stem"]}, {"names": ([], UNKNOWN)},
-         lambda names: importlib.import_module("labkit.layers").train_only(classifier(), *names)),
+         lambda names: layers.train_only(classifier(), *names)),
     Call("ridge.ridge", {"x": X, "y": X2, "strength": 1.0}, {"strength": ABOVE_0}),
     Call("statistics.mean_interval", {"values": [0.5, 0.6], "overlap": 0.3, "confidence": 0.95},
          {"values": ([], [NAN]), "overlap": SHARES, "confidence": (0.0, 1.0, 95, NAN)}),
@@ -204,29 +172,29 @@ CALLS = [
          {"image": WRONG, "logit_scale": AT_LEAST_0, "batch": (7, 1, 2.5)}),
     Call("contrastive.geometry.negative_shares", {"similarities": X @ X2.T, "temperature": 0.1},
          {"similarities": (X @ X2.T * NAN,), "temperature": ABOVE_0}),
-    Call("project", {"steps": 2, "batch": 4, "dim": 2, "lr": 0.01, "seed": 0},
-         {"steps": (-3, 1.5), "batch": (0, -3, 7), "dim": COUNTS, "lr": ABOVE_0}, project),
+    Call("contrastive.projections.project",
+         {"found": projections.Pairs(X, X2), "loss": info_nce, "steps": 2, "batch": 4, "dim": 2,
+          "lr": 0.01, "seed": 0},
+         {"steps": (-3, 1.5), "batch": (0, -3, 7), "dim": COUNTS, "lr": ABOVE_0}),
     Call("contrastive.pretrain.Config",
          {"method": "clip", "architecture": "vit", "steps": 3, "batch": 4, "lr": 0.1,
           "augmentation": {}},
          {"method": UNKNOWN, "architecture": UNKNOWN, "steps": COUNTS, "batch": COUNTS,
           "lr": ABOVE_0, "augmentation": ({"flips": 1},)}),
     Call("adapters.Bottleneck", {"dim": 4, "width": 2}, {"dim": COUNTS, "width": COUNTS}),
-    Call("LoRALinear", {"rank": 2, "alpha": 8.0}, {"rank": COUNTS, "alpha": FINITE},
-         lambda **a: importlib.import_module("labkit.adapters").LoRALinear(nn.Linear(4, 2), **a)),
+    Call("adapters.LoRALinear", {"linear": nn.Linear(4, 2), "rank": 2, "alpha": 8.0},
+         {"rank": COUNTS, "alpha": FINITE}),
     Call("adapters.Method", {"width": 0}, {"width": (8,)}),
     Call("adapters.Adapters", {"width": 2, "places": ("attention",)},
          {"width": COUNTS, "places": (("head",), ())}),
     Call("adapters.LoRA", {"width": 2, "trains": "norms", "alpha": 8.0},
          {"width": (-1, 1.5), "trains": UNKNOWN, "alpha": FINITE}),
-    Call("without", {"blocks": (0, 1)}, {"blocks": ((5,), (-1,))},
-         lambda blocks: importlib.import_module("labkit.adapters").without(VIT, blocks)),
+    Call("adapters.without", {"encoder": VIT, "blocks": (0, 1)}, {"blocks": ((5,), (-1,))}),
     Call("adapters.storage_cost.megabytes",
          {"method": "lora", "width": 2, "tasks": 3, "precision": 2, "backbone": BACKBONE},
          {"method": UNKNOWN, "width": COUNTS, "tasks": COUNTS}),
     Call("failure.corruptions.corrupt", {**IMAGE, "kind": "noise", "severity": 2},
-         {"images": NO_IMAGES, "kind": UNKNOWN, "severity": (-1, 6, 1.5)},
-         drawn_by("failure.corruptions.corrupt")),
+         {"images": NO_IMAGES, "kind": UNKNOWN, "severity": (-1, 6, 1.5)}),
     Call("calibration.answers", {"logits": X[:, :3], "labels": Y, "temperature": 1.0},
          {"logits": (X[:, :3] * NAN, X[0]), "labels": (*BAD_LABELS[:4], Y + 1),
           "temperature": ABOVE_0}),
@@ -247,7 +215,7 @@ CALLS = [
     Call("meta.landscape.landscape", {"theta": THETA, "steps": 2, "lr": 0.1, "points": 5},
          {"steps": (-1, 1.5), "lr": (0.0, 5.0), "points": COUNTS}),
     Call("meta.sinusoids.sample", {"tasks": 2, "shots": 3, "queries": 4},
-         {"tasks": COUNTS, "shots": COUNTS, "queries": COUNTS}, drawn_by("meta.sinusoids.sample")),
+         {"tasks": COUNTS, "shots": COUNTS, "queries": COUNTS}),
     Call("lp_ft.theory.simulate",
          {"dim": 10, "rank": 2, "samples": 8, "subspace_dim": 4, "feature_error": 0.1, "seed": 0,
           "steps": 5, "head_scale": 0.3, "head_rate": 2.0},

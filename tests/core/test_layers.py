@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from seeds import generator, seeded
 
 from labkit import encoders, layers, training
 from labkit.tasks import Examples, Task
@@ -13,17 +14,15 @@ ENCODERS = {
     "vit": lambda: encoders.VisionTransformer(dim=8, depth=2, heads=2, patch=8),
     "resnet18": lambda: encoders.torchvision_encoder("resnet18"),
 }
-IMAGES = torch.randint(0, 256, (12, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
+IMAGES = torch.randint(0, 256, (12, 3, 32, 32), generator=generator()).byte()
 
 
 def make(name: str) -> torch.nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return ENCODERS[name]().eval()
+    return seeded(ENCODERS[name]).eval()
 
 
 def classifier(name: str) -> training.Classifier:
-    return training.new_classifier(make(name), 3, torch.Generator().manual_seed(0))
+    return training.new_classifier(make(name), 3, generator())
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -48,7 +47,7 @@ def test_only_the_named_stage_and_the_head_change(name, stage) -> None:
     examples = Examples(IMAGES, torch.arange(12) % 3)
     task = Task("noise", ("a", "b", "c"), examples, examples, examples, {})
     schedule = training.Schedule(steps=2, batch=6, record_every=0)
-    training.fit(model, task, 0.1, torch.Generator().manual_seed(0), schedule)
+    training.fit(model, task, 0.1, generator(), schedule)
     changed = {n for n, x in model.state_dict().items() if not torch.equal(x, before[n])}
     last = ("encoder.norm",) if name == "vit" and stage == "blocks.1" else ()  # ends with that norm
     assert changed and all(n.startswith((f"encoder.{stage}.", "head", *last)) for n in changed)

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
+from seeds import seeded
 
 from labkit import data
 from labkit.text import TextEncoder, WordEncoder, make_vocabulary, pieces, word_table, words
@@ -15,9 +16,7 @@ CAPTIONS = ("cat face", "grinning face", "bactrian camel", "face with tears of j
 
 @pytest.fixture(scope="module")
 def encoder() -> TextEncoder:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return TextEncoder(make_vocabulary(CAPTIONS), dim=8).eval()
+    return seeded(lambda: TextEncoder(make_vocabulary(CAPTIONS), dim=8)).eval()
 
 
 # Words and pieces

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from panels import check_every_control
+from seeds import generator, seeded
 from torch import nn
 
 from labkit import data, explorers, meta, plots, sweeps
@@ -15,8 +16,8 @@ from labkit.meta import fewshot, figures, meta_train, sweep
 
 @pytest.fixture(scope="module")
 def episodes() -> meta.TaskBatch:
-    emoji, generator = data.load(parts="validation"), torch.Generator().manual_seed(3)
-    return fewshot.sample(emoji, 30, 5, 1, 2, generator, fewshot.SETTINGS["within"])
+    emoji = data.load(parts="validation")
+    return fewshot.sample(emoji, 30, 5, 1, 2, generator(3), fewshot.SETTINGS["within"])
 
 
 @pytest.fixture
@@ -37,9 +38,7 @@ def test_meta_trained_weights_know_concepts_they_never_saw(name: str, episodes) 
         use = fewshot.maml(model) if name == "maml" else meta.Prototypes(model.body)
         return fewshot.accuracies(use, episodes).mean().item()
 
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        random = fewshot.network(24)
+    random = seeded(lambda: fewshot.network(24))
     assert accuracy(fewshot.load(name)) > max(0.4, accuracy(random) + 0.05)
 
 
