@@ -13,6 +13,7 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
+from oracles import plain_maml
 from torch import nn
 
 from labkit import meta
@@ -20,7 +21,6 @@ from labkit.meta import sinusoids
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS, LR = 5, 0.01
-Gradient = list[torch.Tensor]
 
 
 def convolutional(width: int = 32) -> nn.Sequential:
@@ -47,24 +47,15 @@ PROBLEMS = {
 }
 
 
-def ours(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> Gradient:
-    loss = meta.maml_loss(model, *tasks, LR, STEPS, loss_fn)
-    return list(torch.autograd.grad(loss, list(model.parameters())))
+def ours(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> torch.Tensor:
+    return meta.maml_loss(model, *tasks, LR, STEPS, loss_fn)
 
 
-def loop(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> Gradient:
-    losses = []
-    for sx, sy, qx, qy in zip(*tasks, strict=True):
-        weights = dict(model.named_parameters())
-        for _ in range(STEPS):
-            loss = loss_fn(torch.func.functional_call(model, weights, (sx,)), sy)
-            grads = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
-            weights = {n: w - LR * g for (n, w), g in zip(weights.items(), grads, strict=True)}
-        losses.append(loss_fn(torch.func.functional_call(model, weights, (qx,)), qy))
-    return list(torch.autograd.grad(torch.stack(losses).mean(), list(model.parameters())))
+def loop(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> torch.Tensor:
+    return plain_maml(model, tasks, LR, STEPS, loss_fn)
 
 
-def by_higher(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> Gradient:
+def by_higher(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> torch.Tensor:
     import higher
 
     optimizer, losses = torch.optim.SGD(model.parameters(), lr=LR), []
@@ -73,10 +64,14 @@ def by_higher(model: nn.Module, tasks: meta.TaskBatch, loss_fn: meta.Loss) -> Gr
             for _ in range(STEPS):
                 inner.step(loss_fn(copy(sx), sy))
             losses.append(loss_fn(copy(qx), qy))
-    return list(torch.autograd.grad(torch.stack(losses).mean(), list(model.parameters())))
+    return torch.stack(losses).mean()
 
 
-def contestants() -> dict[str, Callable[..., Gradient]]:
+def gradient(objective: Callable, model: nn.Module, *arguments) -> list[torch.Tensor]:
+    return list(torch.autograd.grad(objective(model, *arguments), list(model.parameters())))
+
+
+def contestants() -> dict[str, Callable[..., torch.Tensor]]:
     found = {"loop over tasks": loop, "ours": ours}
     try:
         import higher  # noqa: F401
@@ -89,7 +84,8 @@ def contestants() -> dict[str, Callable[..., Gradient]]:
 def test_ours_is_the_fastest(name: str, medians) -> None:
     make, draw, loss_fn, factor = PROBLEMS[name]
     model, tasks = make(), draw()
-    runs = {who: partial(run, model, tasks, loss_fn) for who, run in contestants().items()}
+    given = (model, tasks, loss_fn)
+    runs = {who: partial(gradient, run, *given) for who, run in contestants().items()}
     for run in runs.values():
         for a, b in zip(run(), runs["loop over tasks"](), strict=True):
             assert torch.allclose(a, b, rtol=1e-3, atol=1e-5), "all compute the same gradient"

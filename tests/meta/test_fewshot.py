@@ -42,9 +42,6 @@ def test_meta_trained_weights_know_concepts_they_never_saw(name: str, episodes) 
     assert accuracy(fewshot.load(name)) > max(0.4, accuracy(random) + 0.05)
 
 
-# Meta-training
-
-
 def test_meta_training_repeats_and_writes_weights_with_their_config(tmp_path, monkeypatch) -> None:
     command = ["meta_train", "prototypes", "--steps", "2", "--tasks", "2", "--every", "1"]
     contents = []
@@ -68,9 +65,6 @@ def test_meta_training_lowers_the_loss_and_only_validates_on_downstream_concepts
     losses = meta_train.meta_train(config, 12, tmp_path)
     assert len(losses) == 12 and sum(losses[-4:]) < sum(losses[:4])
     assert asked == [{"parts": "upstream"}, {"parts": "validation"}]
-
-
-# The episode viewer
 
 
 def test_the_episode_viewer_follows_every_control_and_waits_with_its_answers() -> None:
@@ -117,9 +111,6 @@ def test_the_viewer_s_pictures_are_what_the_model_saw() -> None:
     small = F.avg_pool2d(torch.from_numpy(shown.query) / 255, 2)
     assert torch.allclose(small, seen[0].query_x[0], atol=0.01)
     assert shown.guesses == shown.answers and all(mark.endswith("✓") for mark in shown.marks)
-
-
-# The table
 
 
 @pytest.mark.parametrize(("method", "choice"), [("prototypes", None), ("maml_head", 1)])

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles import descend
 from panels import check_every_control
 from torch import Tensor, nn
 
@@ -19,19 +20,6 @@ from labkit.meta import landscape, sinusoids
 
 def sample(*size: int, seed: int = 0, sines=sinusoids.TRAINED) -> meta.TaskBatch:
     return sinusoids.sample(*size, torch.Generator().manual_seed(seed), sines)
-
-
-def descend(model: nn.Module, x: Tensor, y: Tensor, steps: int) -> nn.Module:
-    """Torch's own gradient descent on one task, in place."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=sinusoids.INNER_LR)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        F.mse_loss(model(x), y).backward()
-        optimizer.step()
-    return model
-
-
-# Sinusoids
 
 
 def test_a_task_is_one_sinusoid_with_noise_on_the_support_only() -> None:
@@ -45,10 +33,8 @@ def test_a_task_is_one_sinusoid_with_noise_on_the_support_only() -> None:
 @pytest.mark.parametrize("method", sinusoids.THETAS)
 def test_every_method_trains_from_the_same_start_and_repeats(method: str) -> None:
     one, two = (sinusoids.meta_train(method, steps=3, seed=1) for _ in range(2))
-    triples = zip(
-        *(model.parameters() for model in (one, two, sinusoids.network(seed=1))), strict=True
-    )
-    for a, b, start in triples:
+    models = (one, two, sinusoids.network(seed=1))
+    for a, b, start in zip(*(model.parameters() for model in models), strict=True):
         assert torch.equal(a, b) and torch.equal(a, start) == (method == "random")
 
 
@@ -65,12 +51,10 @@ def test_errors_after_are_those_of_plain_gradient_descent_and_infinite_when_it_d
     errors = sinusoids.errors_after(model, tasks, 2)
     for task, (sx, sy, qx, qy) in enumerate(zip(*tasks, strict=True)):
         for steps in range(3):
-            query = F.mse_loss(descend(sinusoids.network(0), sx, sy, steps)(qx), qy)
+            adapted = descend(sinusoids.network(0), sx, sy, sinusoids.INNER_LR, steps)
+            query = F.mse_loss(adapted(qx), qy)
             assert errors[steps, task] == pytest.approx(query.item(), rel=1e-4)
     assert sinusoids.errors_after(model, tasks, 30, lr=1e9)[-1].isinf().all()
-
-
-# The landscape
 
 
 def as_torch(theta: Sequence[float], steps: int, lr: float) -> tuple[Tensor, Tensor]:
@@ -118,9 +102,6 @@ def test_more_steps_move_theta_hat_towards_the_slow_tasks() -> None:
     assert to_steep[0] < to_slow[0] and to_steep[-1] > to_slow[-1]
 
 
-# Panels
-
-
 @pytest.fixture(scope="module")
 def networks() -> dict[str, nn.Module]:
     return {method: sinusoids.meta_train(method, steps=5) for method in sinusoids.THETAS}
@@ -136,7 +117,7 @@ def test_the_sinusoid_panel_follows_every_control(networks) -> None:
 def test_the_sinusoid_panel_shows_gradient_descent_on_what_it_draws(networks) -> None:
     result = explorers.compute_sinusoids(networks, 3.0, 1.0, 10, 2, sinusoids.INNER_LR)
     support = (torch.from_numpy(part)[:, None] for part in result.support)
-    adapted = descend(sinusoids.meta_train("joint", steps=5), *support, steps=2)
+    adapted = descend(sinusoids.meta_train("joint", steps=5), *support, sinusoids.INNER_LR, 2)
     expected = adapted(torch.from_numpy(result.x)[:, None])[:, 0].detach().numpy()
     assert np.allclose(result.functions["joint"], expected, atol=1e-4)
 
@@ -183,7 +164,6 @@ def test_errors_over_steps_say_who_leads_and_whether_it_breaks(end, outcome) -> 
     errors = pd.DataFrame(list(rows.values()), names, ["k0", "k1", "k2"]).assign(overlap=0)
     _, ax = plots.figure()
     told = plots.draw_errors(ax, errors, "outside", zero=20.0)
-    assert ax.get_title(loc="left") == f"Outside: MAML {outcome}" and told.startswith(
-        "Outside: MAML"
-    )
+    assert ax.get_title(loc="left") == f"Outside: MAML {outcome}"
+    assert told.startswith("Outside: MAML")
     assert f"{int(end > 20)} of 2 are worse" in told

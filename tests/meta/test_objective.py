@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import oracle
+from oracles import descend, oracle, plain_maml
 from sklearn.linear_model import Ridge
 from torch import Tensor, nn
 
@@ -43,19 +43,6 @@ def gradients(loss: Tensor, model: nn.Module) -> list[Tensor]:
 def assert_close(ours: list[Tensor], theirs: list[Tensor]) -> None:
     for a, b in zip(ours, theirs, strict=True):
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-10)
-
-
-def plain_maml(model, tasks, lr, steps, loss_fn, first_order=False) -> Tensor:
-    """MAML as the libraries write it: one task after another."""
-    losses = []
-    for sx, sy, qx, qy in zip(*tasks, strict=True):
-        weights = dict(model.named_parameters())
-        for _ in range(steps):
-            loss = loss_fn(torch.func.functional_call(model, weights, (sx,)), sy)
-            grads = torch.autograd.grad(loss, list(weights.values()), create_graph=not first_order)
-            weights = {n: w - lr * g for (n, w), g in zip(weights.items(), grads, strict=True)}
-        losses.append(loss_fn(torch.func.functional_call(model, weights, (qx,)), qy))
-    return torch.stack(losses).mean()
 
 
 # What other libraries compute
@@ -235,11 +222,11 @@ def test_maml_equals_a_loop_over_tasks(loss: str, first_order: bool) -> None:
 
 
 def test_classification_with_a_left_out_label_is_a_mean_within_each_task() -> None:
-    model, tasks = mlp(), batch()
     labels = torch.tensor([[0, 1, 2, -100], [0, -100, -100, 1], [2, 1, 0, 0]])
-    tasks = tasks._replace(support_y=labels, query_y=labels[:, [0, 0, 1, 2, 3]])
-    ours = meta.maml_loss(model, *tasks, 0.1, 2, F.cross_entropy)
-    assert torch.allclose(ours, plain_maml(model, tasks, 0.1, 2, F.cross_entropy), rtol=1e-10)
+    tasks = batch()._replace(support_y=labels, query_y=labels[:, [0, 0, 1, 2, 3]])
+    arguments = (0.1, 2, F.cross_entropy)
+    ours = meta.maml_loss(mlp(), *tasks, *arguments)
+    assert torch.allclose(ours, plain_maml(mlp(), tasks, *arguments), rtol=1e-10)
 
 
 @pytest.mark.parametrize("make", [used_twice, lambda: Recurrent(nn.LSTM)], ids=["twice", "LSTM"])
@@ -339,17 +326,10 @@ def test_divergence_is_an_error_that_names_the_rate() -> None:
 def test_reptile_points_from_the_adapted_weights_back_to_theta() -> None:
     """Against torch's own SGD, task by task."""
     model, tasks = mlp(), batch()
-    moved = []
-    for x, y in zip(*tasks[:2], strict=True):
-        copy = mlp()
-        optimizer = torch.optim.SGD(copy.parameters(), lr=0.1)
-        for _ in range(3):
-            optimizer.zero_grad()
-            F.mse_loss(copy(x), y).backward()
-            optimizer.step()
-        moved.append([p.detach() for p in copy.parameters()])
+    ends = [descend(mlp(), x, y, 0.1, 3) for x, y in zip(*tasks[:2], strict=True)]
+    moved = [[p.detach() for p in copy.parameters()] for copy in ends]
     loss = meta.reptile_loss(model, *tasks[:2], 0.1, 3, F.mse_loss)
-    means = [torch.stack(ends).mean(dim=0) for ends in zip(*moved, strict=True)]
+    means = [torch.stack(of_all).mean(dim=0) for of_all in zip(*moved, strict=True)]
     directions = [p - mean for p, mean in zip(model.parameters(), means, strict=True)]
     assert_close(gradients(loss, model), directions)
 
