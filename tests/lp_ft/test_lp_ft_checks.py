@@ -1,16 +1,15 @@
 """Notebook 06's checks: right answers pass, the usual mistakes are recognised."""
 
 import copy
-import re
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from exercises import exercise_tests
 
 from labkit import checks, sweeps, tasks, theory, transfer
 from labkit.lp_ft.checks import two_that_err_oppositely
-from tests.exercises import twice
 
 SCHEDULE = transfer.Schedule(steps=10, record_every=0)
 
@@ -30,13 +29,6 @@ def keeps_head(encoder, task, lr, generator):
     fit.model.head.load_state_dict(transfer.linear_probe(encoder, task).model.head.state_dict())
     return fit
 
-
-def test_lp_ft_passes_when_it_is_probe_then_fit() -> None:
-    assert checks.lp_ft(right_lp_ft)
-    assert checks.lp_ft(lambda e, t, lr, g: transfer.lp_ft(e, t, lr, g, SCHEDULE))
-
-
-# The rate that moves features as far as fine-tuning
 
 TABLE = pd.DataFrame(
     [
@@ -69,9 +61,8 @@ def test_the_shipped_tables_have_numbers_for_rates(name) -> None:
     tuned = table["method"] != "probe"
     assert (table["rate"].notna() == tuned).all() and (table["strength"].notna() == ~tuned).all()
     assert (table["block"].notna() == (table["method"] == "surgical")).all()
-    assert list(sweeps.picked_again(table, {}, ["shift", "seed"])["picked"]) == list(
-        table["picked"]
-    )
+    again = sweeps.picked_again(table, {}, ["shift", "seed"])
+    assert list(again["picked"]) == list(table["picked"])
 
 
 def test_the_rate_that_moves_as_far_as_ft() -> None:
@@ -96,19 +87,12 @@ def test_another_rate_is_told(answer, table, hint) -> None:
     assert not outcome and hint in outcome.message
 
 
-# WiSE-FT
-
-
 def averages(probe, tuned, task):
     return [transfer.wise_ft(probe, tuned, task, alpha) for alpha in np.linspace(0, 1, 11)]
 
 
 def right_wise_ft(*given):
     return max(averages(*given), key=lambda fit: fit.validation)
-
-
-def test_wise_ft_passes_when_chosen_on_validation() -> None:
-    assert checks.wise_ft(right_wise_ft)
 
 
 @pytest.mark.parametrize("alpha", [0.3, 0.7])
@@ -120,9 +104,6 @@ def test_averaging_is_needed_by_a_margin_that_no_rounding_closes(alpha: float) -
     best = right_wise_ft(*given, task).validation
     assert best >= max(*ends, transfer.wise_ft(*given, task, 0.5).validation) + 0.06
     assert ends == [transfer.wise_ft(*given, task, end).validation for end in (0, 1)]
-
-
-# The span argument
 
 
 def residual(v, B, X, y):
@@ -151,11 +132,6 @@ def greedy(*arrays):
     return answer
 
 
-@pytest.mark.parametrize("answer", [right, by_autograd, by_examples, greedy])
-def test_any_way_to_the_gradient_passes(answer) -> None:
-    assert checks.span_movement(answer)
-
-
 def one_step(v, B, X, y, lr, head_times):
     gradient = 2 / len(y) * B @ X.T @ residual(v, B, X, y)
     return v - lr * head_times * gradient, B - lr * right(v, B, X, y)
@@ -175,9 +151,8 @@ def exchanged(v, B, X, y, lr, head_times):
     return one_step(v, B, X, y, lr * head_times, 1 / head_times)
 
 
-def test_a_step_of_two_rates_passes_and_is_the_theory_s() -> None:
-    """Many of them are what `theory` computes in the coordinates of the span."""
-    assert checks.two_rates(one_step)
+def test_many_steps_of_two_rates_are_the_theory_s() -> None:
+    """What `theory` computes in the coordinates of the span."""
     run = theory.simulate(dim=8, rank=2, samples=6, subspace_dim=4, steps=20, head_rate=5.0)
     problem = run.problem
     y = problem.X @ problem.w_star
@@ -187,68 +162,67 @@ def test_a_step_of_two_rates_passes_and_is_the_theory_s() -> None:
     assert np.allclose(v, run.ft.v[-1]) and np.allclose(B, run.ft.B[-1])
 
 
-HINTS = {
-    "two_rates": [
-        (lambda *_: None, "returns a NoneType, expected the pair"),
-        (lambda v, B, *_: (v, B), "v: .* Derive"),
-        (lambda v, B, *rest: (one_step(v, B, *rest)[0], B), "B: .* Derive"),
-        (lambda *a: one_step(*a[:-1], 1), "Multiply it by head_times"),
-        (exchanged, "v: .* Multiply it by head_times"),
-        (lambda *a: (one_step(*a)[0], exchanged(*a)[1]), "B: .* at lr itself"),
-        (head_first, "B: .* v as it was"),
-        (features_first, "v: .* B as it was"),
-    ],
-    "lp_ft": [
-        (lambda *_: None, "returns nothing"),
-        (lambda e, t, *_: transfer.linear_probe(e, t).model, "a Classifier, expected the Fit"),
-        (lambda e, t, lr, g: transfer.fine_tune(e, t, lr, g, SCHEDULE), "A random head"),
-        (lambda e, t, *_: transfer.linear_probe(e, t), "that is the probe"),
-        (in_place, "changed the encoder"),
-        (keeps_head, "encoder but not the head"),
-        (lambda *_: {}["x"], "raised KeyError"),
-    ],
-    "wise_ft": [
-        (lambda probe, tuned, task: max(task.ood.items()), "OOD test was looked at"),
-        (lambda probe, tuned, task: task.ood["shift"], "OOD test was looked at"),
-        (lambda *g: min(averages(*g), key=lambda fit: fit.validation), "Try eleven alphas"),
-        (lambda probe, *_: probe, r"Did you return the probe\?"),
-        (lambda probe, tuned, _: tuned, "Did you return the fine-tuned"),
-        (lambda *_: 0.5, "expected a Fit"),
-        (lambda *given: transfer.wise_ft(*given, 0.3), "right on validation"),
-        (lambda *given: transfer.wise_ft(*given, 0.5), "right on validation"),
-    ],
-    "span_movement": [
-        (lambda *a: None, "returns nothing"),
-        (lambda v, B, X, y: B, "not combinations of the training inputs"),
-        (lambda v, B, X, y: np.zeros_like(B), "its residual"),
-        (lambda v, B, X, y: np.full_like(B, np.nan), "starts nan"),
-        (lambda v, B, X, y: X.fill(0), "returns nothing"),
-        (lambda *a: 1 / 0, "ZeroDivisionError"),
-        (lambda *a: right(*a) / 2, "0.5 times .* factor 2"),
-        (lambda *a: -right(*a), "-1 times .* prediction minus target"),
-        (lambda *a: len(a[3]) * right(*a), "4 times .* divide by the number"),
-        (lambda *a: len(a[3]) / 2 * right(*a), "2 times .* and the mean divides"),
-        (lambda *a: -right(*a) / 2, "-0.5 times .* sign .* factor 2"),
-        (lambda *a: 3 * right(*a), "3 times .* 2 / n"),
-        (lambda *a: right(*a).T, r"\(7, 3\), expected .*\(3, 7\).* transposed"),
-        (lambda v, B, X, y: X.T @ residual(v, B, X, y), r"\(7,\).*outer product"),
-        (lambda v, B, X, y: B @ X.T @ residual(v, B, X, y), r"\(3,\).* not v"),
-        (lambda *a: np.ones((4, 3, 7)), "Average"),
-        (lambda *a: 0.0, r"shape \(\), expected"),
-        (lambda v, B, X, y: right(v, B, X, y) + 0.1 * B, "not combinations of the training inputs"),
-        (lambda v, B, X, y: -2 / len(y) * np.outer(v, X.T @ y), "ignores what the network"),
-        (lambda v, B, X, y: np.outer(np.ones_like(v), X.T @ residual(v, B, X, y)), "row k with v"),
-        (lambda v, B, X, y: np.outer(v, X.sum(axis=0)), "its residual"),
-    ],
-}
-ROWS = [
-    pytest.param(name, *row, id=f"{name}-{i}")
-    for name, rows in HINTS.items()
-    for i, row in enumerate(rows)
+RIGHT = [
+    (checks.lp_ft, right_lp_ft),
+    (checks.lp_ft, lambda e, t, lr, g: transfer.lp_ft(e, t, lr, g, SCHEDULE)),
+    (checks.wise_ft, right_wise_ft),
+    (checks.two_rates, one_step),
+    *((checks.span_movement, answer) for answer in (right, by_autograd, by_examples, greedy)),
 ]
-
-
-@pytest.mark.parametrize(("name", "wrong", "hint"), ROWS)
-def test_a_hint_names_the_mistake(name: str, wrong, hint: str) -> None:
-    outcome = twice(getattr(checks, name), wrong)
-    assert not outcome and re.search(hint, outcome.message), outcome.message
+MISTAKES = {
+    checks.two_rates: {
+        "returns a NoneType, expected the pair": lambda *_: None,
+        "v: ... Derive": lambda v, B, *_: (v, B),
+        "B: ... Derive": lambda v, B, *rest: (one_step(v, B, *rest)[0], B),
+        "Multiply it by head_times": lambda *a: one_step(*a[:-1], 1),
+        "v: ... Multiply it by head_times": exchanged,
+        "B: ... at lr itself": lambda *a: (one_step(*a)[0], exchanged(*a)[1]),
+        "B: ... v as it was": head_first,
+        "v: ... B as it was": features_first,
+    },
+    checks.lp_ft: {
+        "returns nothing": lambda *_: None,
+        "a Classifier, expected the Fit": lambda e, t, *_: transfer.linear_probe(e, t).model,
+        "A random head": lambda e, t, lr, g: transfer.fine_tune(e, t, lr, g, SCHEDULE),
+        "that is the probe": lambda e, t, *_: transfer.linear_probe(e, t),
+        "changed the encoder": in_place,
+        "encoder but not the head": keeps_head,
+        "raised KeyError": lambda *_: {}["x"],
+    },
+    checks.wise_ft: {
+        "OOD test was looked at": lambda probe, tuned, task: max(task.ood.items()),
+        "an OOD test was looked at": lambda probe, tuned, task: task.ood["shift"],
+        "Try eleven alphas": lambda *g: min(averages(*g), key=lambda fit: fit.validation),
+        "Did you return the probe?": lambda probe, *_: probe,
+        "Did you return the fine-tuned": lambda probe, tuned, _: tuned,
+        "expected a Fit": lambda *_: 0.5,
+        "right on validation": lambda *given: transfer.wise_ft(*given, 0.3),
+        "% right on validation": lambda *given: transfer.wise_ft(*given, 0.5),
+    },
+    checks.span_movement: {
+        "returns nothing": lambda *a: None,
+        "function returns nothing": lambda v, B, X, y: X.fill(0),
+        "not combinations of the training inputs": lambda v, B, X, y: B,
+        "not combinations of the training": lambda v, B, X, y: right(v, B, X, y) + 0.1 * B,
+        "its residual": lambda v, B, X, y: np.zeros_like(B),
+        "with its residual": lambda v, B, X, y: np.outer(v, X.sum(axis=0)),
+        "starts nan": lambda v, B, X, y: np.full_like(B, np.nan),
+        "ZeroDivisionError": lambda *a: 1 / 0,
+        "0.5 times ... factor 2": lambda *a: right(*a) / 2,
+        "-1 times ... prediction minus target": lambda *a: -right(*a),
+        "4 times ... divide by the number": lambda *a: len(a[3]) * right(*a),
+        "2 times ... and the mean divides": lambda *a: len(a[3]) / 2 * right(*a),
+        "-0.5 times ... sign ... factor 2": lambda *a: -right(*a) / 2,
+        "3 times ... 2 / n": lambda *a: 3 * right(*a),
+        "(7, 3), expected ... (3, 7) ... transposed": lambda *a: right(*a).T,
+        "(7,) ... outer product": lambda v, B, X, y: X.T @ residual(v, B, X, y),
+        "(3,) ... not v": lambda v, B, X, y: B @ X.T @ residual(v, B, X, y),
+        "Average": lambda *a: np.ones((4, 3, 7)),
+        "shape (), expected": lambda *a: 0.0,
+        "ignores what the network": lambda v, B, X, y: -2 / len(y) * np.outer(v, X.T @ y),
+        "row k with v": lambda v, B, X, y: np.outer(np.ones_like(v), X.T @ residual(v, B, X, y)),
+    },
+}
+test_right_answers_pass, test_stubs_never_pass, test_mistakes_are_named = exercise_tests(
+    RIGHT, MISTAKES
+)
