@@ -92,41 +92,37 @@ def test_a_wrong_word_is_named(words, capsys):
     assert launcher.main(words) == 1 and words[-1] in capsys.readouterr().err
 
 
+NO_ENSUREPIP = "import sys; sys.modules['ensurepip'] = None"
+SMALL_DISK = """
+import shutil, types
+shutil.disk_usage = lambda path: types.SimpleNamespace(free=1_200_000_000)
+"""
+BAD_NAME = ("week 3: transfer, whose name has a ':' in it", "Rename or move")
+no_colons = pytest.mark.skipif(os.name != "posix", reason="Windows has no such names")
+
+
 @pytest.mark.parametrize(
-    ("code", "parts"),
+    ("name", "code", "parts"),
     [
-        (
-            "import sys; sys.modules['ensurepip'] = None",
-            ("lacks the module ensurepip", "apt install python3-venv"),
-        ),
-        (
-            "import shutil, types\n"
-            "shutil.disk_usage = lambda path: types.SimpleNamespace(free=1_200_000_000)",
-            ("only 1.2 GB are free", "3 GB are needed"),
-        ),
+        ("lab", NO_ENSUREPIP, ("lacks the module ensurepip", "apt install python3-venv")),
+        ("lab", SMALL_DISK, ("only 1.2 GB are free", "3 GB are needed")),
+        pytest.param("week 3: transfer", "", BAD_NAME, marks=no_colons),
     ],
-    ids=["ensurepip", "disk"],
+    ids=["ensurepip", "disk", "folder"],
 )
-def test_what_is_missing_is_told_before_anything_is_made(tmp_path, code, parts):
-    checkout = copy_checkout(tmp_path / "lab")
+def test_what_stands_in_the_way_is_told_before_anything_is_made(tmp_path, name, code, parts):
+    checkout = copy_checkout(tmp_path / name)
     assert_told(launch(checkout, "setup", code=code), *parts)
-    assert not (checkout / ".venv").exists()
-
-
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no such names")
-def test_a_folder_in_which_no_environment_can_be_is_told_before_anything_is_made(tmp_path):
-    checkout = copy_checkout(tmp_path / "week 3: transfer")
-    assert_told(launch(checkout, "setup"), str(checkout), "has a ':' in it", "Rename or move")
     assert not (checkout / ".venv").exists()
 
 
 def test_a_disk_that_fills_up_is_told(tmp_path):
     checkout = copy_checkout(tmp_path / "lab")
-    code = (
-        "import venv\n"
-        "def full(*args, **kwargs): raise OSError(28, 'No space left on device')\n"
-        "venv.create = full"
-    )
+    code = """
+import venv
+def full(*args, **kwargs): raise OSError(28, 'No space left on device')
+venv.create = full
+"""
     assert_told(launch(checkout, "setup", code=code), "the disk is full")
     assert (checkout / ".venv" / environment.MARKER.name).exists()  # so the next run starts anew
 
@@ -453,10 +449,23 @@ def test_jupyterlab_finds_settings_that_it_knows(monkeypatch):
 # ------------------------------------------------------------ the package and its lists
 
 
-def test_import_labkit_loads_nothing_heavy():
-    code = "import sys, labkit; print(*{name.split('.')[0] for name in sys.modules})"
+PANEL = "from labkit.ui import panel as ui; ui.panel(lambda a: a, lambda ax, a: 0, str, a=(0, 9))"
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import labkit", {"torch", "numpy", "ipywidgets"}),
+        ("import labkit.theory", {"torch"}),
+        ("import labkit.plots", {"matplotlib.pyplot"}),
+        (PANEL, {"torch", "matplotlib.pyplot"}),
+    ],
+    ids=["labkit", "theory", "plots", "a panel"],
+)
+def test_nothing_heavy_is_loaded_that_is_not_needed(code, heavy):
+    code += "; import sys; print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
-    assert "labkit" in loaded and not {"torch", "numpy", "ipywidgets"} & set(loaded)
+    assert "labkit" in loaded and not heavy & set(loaded)
 
 
 def test_every_requirement_says_why():

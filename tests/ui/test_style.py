@@ -5,8 +5,6 @@ import html
 import io
 import math
 import re
-import subprocess
-import sys
 
 import matplotlib
 import numpy as np
@@ -86,15 +84,6 @@ def test_the_style_ends_with_its_block() -> None:
     assert dict(matplotlib.rcParams) == before
 
 
-def test_pyplot_is_never_imported() -> None:
-    code = "import sys, labkit.plots; print('matplotlib.pyplot' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
-
-
-# Pictures
-
-
 ALT = """Accuracy "rises" <b>fast</b> & 'far' > 50.5 %. It ends there."""
 
 
@@ -122,8 +111,6 @@ def test_a_picture_without_words_is_refused(alt) -> None:
     with pytest.raises(ValueError, match="alt: got an empty text"):
         Picture(style.figure(size=(1, 1))[0], alt)
 
-
-# Labels that do not overlap, ticks
 
 VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 
@@ -168,9 +155,6 @@ def test_placed_ticks_are_those_of_matplotlib() -> None:
         place(ax)
         drawn.append(Picture(fig, "ticks").pngs)
     assert drawn[0] == drawn[1]
-
-
-# Emoji
 
 
 @pytest.mark.parametrize("columns", [0, 1, 2, 5])
