@@ -50,6 +50,24 @@ def loaded_once(emoji, monkeypatch) -> list:
     return asked
 
 
+class Interruption(Exception):
+    pass
+
+
+def watch_losses(monkeypatch, stop: int | None = None) -> list[tuple]:
+    """The arguments of every loss that is computed, up to a power cut at step `stop`."""
+    real, seen = pretrain.batch_loss, []
+
+    def loss(model, images, entries, config, step):
+        if step == stop:
+            raise Interruption
+        seen.append((model, images, entries, config, step))
+        return real(*seen[-1])
+
+    monkeypatch.setattr(pretrain, "batch_loss", loss)
+    return seen
+
+
 # What is seen
 
 
@@ -75,11 +93,9 @@ def test_every_picture_has_one_caption_and_no_other(emoji, upstream) -> None:
     for entry in upstream.icons[::500]:
         assert {icons.captions[row - len(emoji)] for row in entry.rows.tolist()} == {entry.name}
     for entry in upstream.emoji[::100]:
-        (concept,) = emoji.concept[entry.rows].unique().tolist()
-        assert (entry.name, entry.labels) == (
-            data.concepts()[concept].name,
-            (data.concepts()[concept].subgroup,),
-        )
+        (place,) = emoji.concept[entry.rows].unique().tolist()
+        concept = data.concepts()[place]
+        assert (entry.name, entry.labels) == (concept.name, (concept.subgroup,))
 
 
 def test_every_style_of_a_concept_is_drawn_and_every_concept_is_reached(emoji) -> None:
@@ -143,16 +159,10 @@ def test_the_vocabulary_of_letters_is_that_of_upstream_captions() -> None:
 def test_a_whole_run_sees_no_downstream_or_trap_concept(
     tmp_path, loaded_once, monkeypatch, method, icons
 ) -> None:
-    seen = []
-    real = pretrain.batch_loss
-
-    def loss(model, images, entries, config, step):
-        seen.extend(entries)
-        return real(model, images, entries, config, step)
-
-    monkeypatch.setattr(pretrain, "batch_loss", loss)
+    losses = watch_losses(monkeypatch)
     run = replace(CONV, method=method, steps=3, icons=icons)
     pretrain.pretrain(run, tmp_path / "run.safetensors")
+    seen = [entry for _, _, entries, _, _ in losses for entry in entries]
     assert loaded_once == [((), {"parts": "upstream"})]
     names = {concept.name for concept in data.concepts() if concept.part == "upstream"}
     captions = set(data.load_icons().captions)
@@ -164,23 +174,11 @@ def test_a_whole_run_sees_no_downstream_or_trap_concept(
 # A run, interrupted and resumed
 
 
-class Interruption(Exception):
-    pass
-
-
-def interrupted(run: Config, out: Path, at: int, monkeypatch, every: int = 3) -> None:
+def interrupted(run: Config, out: Path, at: int, monkeypatch) -> None:
     """Pretrain until step `at`, then stop as a power cut would."""
-    real = pretrain.batch_loss
-
-    def loss(model, images, entries, config, step):
-        if step == at:
-            raise Interruption
-        return real(model, images, entries, config, step)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pretrain, "batch_loss", loss)
-        with pytest.raises(Interruption):
-            pretrain.pretrain(run, out, checkpoint_every=every)
+    with monkeypatch.context() as patch, pytest.raises(Interruption):
+        watch_losses(patch, at)
+        pretrain.pretrain(run, out, checkpoint_every=3)
 
 
 @each_method
@@ -193,17 +191,10 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     interrupted(run, parts, 4, monkeypatch)
     assert [path.name for path in parts.parent.iterdir()] == ["parts.checkpoint.safetensors"]
     torch.manual_seed(123)  # the global generator must not matter
-    resumed_at = []
-    real = pretrain.batch_loss
-    monkeypatch.setattr(
-        pretrain, "batch_loss", lambda *args: (resumed_at.append(args[4]), real(*args))[1]
-    )
+    losses = watch_losses(monkeypatch)
     resumed = pretrain.pretrain(run, parts, checkpoint_every=3)
-    assert resumed_at == [3, 4, 5]
-    for (name, one), two in zip(
-        straight.state_dict().items(), resumed.state_dict().values(), strict=True
-    ):
-        assert torch.equal(one, two), name
+    assert [step for *_, step in losses] == [3, 4, 5]
+    torch.testing.assert_close(straight.state_dict(), resumed.state_dict(), rtol=0, atol=0)
     assert parts.with_suffix(".csv").read_bytes() == whole.with_suffix(".csv").read_bytes()
     left = {path.name for path in parts.parent.iterdir()}
     assert left == {"parts.safetensors", "parts.csv"}, "no checkpoint left behind"
