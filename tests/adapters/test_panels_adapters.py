@@ -7,15 +7,13 @@ import pandas as pd
 import pytest
 from looks import check_looks
 from matplotlib.text import Text
-from panels import check_every_control, settings
+from panels import check_background_reused, check_every_control, settings
 from shared import ENCODERS, assert_same, small_encoder, snapshot, tiny_task
 
 from labkit import adapters, encoders, explorers, figures, plots, transfer
 from labkit.adapters import comparison, sweep
 from labkit.adapters import panels as adapter_panels
 from labkit.statistics import mean_interval
-
-# ------------------------------------------------ what trains
 
 
 def test_the_block_follows_every_control() -> None:
@@ -51,9 +49,6 @@ def test_a_parallel_adapter_is_drawn_above_its_layer() -> None:
     assert beside.beside == ("after_attention", "after_feed_forward")
     after = explorers.compute_block(encoder, "ffn-adapters", 2)
     assert after.beside == () and after.absent == ("tokens", "after_attention")
-
-
-# ------------------------------------------------ adapters, trained live
 
 
 def test_live_training_follows_every_control(monkeypatch) -> None:
@@ -101,22 +96,15 @@ def test_live_training_repeats_and_leaves_the_encoder_alone(monkeypatch) -> None
     assert [moment.step for moment in one.histories["adapters"]] == [0, 1, 2, 3]
     assert_same(before, snapshot(encoder))
     assert one.histories["probe"] == (probe,)
-    assert f"colours: adapters of width 2 in blocks 1, learning rate 0.01: {one.count:,}" in (
-        explorers.describe_live(one)
-    )
+    told = f"colours: adapters of width 2 in blocks 1, learning rate 0.01: {one.count:,}"
+    assert told in explorers.describe_live(one)
 
 
 def test_the_calculator_follows_every_control() -> None:
     panel = explorers.storage_calculator()
     check_every_control(panel)
     assert "100 tasks" in panel.alt and "adapters 17.3 MB" in panel.alt
-    hits = panel.canvas.hits
-    for width in (3, 40):
-        panel.controls["width"].value = width
-    assert panel.canvas.hits == hits + 2, "the axes are not drawn again"
-
-
-# ------------------------------------------------ the table
+    check_background_reused(panel, "width", [3, 40])
 
 
 def row(task: str, setting: tuple, seed: int, right: float, pruned: str = "none") -> dict:
@@ -149,9 +137,8 @@ TABLE = pd.DataFrame(
 
 def test_scores_are_by_seed_and_averaged_over_tasks() -> None:
     assert comparison.names(TABLE) == SETTINGS
-    one, both = (
-        comparison.means(TABLE, "id", t).loc["adapters 8"] for t in ("one", ["one", "two"])
-    )
+    tasks = ("one", ["one", "two"])
+    one, both = (comparison.means(TABLE, "id", t).loc["adapters 8"] for t in tasks)
     assert tuple(one) == pytest.approx(mean_interval([0.5, 0.51], overlap=0.3))
     assert tuple(both) == pytest.approx([x + 0.05 for x in one])
 
@@ -217,9 +204,6 @@ def test_forgetting_and_pruning_are_drawn_and_told() -> None:
     assert np.allclose([line.get_xdata() for line in dots], [[15] * 7, [25] * 7])
 
 
-# ------------------------------------------------ the sweep
-
-
 def test_a_method_is_a_cell_of_its_own_and_the_shipped_table_has_all() -> None:
     """So that a new method's cells alone are run."""
     name, _, cells, _ = sweep.EXPERIMENTS[1]
@@ -241,9 +225,6 @@ def test_a_cell_measures_each_width_and_takes_blocks_out(monkeypatch) -> None:
     assert len({row["parameters"] for row in rows}) == 2
     (probe,) = sweep.run_main("tiny", 0, "probe")
     assert probe["parameters"] == 3 * 129 and probe["moved_ood"] == 0
-
-
-# ------------------------------------------------ looks
 
 
 def test_every_method_has_a_look_of_its_own() -> None:

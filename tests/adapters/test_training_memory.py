@@ -1,7 +1,10 @@
 """What training holds in memory: counted numbers, and activations that autograd really keeps."""
 
+import copy
+
 import pytest
 import torch
+from shared import assert_same, snapshot
 
 from labkit import adapters, encoders
 from labkit.adapters.training_memory import memory_table, training_memory
@@ -18,11 +21,7 @@ def encoder() -> encoders.VisionTransformer:
 @pytest.mark.parametrize("name", METHODS)
 def test_weights_gradients_and_optimizer_are_what_is_counted(encoder, name) -> None:
     found = training_memory(encoder, adapters.METHODS[name], IMAGES)
-    network = adapters.insert(
-        encoders.VisionTransformer(dim=16, depth=2, heads=2, size=8),
-        adapters.METHODS[name],
-        torch.Generator(),
-    )
+    network = adapters.insert(copy.deepcopy(encoder), adapters.METHODS[name], torch.Generator())
     trained = 4 * adapters.count(network) / 1e6
     assert found["gradients"] == pytest.approx(trained)
     assert found["optimizer"] == pytest.approx(2 * trained), "Adam keeps two moments"
@@ -39,7 +38,6 @@ def test_activations_grow_with_the_batch_and_a_probe_keeps_none(encoder) -> None
 
 
 def test_the_encoder_is_left_as_it_is(encoder) -> None:
-    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    before = snapshot(encoder)
     training_memory(encoder, adapters.METHODS["adapters"], IMAGES)
-    assert encoder.state_dict().keys() == before.keys()
-    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+    assert_same(before, snapshot(encoder))

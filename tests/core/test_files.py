@@ -67,40 +67,28 @@ def room_for(size: int) -> Iterator[None]:
 
 ROOM = 20_000
 TINY = pretrain.Config("simclr", options={"width": 4}, steps=2, batch=2)
+MAML = meta_train.MetaTraining("maml", steps=1, tasks=1)
+TASK = task_weights.TaskWeights(adapters.LoRA(), {"head.weight": torch.ones(9000)}, "")
 LONG = "long " * 5000
+FOUND = {"01": [grade.Exercise("ridge", False, LONG)]}
 Writer = Callable[[Path], object]
+
+
+def write_table(path: Path) -> None:
+    sweeps.sweep(lambda seed: [{"text": LONG}], [{"seed": 0}], path, jobs=1)
+
+
 WRITERS: dict[str, tuple[str, Writer]] = {  # the file that does not fit, and who writes it
     "checkpoint": (
         "w.checkpoint.safetensors",
         lambda folder: pretrain.pretrain(TINY, folder / "w.safetensors", checkpoint_every=1),
     ),
     "weights": ("w.safetensors", lambda folder: pretrain.pretrain(TINY, folder / "w.safetensors")),
-    "meta-trained": (
-        "maml.safetensors",
-        lambda folder: meta_train.meta_train(
-            meta_train.MetaTraining("maml", steps=1, tasks=1), 1, folder
-        ),
-    ),
-    "a task's": (
-        "task.safetensors",
-        lambda folder: task_weights.save(
-            task_weights.TaskWeights(adapters.LoRA(), {"head.weight": torch.ones(9000)}, ""),
-            folder / "task.safetensors",
-        ),
-    ),
-    "table": (
-        "table.csv",
-        lambda folder: sweeps.sweep(
-            lambda seed: [{"text": LONG}], [{"seed": 0}], folder / "table.csv", jobs=1
-        ),
-    ),
+    "meta-trained": ("maml.safetensors", lambda folder: meta_train.meta_train(MAML, 1, folder)),
+    "a task's": ("w.task", lambda folder: task_weights.save(TASK, folder / "w.task")),
+    "table": ("table.csv", lambda folder: write_table(folder / "table.csv")),
     "page": ("page.html", lambda folder: site.write(folder / "page.html", LONG)),
-    "for a grader": (
-        "found.json",
-        lambda folder: grade.write_json(
-            folder / "found.json", {"01": [grade.Exercise("ridge", False, LONG)]}
-        ),
-    ),
+    "for a grader": ("found.json", lambda folder: grade.write_json(folder / "found.json", FOUND)),
 }
 
 
@@ -125,8 +113,6 @@ def test_a_full_disk_names_the_file_and_leaves_what_was_there(quick, tmp_path, n
     assert left == before
 
 
-# A place where nothing may be written
-
 STARTERS: dict[str, Writer] = {
     "pretrain": WRITERS["weights"][1],
     "meta_train": WRITERS["meta-trained"][1],
@@ -144,20 +130,13 @@ def test_a_read_only_place_is_named_before_any_work(tmp_path, monkeypatch, name)
         pytest.fail("worked first")
 
     monkeypatch.setattr(files.os, "access", lambda path, mode: False)
-    for module, work in (
-        (data, "load"),
-        (sweeps, "attempt"),
-        (site, "executed"),
-        (grade, "report"),
-    ):
+    works_by = {data: "load", sweeps: "attempt", site: "executed", grade: "report"}
+    for module, work in works_by.items():
         monkeypatch.setattr(module, work, works)
     with pytest.raises(PermissionError) as error:
         STARTERS[name](tmp_path / "new")
     assert error.value.filename == str(tmp_path / "new")
     assert not list((tmp_path / "new").iterdir())
-
-
-# What a command says
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,6 @@ def assert_complete(out) -> None:
     pd.testing.assert_frame_equal(read_table(out), expected())
 
 
-# Run
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_the_table_does_not_depend_on_who_came_first(tmp_path, jobs) -> None:
     out = tmp_path / "new folder" / "table.csv"
@@ -161,8 +158,6 @@ def test_a_dask_cluster_does_the_same_work(tmp_path) -> None:
     assert_complete(out)
 
 
-# Read and compare
-
 RATES = (0.001, 0.01)
 METHODS = ("fine-tuning", "lp-ft")
 
@@ -233,18 +228,10 @@ def test_a_fixed_test_with_hits_has_an_interval_over_its_concepts(table) -> None
 
 
 def test_episodes_have_an_interval_over_their_concepts() -> None:
-    rows = {
-        "episode": range(4),
-        "concepts": ["1 2", "3 4", "1 3", "5 6"],
-        "a": [0.1, 0.2, 0.4, 0.3],
-    }
-    found = sweeps.scores(pd.DataFrame(rows), "a")
-    assert found.members.tolist() == [[1, 2], [3, 4], [1, 3], [5, 6]] and found.index == (
-        0,
-        1,
-        2,
-        3,
-    )
+    rows = {"concepts": ["1 2", "3 4", "1 3", "5 6"], "a": [0.1, 0.2, 0.4, 0.3]}
+    found = sweeps.scores(pd.DataFrame({"episode": range(4), **rows}), "a")
+    assert found.members.tolist() == [[1, 2], [3, 4], [1, 3], [5, 6]]
+    assert found.index == (0, 1, 2, 3)
 
 
 @pytest.mark.parametrize(

@@ -61,20 +61,14 @@ def test_few_shot_takes_that_many_of_each_class(shots: int, seed: int) -> None:
 EMOJI = data.load(parts="test")
 
 
-@given(
-    ways=st.integers(2, 20),
-    shots=st.integers(1, 4),
-    queries=st.integers(1, 3),
-    seed=st.integers(0, 5),
-)
+@given(st.integers(2, 20), st.integers(1, 4), st.integers(1, 3), st.integers(0, 5))
 def test_an_episode_has_its_shape_and_no_shared_image(ways, shots, queries, seed) -> None:
     episode = tasks.sample_episode(EMOJI, ways, shots, queries, generator(seed))
     assert episode.support.labels.bincount().tolist() == [shots] * ways
     assert episode.query.labels.bincount().tolist() == [queries] * ways
     assert len(set(episode.concepts.tolist())) == ways
-    find = {
-        i.numpy().tobytes(): c for i, c in zip(EMOJI.images, EMOJI.concept.tolist(), strict=True)
-    }
+    drawings = zip(EMOJI.images, EMOJI.concept.tolist(), strict=True)
+    find = {image.numpy().tobytes(): concept for image, concept in drawings}
     for side in (episode.support, episode.query):
         for image, label in zip(side.images, side.labels.tolist(), strict=True):
             assert find[image.numpy().tobytes()] == episode.concepts[label]
@@ -105,10 +99,8 @@ def test_impossible_episodes_are_explained() -> None:
 @pytest.mark.parametrize("kind", corruptions.AMOUNTS)
 def test_corruptions_grow_with_severity(task, kind: str) -> None:
     images = task.test.images
-    damage = [
-        (corruptions.corrupt(images, kind, s, generator()).float() - images.float()).abs().mean()
-        for s in range(6)
-    ]
+    damaged = [corruptions.corrupt(images, kind, severity, generator()) for severity in range(6)]
+    damage = [(changed.float() - images.float()).abs().mean() for changed in damaged]
     assert damage[0] == 0
     if kind == "rotation":  # a quarter turn needs no interpolation and may land nearer
         damage = damage[:5]
@@ -156,13 +148,8 @@ def test_labels_are_styles_and_parts_keep_their_concepts(authors: tasks.Task) ->
         ("test", ("plant",), authors.ood["other things"]),
     ):
         wanted = {data.class_names().index(name) for name in classes}
-        rows = [
-            i
-            for i, (concept, kind) in enumerate(
-                zip(emoji.concept.tolist(), label.tolist(), strict=True)
-            )
-            if concept in parts[part] and kind in wanted
-        ]
+        drawn = enumerate(zip(emoji.concept.tolist(), label.tolist(), strict=True))
+        rows = [i for i, (place, kind) in drawn if place in parts[part] and kind in wanted]
         assert torch.equal(found.images, emoji.images[rows])
         assert torch.equal(found.labels, emoji.style[rows])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from panels import check_every_control
+from panels import check_background_reused, check_every_control
 
 from labkit import data, explorers, plots, sweeps, tasks
 from labkit.advice import Situation
@@ -25,12 +25,7 @@ def test_panels_follow_every_control(panels, name: str) -> None:
 
 
 def test_frames_of_a_severity_reuse_the_background(panels) -> None:
-    damage = panels["damage"]
-    hits = damage.canvas.hits
-    for severity in (1, 2, 3):
-        damage.controls["severity"].value = severity
-    assert damage.canvas.hits == hits + 3
-    damage.reset()
+    check_background_reused(panels["damage"], "severity", [1, 2, 3])
 
 
 def test_damage_is_the_corruption_and_its_answers() -> None:
@@ -101,9 +96,6 @@ def test_an_emoji_that_a_style_lacks_is_shown_in_another() -> None:
     assert found.name == trap.name
 
 
-# ---------------------------------------------------------------- tables
-
-
 @pytest.mark.parametrize(
     ("name", "keys"),
     [
@@ -144,9 +136,6 @@ def test_a_gain_is_paired_by_seed_and_averages_the_other_switch() -> None:
     assert flips.interval == pytest.approx((0.1, 0.1, 0.1))
 
 
-# ---------------------------------------------------------------- figures
-
-
 @pytest.fixture(scope="module")
 def shifted():
     tests = under_shift.by_test(sweeps.read("shifts"), "probe")
@@ -178,9 +167,8 @@ def test_drift_says_what_the_furthest_test_does(shifted) -> None:
     fig, ax = plots.figure()
     plots.draw_drift(ax, shifted)
     noise = shifted.loc["noise 5"]
-    assert ax.get_title("left") == "Furthest, noise 5: {:.0%} right, {:.0%} sure".format(
-        noise["accuracy"], noise["confidence"]
-    )
+    shares = f"{noise['accuracy']:.0%} right, {noise['confidence']:.0%} sure"
+    assert ax.get_title("left") == f"Furthest, noise 5: {shares}"
     assert f"noise 5 moves features by {noise['drift']:.0%}" in plots.describe_drift(shifted)
     assert [plots.kind_of(t) for t in shifted.index[:3]] == ["style", "noise", "blur"]
 
@@ -190,15 +178,13 @@ def test_estimates_are_drawn_and_the_worst_is_named(shifted) -> None:
     plots.draw_estimates(axes, shifted)
     (x,), (y,) = next(line for line in axes[1].lines if line.get_marker() == "^").get_data()
     assert (x, y) == pytest.approx((shifted["accuracy"]["noise 5"], shifted["atc"]["noise 5"]))
-    assert f"for noise 5 it guesses {y:.0%} where {x:.0%} is true" in plots.describe_estimates(
-        shifted
-    )
+    told = plots.describe_estimates(shifted)
+    assert f"for noise 5 it guesses {y:.0%} where {x:.0%} is true" in told
 
 
 def test_the_line_counts_its_networks() -> None:
-    networks = sweeps.add_rows(None, [
-        {"method": "probe", "id": x, "ood": x - 0.1} for x in (0.4, 0.5, 0.6)
-    ])  # fmt: skip
+    rows = [{"method": "probe", "id": x, "ood": x - 0.1} for x in (0.4, 0.5, 0.6)]
+    networks = sweeps.add_rows(None, rows)
     fig, ax = plots.figure()
     plots.draw_line(ax, networks, accuracy_line(networks["id"], networks["ood"]))
     assert ax.get_title("left").startswith("3 networks: correlation 1.00")

@@ -7,14 +7,7 @@ from labkit import plots
 from labkit.statistics import mean_interval
 
 TABLE = pd.DataFrame(
-    {
-        "method": method,
-        "shots": shots,
-        "seed": seed,
-        "overlap": 1,
-        "id": 0.1 * seed + extra,
-        "ood": 0.0,
-    }
+    {"method": method, "shots": shots, "seed": seed, "overlap": 1, "id": 0.1 * seed + extra}
     for seed in (2, 0, 1)
     for method, extra in (("probe", 0.3), ("scratch", 0.1))
     for shots in ("all", "1", "10")
