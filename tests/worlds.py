@@ -68,10 +68,8 @@ def labels(rng: Rng, n: int) -> tuple[Scores, Scores]:
     for _ in range(n):
         chosen = [rng.permutation(19 * STYLES)[:10] for _ in range(CLASSES)]
         train = np.concatenate([c // STYLES + k * PER_CLASS for k, c in enumerate(chosen)])
-        rows, test = (
-            (train, np.concatenate(chosen) % STYLES),
-            np.arange(len(label)) % PER_CLASS > 18,
-        )
+        rows = train, np.concatenate(chosen) % STYLES
+        test = np.arange(len(label)) % PER_CLASS > 18
         found.append(two_methods(rng, x, label, rows, test))
     hits = [np.array(one) for one in zip(*found, strict=True)]
     return tuple(Scores(y.mean(axis=1), overlap=1.0, by_concept=y) for y in hits)
@@ -99,13 +97,11 @@ class World(NamedTuple):
 
 
 WORLDS = {
-    **{
-        f"{n} splits{', hits' * hits}": World(
-            partial(splits, n=n, hits=hits), "one pool, divided anew"
-        )
-        for hits in (False, True)
-        for n in (5, 6, 10)
-    },
+    f"{n} splits{', hits' * hits}": World(partial(splits, n=n, hits=hits), "one pool, divided anew")
+    for hits in (False, True)
+    for n in (5, 6, 10)
+}
+WORLDS |= {
     "5 draws": World(partial(labels, n=5), "fixed test concepts, labels drawn"),
     "600 episodes": World(partial(episodes, n=600), "five-way, 135 concepts"),
 }

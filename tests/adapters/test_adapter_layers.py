@@ -6,7 +6,7 @@ from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import oracle
-from shared import generator
+from seeds import generator
 from torch import nn
 
 from labkit import adapters

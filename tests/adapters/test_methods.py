@@ -5,16 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from shared import (
-    ENCODERS,
-    Torchvisions,
-    assert_same,
-    generator,
-    small_encoder,
-    snapshot,
-    tiny_task,
-    tuned,
-)
+from seeds import generator
+from shared import ENCODERS, Torchvisions, assert_same, small_encoder, snapshot, tiny_task, tuned
 from torch import nn
 
 from labkit import adapters, encoders, training
@@ -35,9 +27,6 @@ def test_adapters_have_as_many_parameters_as_adapterhubs(method: str, expected: 
     adapters.insert(encoder, replace(METHODS[method], trains="nothing"), generator())
     assert adapters.count(encoder) == expected
     assert sum(p.numel() for p in encoder.parameters()) == before + expected
-
-
-# ---------------------------------------------------------------- inserting and removing
 
 
 @pytest.mark.parametrize("name", [n for n in METHODS if not n.startswith("vpt")])
@@ -204,9 +193,6 @@ def test_adapters_learn_with_a_frozen_encoder() -> None:
     assert training.accuracy(fit.model, tiny_task().test) > 0.8
 
 
-# ---------------------------------------------------------------- prompts
-
-
 @pytest.mark.parametrize("name", ["vpt-shallow", "vpt-deep"])
 def test_prompts_stand_before_the_patches_and_are_not_averaged(name: str) -> None:
     """Against the network written out, for this lab's transformer."""
@@ -256,9 +242,6 @@ def test_prompts_start_as_in_the_papers_code() -> None:
     assert 0.99 * bound < prompts.abs().max() <= bound
     assert prompts.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)
     assert isinstance(prompts, nn.Parameter) and prompts.dtype == encoder.position.dtype
-
-
-# ---------------------------------------------------------------- what tasks cost
 
 
 @every_method

@@ -1,7 +1,6 @@
 """Notebook 07's house: what is read, found twice, split, measured and written, against oracles."""
 
 import hashlib
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -227,11 +226,8 @@ def test_features_are_the_encoder_s_and_are_kept_by_content(tmp_path, monkeypatc
     files = sorted(tmp_path.iterdir())
     assert torch.equal(kept, plain) and len(files) == 3
 
-    def never(*arguments):
-        raise AssertionError("computed once more")
-
     with monkeypatch.context() as patch:
-        patch.setattr(measure, "features", never)
+        patch.setattr(measure, "features", Mock(side_effect=AssertionError("once more")))
         assert torch.equal(capstone.cached_features(ENCODER, x, tmp_path), plain), "the same bits"
         changed = x.clone()
         changed[20] = 0
@@ -269,9 +265,8 @@ def test_the_curve_is_what_the_recipes_give() -> None:
     share = np.mean([len(tests[0] & tests[1]) / len(t) for t in tests])
     assert curve.table["overlap"].mean() == pytest.approx(share, abs=1e-3)
     table = conclusions.curves_of(curve)["probe"]
-    assert table["mean"].iloc[-1] == pytest.approx(
-        curve.table.query("method == 'probe' and shots == 'all'")["id"].mean()
-    )
+    probes = curve.table.query("method == 'probe' and shots == 'all'")
+    assert table["mean"].iloc[-1] == pytest.approx(probes["id"].mean())
     mistakes = capstone.mistakes_of(curve, "probe", pool)
     assert (mistakes["label"] != mistakes["answer"]).all() and mistakes["row"].is_unique
     assert mistakes["confidence"].is_monotonic_decreasing
@@ -321,7 +316,7 @@ def test_backbones_are_shipped_ones_and_torchvision_s() -> None:
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "labkit.capstone", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ)
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_figures_of_nothing_say_so(images) -> None:
@@ -338,7 +333,7 @@ def test_the_report_says_all_of_it(tmp_path, made, images) -> None:
         for i in range(12):
             picture(sly / label / f"{i}<u>$.png", seed=i + 12 * (label > "b"))
     out = tmp_path / "out"
-    path = report.write_report(sly, ENCODER_8, out, replace(PLAN, shots=()), size=8)
+    path = report.write_report(sly, ENCODER, out, replace(PLAN, shots=()), size=8)
     text = path.read_text(encoding="utf-8")
     assert "<i>" not in text and "<u>" not in text and "<b>" not in text
     assert text.count("<img") == text.count('alt="') == 10 and "Try this first" in text
@@ -346,9 +341,6 @@ def test_the_report_says_all_of_it(tmp_path, made, images) -> None:
     assert len(curve) == 2 * 4 and set(curve["shots"]) == {"all"}
     assert {p.name for p in out.glob("*.csv")} == {
         "curve.csv", "mistakes.csv", "near-duplicates.csv"}  # fmt: skip
-
-
-ENCODER_8 = encoders.TinyEncoder(8)
 
 
 def test_the_command_runs_from_end_to_end(tmp_path, made) -> None:

@@ -36,8 +36,6 @@ def pairs(draw, min_rows: int = 1):
     return features(n, dim, draw(st.integers(0, 2**32)))
 
 
-# ---------------------------------------------------------------- what other libraries compute
-
 # Float64 values from open_clip 3.3.0 (CLIP, SigLIP), lightly 1.6.0 (NT-Xent) and info-nce-pytorch
 # 0.1.4 (InfoNCE), under the keys case/in/argument, case/loss and case/grad/argument.
 with np.load(Path(__file__).parents[1] / "fixtures/contrastive.npz") as file:
@@ -57,9 +55,6 @@ def test_value_and_gradients_equal_an_independent_library(case):
     torch.testing.assert_close(value, ORACLE[f"{case}/loss"], rtol=0, atol=1e-10)
     for gradient, right in zip(gradients, expected.values(), strict=True):
         torch.testing.assert_close(gradient, right, rtol=0, atol=1e-10)
-
-
-# ---------------------------------------------------------------- what the papers' equations say
 
 
 def test_nt_xent_is_equation_1_of_simclr():
@@ -105,9 +100,6 @@ def test_one_pair_has_one_candidate():
         assert not torch.autograd.grad(loss, one)[0].any()
     expected = -F.logsigmoid(10 * F.cosine_similarity(one, other) - 10)[0]
     torch.testing.assert_close(siglip_loss(one, other, 10, -10), expected)
-
-
-# ---------------------------------------------------------------- what holds for any features
 
 
 @every_loss
@@ -174,11 +166,11 @@ def test_first_and_second_derivatives_equal_differences(loss):
     assert torch.autograd.gradgradcheck(loss, inputs)
 
 
-# ---------------------------------------------------------------- float32 at low temperature
-
-
 def hard_negatives(n: int = 16, dim: int = 32):
-    """Two views of an image lie on opposite sides of the sphere, those of others side by side."""
+    """Two views of an image lie on opposite sides of the sphere, those of others side by side.
+
+    At 0.01 pytorch-metric-learning 2.9.0 reports -log of the smallest float32, and gradient 0.
+    """
     noise = 0.05 * features(n, dim, dtype=torch.float32)
     side = torch.zeros(dim)
     side[0] = 1
@@ -186,10 +178,8 @@ def hard_negatives(n: int = 16, dim: int = 32):
 
 
 def easy_pairs(n: int = 16, dim: int = 32):
-    one = torch.eye(n, dim)
-    return torch.stack(
-        [one, one + 0.01 * features(n, dim, dtype=torch.float32)[0]]
-    ).requires_grad_()
+    one, noise = torch.eye(n, dim), 0.01 * features(n, dim, dtype=torch.float32)[0]
+    return torch.stack([one, one + noise]).requires_grad_()
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.1, 0.01, 0.005])
@@ -209,14 +199,6 @@ def test_float32_agrees_with_float64_down_to_the_lowest_temperature(loss, make, 
     assert error < 1e-3 or (gradient - exact_gradient).abs().max() < 1e-6
 
 
-def test_hard_negatives_neither_saturate_nor_lose_their_gradient():
-    """pytorch-metric-learning 2.9.0 reports 87.34, -log of the smallest float32, and gradient 0."""
-    pair = hard_negatives()
-    value = nt_xent(*pair, 0.01)
-    assert value.item() > 150
-    assert torch.autograd.grad(value, pair)[0].abs().max() > 0.01
-
-
 @every_loss
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_a_zero_vector_is_similar_to_nothing_and_keeps_everything_finite(name, dtype):
@@ -226,9 +208,6 @@ def test_a_zero_vector_is_similar_to_nothing_and_keeps_everything_finite(name, d
     value = LOSSES[name](*pair)
     assert value.item() == pytest.approx(exact.item(), rel=0.03)
     assert torch.autograd.grad(value, pair)[0].abs().max() < 10
-
-
-# ---------------------------------------------------------------- inputs
 
 
 @every_loss

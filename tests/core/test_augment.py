@@ -59,9 +59,6 @@ OFF = {
 every = pytest.mark.parametrize("change", ALL.values(), ids=ALL)
 
 
-# ---------------------------------------------------------------- what all of them keep
-
-
 @every
 @pytest.mark.parametrize("shape", [(24, 16, 16), (5, 8, 12), (1, 16, 16), (0, 8, 8)], ids=str)
 def test_shape_type_and_range_are_kept(change, shape):
@@ -103,9 +100,6 @@ def test_a_large_batch_keeps_its_order(n):
     images = torch.arange(n).div(n)[:, None, None, None].expand(n, 3, 4, 4)
     out = Augmentation(flip=0.5, rotate=10, fill=0.5)(images, generator())
     torch.testing.assert_close(out[:, :, 1:3, 1:3], images[:, :, 1:3, 1:3])
-
-
-# ---------------------------------------------------------------- geometry
 
 
 @given(seed=st.integers(0, 2**32))
@@ -170,9 +164,6 @@ def test_without_fill_the_edge_is_repeated():
     assert Augmentation(shift=0.5, fill=None)(torch.zeros(9, 3, 8, 8), generator()).max() == 0
 
 
-# ---------------------------------------------------------------- colour and blur
-
-
 def test_gray_images_have_equal_channels_and_keep_their_luma():
     images = blocky()
     out = color_jitter(images, generator(), 0, 0, gray=1.0)
@@ -216,9 +207,6 @@ def test_blur_keeps_flat_images_and_softens_others():
     torch.testing.assert_close(gaussian_blur(flat, generator(), 3.0), flat)
     images = blocky()
     assert (gaussian_blur(images, generator(), 2.0).var((2, 3)) <= images.var((2, 3)) + 1e-6).all()
-
-
-# ---------------------------------------------------------------- equal to torchvision
 
 
 @pytest.fixture(scope="module")
@@ -313,9 +301,6 @@ def test_resized_crop_equals_torchvisions(top, left, height, width, functional):
     torch.testing.assert_close(
         ours[:, :, inner, inner], expected[:, :, inner, inner], rtol=0, atol=1e-5
     )
-
-
-# ---------------------------------------------------------------- switches and presets
 
 
 @pytest.mark.parametrize(

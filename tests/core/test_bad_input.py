@@ -19,7 +19,7 @@ from mistakes import is_finite, mistakes
 from seeds import generator, seeded
 from torch import nn
 
-from labkit import calibration, contrastive, data, encoders, layers, tasks, training
+from labkit import calibration, contrastive, data, encoders, layers, statistics, tasks, training
 from labkit.adapters import storage_cost
 from labkit.augment import SIMCLR
 from labkit.contrastive import projections
@@ -55,6 +55,8 @@ PROBED = {"encoder": CONV, "task": TASK}
 EMOJI = data.load(("noto", "blob"), parts="validation")
 RIGHT = np.array([True, False, True, True, False, True])
 CONFIDENCE = np.array([0.9, 0.4, 0.8, 0.7, 0.5, 0.99])
+ANSWERS = calibration.Answers(CONFIDENCE, RIGHT)
+SCORES = statistics.Scores(np.array([0.1, 0.2]), overlap=0)
 EPISODES = torch.randn(2, 6, 4, generator=generator())  # (tasks, n, dim)
 BATCH = {"support_x": EPISODES, "support_y": torch.stack([Y, Y])}
 BATCH |= {"query_x": EPISODES, "query_y": torch.stack([Y, Y])}
@@ -79,10 +81,6 @@ class Call:
         if "generator" in inspect.signature(call).parameters:
             arguments["generator"] = generator()
         return call(**arguments)
-
-
-def reliability(bins: int):
-    return calibration.reliability(calibration.Answers(CONFIDENCE, RIGHT), bins).count
 
 
 def info_nce(image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
@@ -198,7 +196,13 @@ CALLS = [
     Call("calibration.answers", {"logits": X[:, :3], "labels": Y, "temperature": 1.0},
          {"logits": (X[:, :3] * NAN, X[0]), "labels": (*BAD_LABELS[:4], Y + 1),
           "temperature": ABOVE_0}),
-    Call("reliability", {"bins": 5}, {"bins": COUNTS}, reliability),
+    Call("calibration.Answers", {"confidence": CONFIDENCE, "right": RIGHT},
+         {"confidence": (2 * CONFIDENCE,), "right": (RIGHT[:1], CONFIDENCE)}),
+    Call("failure.label_free_estimates.average_thresholded_confidence",
+         {"known": ANSWERS, "confidence": CONFIDENCE}, {"confidence": (np.array([1.5]),)}),
+    Call("reliability", {"bins": 5}, {"bins": COUNTS},
+         lambda bins: calibration.reliability(ANSWERS, bins).count),
+    Call("advice.first_try", {"scores": {"probe": SCORES}}, {"scores": ({}, {"magic": SCORES})}),
     Call("failure.corruptions.resize", {**IMAGE, "size": 5}, {"size": COUNTS}),
     Call("failure.corruptions.strength", {"amount": 1.0}, {"amount": AT_LEAST_0}),
     Call("failure.invariance.trap_task", {"question": "colour", "seed": 1}, {"question": UNKNOWN}),

@@ -18,9 +18,6 @@ from labkit.statistics import read_hits
 ACCURACIES = st.lists(st.floats(0, 1), min_size=2, max_size=10)
 
 
-# Neighbours
-
-
 @given(n=st.integers(1, 5), m=st.integers(1, 12), seed=st.integers(0, 99), data=st.data())
 def test_neighbours_are_those_of_brute_force(n, m, seed, data) -> None:
     count = data.draw(st.integers(1, m))
@@ -29,14 +26,10 @@ def test_neighbours_are_those_of_brute_force(n, m, seed, data) -> None:
     found = nearest(queries, gallery, count)
     assert found.shape == (n, count)
     for query, rows in zip(queries.double().numpy(), found.tolist(), strict=True):
-        cosines = [
-            query @ other / np.linalg.norm(query) / np.linalg.norm(other)
-            for other in gallery.double().numpy()
-        ]
+        others = gallery.double().numpy()
+        cosines = others @ query / np.linalg.norm(query) / np.linalg.norm(others, axis=1)
         assert rows == sorted(range(m), key=lambda row: -cosines[row])[:count]
 
-
-# Labels needed
 
 SHOTS = (1, 2, 5, 10, 20, 50)
 
@@ -70,8 +63,6 @@ def test_more_accuracy_never_needs_fewer_labels(accuracies, one, two) -> None:
     assert labels_needed(shots, accuracies, low) <= labels_needed(shots, accuracies, high) + 1e-9
 
 
-# Movement, heads and CKA
-
 with np.load(Path(__file__).parents[1] / "fixtures/cka.npz") as file:
     CKA = dict(file)
 FEATURES = np.random.default_rng(0).normal(size=(40, 6))
@@ -81,9 +72,8 @@ FEATURES = np.random.default_rng(0).normal(size=(40, 6))
 @pytest.mark.parametrize("kind", ["biased", "unbiased"])
 def test_cka_equals_an_independent_library(case, kind) -> None:
     x, y = CKA[f"{case}/x"], CKA[f"{case}/y"]
-    assert linear_cka(x, y, unbiased=kind == "unbiased") == pytest.approx(
-        CKA[f"{case}/{kind}"], abs=1e-10
-    )
+    found = linear_cka(x, y, unbiased=kind == "unbiased")
+    assert found == pytest.approx(CKA[f"{case}/{kind}"], abs=1e-10)
 
 
 @given(scale=st.floats(0.1, 10), shift=st.floats(-5, 5), seed=st.integers(0, 100))
@@ -143,7 +133,6 @@ def test_a_head_s_change_is_blind_to_what_no_prediction_sees() -> None:
         (lambda: linear_cka(FEATURES, FEATURES[:5]), "x, y: got 40 and 5 rows"),
         (lambda: linear_cka(FEATURES[:3], FEATURES[:3], True), "4 or more"),
         (lambda: linear_cka(FEATURES, np.ones((40, 2))), "same for all images"),
-        (lambda: linear_cka(FEATURES * np.nan, FEATURES), "x: got shape"),
         (lambda: movement(FEATURES, FEATURES[:, :2]), "after: got shape"),
         (lambda: movement(0 * FEATURES, FEATURES), "before: all features are zero"),
         (lambda: head_change(FEATURES, FEATURES[:1]), "after: got shape .1, 6., accepted"),

@@ -113,9 +113,6 @@ def test_what_has_no_interval_is_refused(call, message) -> None:
         call()
 
 
-# Scores
-
-
 def test_a_difference_is_paired_and_keeps_what_repetitions_share() -> None:
     luck = np.random.default_rng(0).normal(0, 10, 20)
     ours, theirs = Scores(luck + 1, tuple("a" * 20), 0.3), Scores(luck, tuple("a" * 20), 0.3)

@@ -19,9 +19,6 @@ def encoder() -> TextEncoder:
     return seeded(lambda: TextEncoder(make_vocabulary(CAPTIONS), dim=8)).eval()
 
 
-# Words and pieces
-
-
 def test_the_documented_examples() -> None:
     assert words("Bactrian camel!") == ["bactrian", "camel", "!"]
     assert pieces("cat") == ["cat", "#<ca", "#cat", "#at>"]
@@ -70,9 +67,6 @@ def test_unknown_words_are_listed_in_their_order(encoder) -> None:
     assert encoder.unknown("#cat") == ["#"], "pieces of letters are not words"
 
 
-# Captions in, features out
-
-
 def by_hand(encoder: TextEncoder, caption: str) -> torch.Tensor:
     """The mean of the embeddings of all known pieces, through the network."""
     rows = [encoder.index[piece] for piece in pieces(caption) if piece in encoder.index]
@@ -109,9 +103,6 @@ def test_an_unknown_word_is_read_by_its_letters(encoder) -> None:
     assert "camels" not in encoder.index
     camels, camel, grinning = F.normalize(encoder(["camels", "camel", "grinning"]), dim=1)
     assert camels @ camel > camels @ grinning
-
-
-# Words whose meaning comes from elsewhere
 
 
 def by_letters(word: str) -> torch.Tensor:

@@ -25,9 +25,8 @@ def exercises(path: Path) -> dict[str, nbformat.NotebookNode]:
 
 def test_every_notebook_has_its_solutions() -> None:
     assert [p.name for p in NOTEBOOKS] == [p.name for p in SOLUTIONS] != []
-    assert NOTEBOOKS + SOLUTIONS == sorted(FOLDER.glob("*.ipynb")) + sorted(
-        FOLDER.glob("solutions/*.ipynb")
-    ), "numbered, all of them"
+    there = [*sorted(FOLDER.glob("*.ipynb")), *sorted(FOLDER.glob("solutions/*.ipynb"))]
+    assert NOTEBOOKS + SOLUTIONS == there, "numbered, all of them"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS + SOLUTIONS, ids=lambda p: f"{p.parent.name}-{p.stem}")

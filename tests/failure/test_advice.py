@@ -7,6 +7,7 @@ from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
+from seeds import generator
 
 from labkit import advice, data, encoders, tasks
 from labkit.failure import double_descent as descent
@@ -48,13 +49,6 @@ def test_advice_does_not_depend_on_the_order_and_is_never_clearly_beaten(seed, o
     assert first == best or not ahead
 
 
-def test_methods_without_a_cost_are_named() -> None:
-    with pytest.raises(ValueError, match="scores: got .'magic'"):
-        advice.first_try({"magic": [0.1, 0.2]})
-    with pytest.raises(ValueError, match="scores: got nothing"):
-        advice.first_try({})
-
-
 def test_points_behind_the_best_in_each_situation() -> None:
     found = advice.points_behind([
         advice.Situation("few labels", {"scratch": runs(0.1, 0.3), "probe": runs(0.5, 0.5)}),
@@ -63,9 +57,6 @@ def test_points_behind_the_best_in_each_situation() -> None:
     assert list(found) == ["probe", "lp-ft", "scratch"], "from near the pretrained to far from it"
     assert found.loc["few labels", ["probe", "scratch"]].tolist() == pytest.approx([0, -30])
     assert np.isnan(found.loc["few labels", "lp-ft"]) and found.loc["far", "lp-ft"] == 0
-
-
-# ---------------------------------------------------------------- the line
 
 
 @given(st.floats(-2, 2), st.floats(-1, 1), st.integers(0, 100))
@@ -85,16 +76,12 @@ def test_a_line_needs_three_networks_that_differ() -> None:
             accuracy_line(np.array(known), np.array(known))
 
 
-# ---------------------------------------------------------------- double descent
-
-
 def random_task(n: int = 120, side: int = 3, classes: int = 3) -> tasks.Task:
     """Noisy pictures of three colours."""
 
     def examples(seed: int) -> tasks.Examples:
-        generator = torch.Generator().manual_seed(seed)
         labels = torch.arange(n) % classes
-        images = torch.randint(0, 200, (n, 3, side, side), generator=generator)
+        images = torch.randint(0, 200, (n, 3, side, side), generator=generator(seed))
         images[torch.arange(n), labels] += 50
         return tasks.Examples(images.byte(), labels)
 
@@ -109,8 +96,8 @@ class Flat(torch.nn.Module):
 def test_the_live_fit_is_least_squares() -> None:
     """All images, hardly any ridge: NumPy's least squares gives the same answers."""
     embedded = descent.embed(Flat(), random_task())
-    generator = torch.Generator().manual_seed(0)
-    found = descent.draw_accuracies(embedded, len(embedded.train), descent.NO_RIDGE, 2, generator)
+    everything = (len(embedded.train), descent.NO_RIDGE, 2, generator())
+    found = descent.draw_accuracies(embedded, *everything)
     targets = np.eye(3)[embedded.train_labels.numpy()]
     weights = np.linalg.lstsq(embedded.train.numpy(), targets, rcond=None)[0]
     guess = (embedded.test.numpy() @ weights).argmax(axis=1)
@@ -124,9 +111,8 @@ def test_the_threshold_is_the_rank_of_the_features(weights: str, rank: int) -> N
     task = tasks.style_shift(data.COLOUR_STYLES[:2], ())
     embedded = descent.embed(encoders.load(weights).image, task)
     assert embedded.train.shape[1] == 129 and embedded.threshold == rank
-    generator = torch.Generator().manual_seed(0)
     for n, fits in ((rank, True), (rank + 3, False)):  # labels by chance, which nothing explains
-        x, y = embedded.train[:n], torch.randn(n, 1, generator=generator, dtype=torch.float64)
+        x, y = embedded.train[:n], torch.randn(n, 1, generator=generator(), dtype=torch.float64)
         left = x @ descent.ridge(x, y, descent.NO_RIDGE) - y
         assert (left.abs().max() < 1e-3) == fits, n
 
@@ -135,8 +121,7 @@ def test_error_peaks_where_labels_can_just_be_fitted() -> None:
     embedded = descent.embed(Flat(), random_task())
 
     def mean(n: int, strength: float) -> float:
-        generator = torch.Generator().manual_seed(0)
-        return descent.draw_accuracies(embedded, n, strength, 30, generator).mean()
+        return descent.draw_accuracies(embedded, n, strength, 30, generator()).mean()
 
     before, at, after = (mean(n, descent.NO_RIDGE) for n in (9, embedded.threshold, 100))
     assert at < before - 0.03 and at < after - 0.1
@@ -145,10 +130,7 @@ def test_error_peaks_where_labels_can_just_be_fitted() -> None:
 
 def test_draws_are_seeded_and_checked() -> None:
     embedded = descent.embed(Flat(), random_task())
-    one, two = (
-        descent.draw_accuracies(embedded, 10, 1.0, 5, torch.Generator().manual_seed(3))
-        for _ in range(2)
-    )
+    one, two = (descent.draw_accuracies(embedded, 10, 1.0, 5, generator(3)) for _ in range(2))
     assert (one == two).all() and len(set(one)) > 1
     for n, draws in ((0, 1), (121, 1), (5, 0)):
         with pytest.raises(ValueError, match="^(n|draws): got .*accepted: 1"):

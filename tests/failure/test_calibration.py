@@ -101,16 +101,6 @@ def test_every_floating_type_is_read() -> None:
         assert calibration.fit_temperature(logits.to(kind), labels) == pytest.approx(expected, 0.02)
 
 
-def test_answers_that_are_none_are_named() -> None:
-    with pytest.raises(ValueError, match="right: got"):
-        Answers(np.array([0.5, 0.6]), np.array([True]))
-    with pytest.raises(ValueError, match="confidence: got shape"):
-        proxies.average_thresholded_confidence(random_answers(0), np.array([1.5]))
-
-
-# ---------------------------------------------------------------- guesses without labels
-
-
 @given(st.integers(0, 2**31))
 @cases(30)
 def test_without_a_shift_both_guesses_are_exact(seed: int) -> None:

@@ -49,9 +49,6 @@ def test_thumbnails_are_the_mean_of_their_places() -> None:
     assert invariance.Pixels(8)(images).shape == (2, invariance.Pixels(8).dim)
 
 
-# ---------------------------------------------------------------- mismatch
-
-
 @given(size=st.sampled_from(sweep.SIZES), grey=st.integers(0, 255))
 def test_resizing_keeps_a_plain_picture_plain(size: int, grey: int) -> None:
     found = corruptions.resize(torch.full((1, 3, 64, 64), grey, dtype=torch.uint8), size)
@@ -63,9 +60,6 @@ def test_no_strength_changes_nothing() -> None:
     generator = torch.Generator().manual_seed(0)
     assert torch.equal(corruptions.strength(0)(images, generator), images)
     assert corruptions.strength(2).rotate == 2 * corruptions.strength(1).rotate > 0
-
-
-# ---------------------------------------------------------------- reports
 
 
 def test_a_report_agrees_with_its_parts() -> None:

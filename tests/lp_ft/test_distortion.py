@@ -101,9 +101,6 @@ def test_fine_tuning_starts_from_the_chosen_head(encoder, head) -> None:
         assert 0 < weight.abs().max() <= 2 * encoder.dim**-0.5
 
 
-# The plane
-
-
 @given(seed=st.integers(0, 1000), classes=st.integers(3, 6), size=st.floats(0, 9))
 def test_the_plane_shows_two_fifths_of_the_movement_or_all_that_two_axes_can(seed, classes, size):
     rng = np.random.default_rng(seed)
@@ -144,9 +141,6 @@ def test_the_shipped_features_are_seen_to_move(take) -> None:
     assert distortion.share_shown(plane, moved) > 0.4
 
 
-# The scene
-
-
 def array(text: str, dtype: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), dtype)
 
@@ -181,9 +175,6 @@ def test_neighbours_are_the_nearest_of_both_sides(take) -> None:
     torch.testing.assert_close(distance.gather(1, found), nearest, atol=1e-6, rtol=1e-6)
 
 
-# The widget
-
-
 @pytest.fixture
 def opened(encoder, take) -> explorers.DistortionExplorer:
     takes = {"dramatic": take, "honest": take}
@@ -197,24 +188,17 @@ def ask(opened, setting: dict | None) -> None:
 def test_it_leaves_a_page_and_words_where_no_widget_can_run(opened, take) -> None:
     bundle, metadata = opened._repr_mimebundle_()
     page = bundle["text/html"]
-    assert (
-        metadata == {"alive": True} and page.count("<script") == 1 and "kernel" not in page[-999:]
-    )
-    assert "http:" not in page and "https:" not in page
+    assert metadata == {"alive": True} and page.count("<script") == 1
+    assert all(word not in page for word in ("http:", "https:")) and "kernel" not in page[-999:]
     assert f"FT {take.accuracy('fine-tuning', 'id')[-1]:.0%} and" in bundle["text/plain"]
 
 
 def test_a_training_is_drawn_as_it_goes_and_kept(opened, take) -> None:
-    frames = []
-    opened.stage.observe(
-        lambda change: frames.append(
-            {m: track["frames"] for m, track in change.new["take"]["tracks"].items()}
-        ),
-        "live",
-    )
+    drawn = []
+    opened.stage.observe(lambda change: drawn.append(change.new["take"]["tracks"]), "live")
     ask(opened, {"ft_lr": 0.003, "id_style": "noto"})
-    assert [found["fine-tuning"] for found in frames] == [1, 2, 3, 4]
-    assert [found["lp-ft"] for found in frames] == [1, 2, 3, 4]
+    for method in ("fine-tuning", "lp-ft"):
+        assert [tracks[method]["frames"] for tracks in drawn] == [1, 2, 3, 4]
     assert set(opened.stage.live["styles"]) == {"noto"}, "only what the browser has not"
     assert opened.takes["yours"].setting == replace(SETTING, ft_lr=0.003, id_style="noto")
     assert opened.stage.progress == -1 and opened.error is None
@@ -254,9 +238,6 @@ def test_it_opens_on_a_dramatic_and_an_honest_take(encoder) -> None:
     assert rates == {"dramatic": SETTING.ft_lr, "honest": 0.03}
     assert opened.takes["honest"].tracks["lp-ft"] is opened.takes["dramatic"].tracks["lp-ft"]
     assert told == sorted(told) and told[-1] == pytest.approx(1)
-
-
-# The recording that the notebook opens on
 
 
 @pytest.fixture(scope="module")

@@ -99,10 +99,9 @@ def test_twins_have_one_pretrained_feature_and_the_true_answers() -> None:
 
 
 def test_a_faster_head_moves_features_less_and_a_slower_one_more() -> None:
-    moved = [
-        simulate(**proof.SIZES, steps=20_000, head_rate=rate).ft.moved_inside[-1]
-        for rate in (0.1, 1, 10, 100)
-    ]
+    rates = (0.1, 1, 10, 100)
+    runs = [simulate(**proof.SIZES, steps=20_000, head_rate=rate).ft for rate in rates]
+    moved = [run.moved_inside[-1] for run in runs]
     assert (np.diff(moved) < 0).all() and moved[-1] < 0.2 * moved[1]
 
 

@@ -84,10 +84,8 @@ def test_the_committed_sweep_is_complete() -> None:
 
 def test_the_figures_show_every_method_and_shift() -> None:
     table = sweeps.read("lp_ft")
-    found = {
-        score: sweeps.intervals(table, score, ["shift", "method"], picked=True)
-        for score in ("id", "ood")
-    }
+    by, sides = ["shift", "method"], ("id", "ood")
+    found = {score: sweeps.intervals(table, score, by, picked=True) for score in sides}
     fig, axes = plots.figure(1, 2, (13, 6), sharey=True)
     plots.draw_shifts(axes, found)
     shifts = list(dict.fromkeys(table["shift"]))

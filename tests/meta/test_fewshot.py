@@ -69,10 +69,8 @@ def test_meta_training_lowers_the_loss_and_only_validates_on_downstream_concepts
 
 def test_the_episode_viewer_follows_every_control_and_waits_with_its_answers() -> None:
     panel = explorers.episode_viewer()
-    assert (
-        "Answers and truth" not in panel.alt
-        and panel.result.title == "You first, then MAML, 3 steps"
-    )
+    assert "Answers and truth" not in panel.alt
+    assert panel.result.title == "You first, then MAML, 3 steps"
     check_every_control(panel)
     panel.controls["reveal"].value = True
     assert "Answers and truth" in panel.alt and "right" in panel.result.title
@@ -135,9 +133,8 @@ def test_a_sweep_s_rows_are_numbers(monkeypatch) -> None:
 def cells():
     wide, by = sweeps.read("fewshot"), ["setting", "shots", "method"]
     assert (wide.groupby(by[:2])["episode"].nunique() == 600).all()
-    long = wide.melt(
-        ["setting", "shots", "episode", "concepts"], list(plots.FEW_SHOT), *by[2:], "accuracy"
-    )
+    about = ["setting", "shots", "episode", "concepts"]
+    long = wide.melt(about, list(plots.FEW_SHOT), "method", "accuracy")
     return sweeps.intervals(long, "accuracy", by).loc[["within", "across"]]
 
 

@@ -181,10 +181,8 @@ def test_every_network_equals_a_call_per_task_in_value_and_two_derivatives(name:
     make, shape = MODELS[name]
     model = make().double()
     before = dict(model.named_parameters(remove_duplicate=False))
-    weights = {
-        n: draw(3, *p.shape, seed=i).requires_grad_()
-        for i, (n, p) in enumerate(model.named_parameters())
-    }
+    shapes = [(name, p.shape) for name, p in model.named_parameters()]
+    weights = {n: draw(3, *s, seed=i).requires_grad_() for i, (n, s) in enumerate(shapes)}
     x = draw(3, 5, *shape).requires_grad_()
 
     def derivatives(out: Tensor) -> list[Tensor]:
