@@ -1,4 +1,7 @@
-"""What every benchmark shares."""
+"""What every benchmark shares: CPU time of one thread. None is part of the default run:
+
+pip install -r tests/benchmarks/requirements.txt, then pytest tests/benchmarks
+"""
 
 import statistics
 import time

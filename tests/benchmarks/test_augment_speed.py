@@ -1,8 +1,7 @@
 """How long SimCLR's augmentations take: ours, torchvision's per image, kornia's batched.
 
 512 images of 32 pixels; random resized crop, flip, colour jitter, grayscale; one thread each, since
-threads that wait for a core that another program uses measure that program. Not part of the default
-run: `pip install -r tests/benchmarks/requirements.txt`, then `pytest tests/benchmarks`.
+threads that wait for a core that another program uses measure that program.
 """
 
 import warnings

@@ -1,7 +1,6 @@
 """Forward and backward of the contrastive losses: ours and the peers', CPU time.
 
-Batches of 128, 512 and 2048 features of 128 numbers, float32, one thread. Not part of the default
-run: `pip install -r tests/benchmarks/requirements.txt`, then `pytest tests/benchmarks`.
+Batches of 128, 512 and 2048 features of 128 numbers, float32.
 
 Ours are the readable losses, and there is no second, fused path: of a pretraining step (batch 256,
 `ConvEncoder(width=32)`) the loss is half a percent, so that a loss five times as fast would

@@ -3,8 +3,7 @@
 The sine MLP with 25 tasks, and a four-layer stride-2 convolutional network at 32 pixels with 16
 five-way one-shot tasks. learn2learn 0.2.0 no longer builds (its C code needs a header that Python
 3.11 has moved), so the loop is what it does, without its bookkeeping: functional weights, one task
-after another. `higher` is measured where it is installed. One thread each. Not part of the default
-run: `pip install -r tests/benchmarks/requirements.txt`, then `pytest tests/benchmarks`.
+after another. `higher` is measured where it is installed.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,6 @@
 """The linear probe on one BLAS thread, as labkit fits it, and on all that OpenBLAS would take.
 
-Notebook 04's task. Not part of the default run: `pip install -r tests/benchmarks/requirements.txt`,
-then `pytest tests/benchmarks/test_probe_speed.py`, without OMP_NUM_THREADS. On one core they agree.
+Notebook 04's task; to be run without OMP_NUM_THREADS. On one core they agree.
 """
 
 import os

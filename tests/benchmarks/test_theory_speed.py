@@ -1,8 +1,4 @@
-"""The linear model of fine-tuning: all three methods here, and one by the loop one would write.
-
-CPU time of one thread. Not part of the default run: `pip install -r
-tests/benchmarks/requirements.txt`, then `pytest tests/benchmarks/test_theory_speed.py`.
-"""
+"""The linear model of fine-tuning: all three methods here, and one by the loop one would write."""
 
 import pytest
 import torch
