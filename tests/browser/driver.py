@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +20,10 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Playwright
 
+from labkit.course import classroom
+
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-    "msedge",
-)
+NAMES = "chromium chromium-browser google-chrome google-chrome-stable chrome msedge".split()
 APPS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
@@ -71,6 +66,20 @@ def launched(playwright: Playwright) -> Iterator[Browser]:
         yield browser
     finally:
         browser.close()
+
+
+@contextmanager
+def silent_page(browser: Browser, url: str, width: int, **options) -> Iterator[Page]:
+    """A page that may write nothing to the console, fail nowhere and ask no server."""
+    page = browser.new_page(viewport={"width": width, "height": 800}, **options)
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda asked: asked.url.startswith("http") and wrong.append(asked.url))
+    page.goto(url)
+    yield page
+    assert wrong == []
+    page.close()
 
 
 FAULTS = """async () => (await axe.run({ preload: false })).violations
@@ -120,12 +129,20 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
         f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}",
         f"--IdentityProvider.token={server.token}", "--LabApp.expose_app_in_browser=True",
     ]  # fmt: skip
-    log = folder / "jupyterlab.log"
-    with open(log, "w") as output:
-        process = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
-    with stopped(process):
-        wait_for(f"{server.url}/api?token={server.token}", process, log)
+    with served(f"{server.url}/api?token={server.token}", command, env, folder / "jupyterlab.log"):
         yield server
+
+
+@contextmanager
+def voila(folder: Path, base_url: str = "/") -> Iterator[str]:
+    """Serve the classroom's pages; gives the address of their start."""
+    classroom.prepare(folder)
+    port = free_port()
+    options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    command, env = classroom.command(folder, [*options, f"--Voila.base_url={base_url}"])
+    url = f"http://127.0.0.1:{port}{base_url}"
+    with served(url, command, env, folder / "voila.log"):
+        yield url
 
 
 def free_port() -> int:
@@ -135,9 +152,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def stopped(process: subprocess.Popen) -> Iterator[None]:
-    """End a server with the block, and its kernels with it."""
+def served(url: str, command: list[str], env: Mapping[str, str], log: Path) -> Iterator[None]:
+    """Start a server, wait for its answer, and end it with the block, and its kernels with it."""
+    with open(log, "w") as output:
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
     try:
+        wait_for(url, process, log)
         yield
     finally:
         process.terminate()

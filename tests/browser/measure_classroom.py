@@ -3,17 +3,14 @@
 python tests/browser/measure_classroom.py [--write]       # --write: into LATENCY.md
 """
 
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from driver import free_port, launched, stopped, wait_for
+from driver import launched, voila
 from measure_site import write_section
 from playwright.sync_api import sync_playwright
-
-from labkit.course import classroom
 
 TITLE = "\n## The classroom's pages\n"
 ABOUT = "By `python tests/browser/measure_classroom.py --write`; half a minute between two pages.\n"
@@ -21,15 +18,8 @@ FIRST = "() => document.querySelector('.labkit-image, canvas')?.clientHeight > 6
 
 
 def measure(folder: Path) -> list[str]:
-    classroom.prepare(folder)
-    port, rows = free_port(), []
-    options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
-    command, env = classroom.command(folder, options)
-    with open(folder / "log", "w") as log:
-        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
-    with stopped(process), sync_playwright() as playwright, launched(playwright) as browser:
-        url = f"http://127.0.0.1:{port}/"
-        wait_for(url, process, folder / "log")
+    rows = []
+    with voila(folder) as url, sync_playwright() as playwright, launched(playwright) as browser:
         for path in sorted((folder / "pages").glob("*.ipynb")):
             time.sleep(30)
             tab = browser.new_page(viewport={"width": 1280, "height": 720})
@@ -45,9 +35,8 @@ def measure(folder: Path) -> list[str]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder))
-    table = "\n".join([TITLE, ABOUT, "| page | first panel, s |", "|---|---|", *rows]) + "\n"
     if "--write" in sys.argv:
-        write_section(TITLE, table)
+        write_section(TITLE, ABOUT, "| page | first panel, s |", "|---|---|", *rows)
 
 
 if __name__ == "__main__":

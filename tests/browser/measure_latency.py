@@ -230,8 +230,9 @@ def main() -> None:
                     print(rows[-1], flush=True)
                 notebook.close()
     if options.write:
-        table = "\n".join([HEAD, *rows])
-        (Path(__file__).parent / "LATENCY.md").write_text(f"{ABOUT}\n{table}\n", encoding="utf-8")
+        path, table = Path(__file__).parent / "LATENCY.md", "\n".join([HEAD, *rows])
+        _, mark, others = path.read_text(encoding="utf-8").partition("\n## ")
+        path.write_text(f"{ABOUT}\n{table}\n{mark}{others}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,14 +15,15 @@ import tempfile
 from pathlib import Path
 from statistics import median, quantiles
 
-from driver import ROOT, launched
+from driver import launched
+from measure_site import write_section
 from playwright.sync_api import sync_playwright
 
 from labkit.lp_ft import explorer
 from labkit.ui.alive import alive, joined
 
-LATENCY = ROOT / "tests" / "browser" / "LATENCY.md"
 TITLE = "\n## The explorer while it plays\n"
+ABOUT = "By `python tests/browser/measure_scene.py --write`.\n"
 # requestAnimationFrame is wrapped before the page's own script runs.
 WATCH = """
 window.seen = { frames: [], drawing: [] };
@@ -78,12 +79,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = measure(packed, Path(folder))
     rows = [f"| {name} | {value:.3g} |" for name, value in found.items()]
-    table = "\n".join([f"{TITLE}\nBy `python tests/browser/measure_scene.py --write`.\n",
-                       "| | |", "|---|---|", *rows]) + "\n"  # fmt: skip
-    print(table)
+    print("\n".join(rows))
     if options.write:
-        before = LATENCY.read_text(encoding="utf-8").partition(TITLE)[0]
-        LATENCY.write_text(before.rstrip("\n") + "\n" + table, encoding="utf-8")
+        write_section(TITLE, ABOUT, "| | |", "|---|---|", *rows)
 
 
 if __name__ == "__main__":

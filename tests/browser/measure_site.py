@@ -44,8 +44,9 @@ def measure(folder: Path) -> list[str]:
     return rows
 
 
-def write_section(title: str, table: str) -> None:
+def write_section(title: str, *lines: str) -> None:
     """Put a section of LATENCY.md, which begins with its title, in place of the one there."""
+    table = "\n".join([title, *lines]) + "\n"
     before, _, after = LATENCY.read_text(encoding="utf-8").partition(title)
     rest = "\n## " + after.partition("\n## ")[2] if "\n## " in after else ""
     LATENCY.write_text(before.rstrip("\n") + "\n" + table + rest, encoding="utf-8")
@@ -60,10 +61,9 @@ def main() -> None:
     whole = sum(file.stat().st_size for file in options.folder.rglob("*") if file.is_file()) / 1e6
     about = f"By `python tests/browser/measure_site.py site --write`; in all {whole:.1f} MB.\n"
     head = "| page | MB without pictures | first paint, ms | usable, ms | picture, ms |"
-    table = "\n".join([TITLE, about, head, "|---|---|---|---|---|", *rows]) + "\n"
-    print(table)
+    print("\n".join([about, head, *rows]))
     if options.write:
-        write_section(TITLE, table)
+        write_section(TITLE, about, head, "|---|---|---|---|---|", *rows)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,9 @@
 """A page of panels in the browser, as a lecturer has it: no code, one a screen, all by keyboard."""
 
 import os
-import subprocess
-from pathlib import Path
 
 import pytest
-from driver import faults, free_port, stopped, wait_for
-
-from labkit.course import classroom
+from driver import faults, voila
 
 FOLLOWED = "(alt) => slides[at].querySelector('.labkit-image').alt !== alt"
 DRAWN = "() => slides[at]?.querySelector('.labkit-image, canvas')?.clientHeight > 100"
@@ -22,16 +18,7 @@ BELOW = """() => [...slides[at].querySelectorAll(".labkit-panel, .classroom-ques
 
 @pytest.fixture
 def url(tmp_path):
-    classroom.prepare(tmp_path)
-    port = free_port()
-    log: Path = tmp_path / "voila.log"
-    options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1", "--Voila.base_url=/lab/"]
-    command, env = classroom.command(tmp_path, options)
-    with open(log, "w") as output:
-        process = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
-    with stopped(process):
-        url = f"http://127.0.0.1:{port}/lab/"  # as behind a proxy
-        wait_for(url, process, log)
+    with voila(tmp_path, "/lab/") as url:  # as behind a proxy
         yield url
 
 

@@ -204,8 +204,7 @@ def test_a_picture_has_the_ink_of_its_page(panels):
     view = panels.panels()[0]
     inks = []
     for theme in ("Dark", "Light"):
-        change = f"apputils:change-theme', {{ theme: 'JupyterLab {theme}' }}"
-        view.page.evaluate(f"() => window.jupyterapp.commands.execute('{change})")
+        panels.theme(f"JupyterLab {theme}")
         view.show()
         view.settle()
         inks.append(view.image.evaluate(BRIGHTEST_AND_DARKEST))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from driver import silent_page
 from playwright.sync_api import Browser, Page, expect
 
 from labkit import encoders
@@ -43,16 +44,9 @@ def pages(tmp_path_factory) -> dict[str, str]:
 
 
 def opened(browser: Browser, url: str, width: int = 1400, **options) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": width, "height": 800}, **options)
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda asked: asked.url.startswith("http") and wrong.append(asked.url))
-    page.goto(url)
-    page.wait_for_selector(".labkit-canvas[data-shown]")
-    yield page
-    assert wrong == []
-    page.close()
+    with silent_page(browser, url, width, **options) as page:
+        page.wait_for_selector(".labkit-canvas[data-shown]")
+        yield page
 
 
 @pytest.fixture
@@ -75,9 +69,6 @@ def changes(page: Page, act) -> None:
     act()
     shown(page)
     assert page.evaluate(PICTURE) != before
-
-
-# The explorer
 
 
 def test_it_opens_at_the_start_and_plays_to_the_end(story: Page) -> None:
@@ -136,9 +127,8 @@ def test_every_other_control_changes_the_picture(story: Page) -> None:
     assert not story.get_by_role("button", name="Train").count(), "there is no kernel"
     changes(story, lambda: story.get_by_label("Show WiSE-FT").check())
     changes(story, lambda: story.get_by_label("Follow an emoji").select_option(index=3))
-    expect(story.get_by_role("img").first).to_have_attribute(
-        "aria-label", re.compile("WiSE-FT.*Following ")
-    )
+    said = re.compile("WiSE-FT.*Following ")
+    expect(story.get_by_role("img").first).to_have_attribute("aria-label", said)
 
 
 def test_a_click_follows_an_emoji_and_a_second_lets_it_go(story: Page) -> None:
@@ -175,9 +165,10 @@ def test_the_story_has_four_steps_with_numbers_and_ends(story: Page) -> None:
 def test_who_wants_less_motion_sees_recorded_frames_only(browser, pages) -> None:
     for page in opened(browser, pages["explorer"], reduced_motion="reduce"):
         page.get_by_role("button", name="Play").press("Enter")
-        times = {
-            page.evaluate(SHOWN).split()[1] for _ in range(40) if not page.wait_for_timeout(50)
-        }
+        times = set()
+        for _ in range(40):
+            page.wait_for_timeout(50)
+            times.add(page.evaluate(SHOWN).split()[1])
         assert len(times) > 1 and all(t.endswith(".00") for t in times)
 
 
@@ -193,9 +184,6 @@ def test_it_fits_every_width_in_both_themes(browser, pages, name: str, width: in
                 assert page.evaluate("document.documentElement.scrollHeight") <= 800
             pictures.append(page.evaluate(PICTURE))
     assert pictures[0] != pictures[1]
-
-
-# The proof
 
 
 def test_every_control_of_the_proof_changes_words_and_picture(lines: Page) -> None:
@@ -236,9 +224,8 @@ def test_chromium_trains_as_python_does(lines: Page) -> None:
     lines.get_by_role("slider", name="Length of the first head").fill("0.8")
     lines.get_by_role("slider", name="Head's rate over the features'").fill("1")
     said = lines.locator(".labkit-caption").text_content()
-    run = simulate(
-        **proof.SIZES, feature_error=0.4, head_scale=0.8, steps=proof.STEPS, head_rate=10
-    )
+    setting = {"feature_error": 0.4, "head_scale": 0.8, "head_rate": 10}
+    run = simulate(**proof.SIZES, **setting, steps=proof.STEPS)
     ends = {"FT": run.ft, "LP": run.lp, "LP-FT": run.lp_ft}
     id_, ood = (
         ", ".join(f"{name} {getattr(r, loss)[-1] ** 0.5:.2f}" for name, r in ends.items())

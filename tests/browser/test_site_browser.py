@@ -1,7 +1,7 @@
 """The site from files, without a server: every control moves its picture, alone."""
 
 import pytest
-from driver import faults
+from driver import faults, silent_page
 from playwright.sync_api import expect
 from sites import small_notebook
 
@@ -18,16 +18,10 @@ def url(tmp_path_factory) -> str:
 @pytest.fixture(params=["1400 light", "390 dark"])
 def page(browser, url, request):
     width, theme = request.param.split()
-    page = browser.new_page(viewport={"width": int(width), "height": 800}, color_scheme=theme)
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda asked: asked.url.startswith("http") and wrong.append(asked.url))
-    page.goto(url)
-    yield page
-    assert wrong == [] and not page.evaluate("document.documentElement.scrollLeft")
-    assert page.evaluate("document.documentElement.scrollWidth") <= int(width)
-    page.close()
+    with silent_page(browser, url, int(width), color_scheme=theme) as page:
+        yield page
+        assert not page.evaluate("document.documentElement.scrollLeft")
+        assert page.evaluate("document.documentElement.scrollWidth") <= int(width)
 
 
 def test_one_control_moves_at_a_time_and_ticks_stay(page) -> None:

@@ -253,13 +253,10 @@ def write_wheel(index: Path, name: str, version: str = "1") -> None:
     folder.mkdir(parents=True)
     (folder / "index.html").write_text(f'<a href="{wheel}">{wheel}</a>')
     with zipfile.ZipFile(folder / wheel, "w") as file:
+        what, how = f"Name: {name}\nVersion: {version}", "Root-Is-Purelib: true\nTag: py3-none-any"
         file.writestr(f"{name}.py", "")
-        file.writestr(
-            f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"
-        )
-        file.writestr(
-            f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any"
-        )
+        file.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\n{what}")
+        file.writestr(f"{about}/WHEEL", f"Wheel-Version: 1.0\n{how}")
         file.writestr(f"{about}/RECORD", "")
 
 
