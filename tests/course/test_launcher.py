@@ -446,7 +446,10 @@ def test_jupyterlab_finds_settings_that_it_knows(monkeypatch):
 # ------------------------------------------------------------ the package and its lists
 
 
-PANEL = "from labkit.ui import panel as ui; ui.panel(lambda a: a, lambda ax, a: 0, str, a=(0, 9))"
+PANEL = """
+from labkit.ui.panel import panel
+panel(lambda a: a, lambda ax, a: ax.plot([a]), str, a=(0, 9))
+"""
 
 
 @pytest.mark.parametrize(
@@ -460,7 +463,7 @@ PANEL = "from labkit.ui import panel as ui; ui.panel(lambda a: a, lambda ax, a: 
     ids=["labkit", "theory", "plots", "a panel"],
 )
 def test_nothing_heavy_is_loaded_that_is_not_needed(code, heavy):
-    code += "; import sys; print(*sys.modules)"
+    code += "\nimport sys; print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
     assert "labkit" in loaded and not heavy & set(loaded)
 
