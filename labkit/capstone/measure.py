@@ -161,21 +161,22 @@ def learning_curve(
     shots = [str(n) for n in plan.shots if n < fewest] + [ALL]  # in every split fewer than all
     cells = [(seed, n) for seed in range(plan.splits) for n in shots]
     rows, answers, stopped, done = [], [], "", 0
+    seed, count = cells[0]
     try:
         with progress_bar("learning curve") as bar:
-            for i, (seed, shots) in enumerate(cells):
+            for i, (seed, count) in enumerate(cells):
                 bar(i / len(cells), "")
                 pictures = as_task(
                     collection, collection.images, splits[seed], ood and ood.examples
                 )
                 known = as_task(collection, x, splits[seed], far)
-                found = measure(pictures, known, encoder, plan, seed, shots, splits[seed].test)
+                found = measure(pictures, known, encoder, plan, seed, count, splits[seed].test)
                 for row, answered in found:
                     rows.append(row)
-                    answers += [answered] * (shots == ALL)
-                done += shots == ALL
+                    answers += [answered] * (count == ALL)
+                done += count == ALL
     except KeyboardInterrupt:
-        stopped = f"in split {seed + 1} of {plan.splits}, at {shots} labels a class"
+        stopped = f"in split {seed + 1} of {plan.splits}, at {count} labels a class"
         if done < 2:
             raise Stopped(f"{stopped}: an interval needs two splits") from None
     complete = [row for row in rows if row["seed"] < done]

@@ -294,6 +294,19 @@ def test_an_interruption_leaves_complete_splits_or_says_where(monkeypatch, after
     assert conclusions.situations_of(curve)[0].scores["probe"].estimate.freedom == 1
 
 
+def test_an_interruption_before_the_first_split_says_where(monkeypatch) -> None:
+    real = measure.progress_bar
+
+    def bar(name: str):
+        if name == "learning curve":
+            raise KeyboardInterrupt
+        return real(name)
+
+    monkeypatch.setattr(measure, "progress_bar", bar)
+    with pytest.raises(Stopped, match="in split 1 of 3, at 2 labels a class"):
+        capstone.learning_curve(colours(), ENCODER, replace(PLAN, splits=3, shots=(2,)))
+
+
 def test_interrupted_reading_and_features_say_so_in_a_line(monkeypatch, made) -> None:
     stopped = Mock(side_effect=KeyboardInterrupt)
     monkeypatch.setattr(collection, "read_image", stopped)

@@ -438,7 +438,8 @@ def test_from_scratch_remembers_nothing_and_leaves_torch_s_own_random_state(make
     one, two = make(1), make(2)
     before, state = weights(one), torch.random.get_rng_state()
     assert not equal(before, weights(two))
-    transfer.reinitialised(one, generator())
+    drawn = [weights(transfer.reinitialised(one, generator(seed))) for seed in (3, 3, 5)]
+    assert equal(*drawn[:2]) and not equal(*drawn[1:])
     fits = [from_scratch(encoder, TASK, 0.05, generator(3), QUICK) for encoder in (one, two)]
     assert torch.equal(torch.random.get_rng_state(), state)
     assert equal(*(weights(fit.model) for fit in fits))
