@@ -5,17 +5,19 @@
 #           read and change on the way ("injects stateful hyperparameters"); the steps are the same.
 # Happens:  for float32 parameters they are. For bfloat16 ones plain adam makes the right first step, the
 #           rate against the gradient's sign, and the injected one NaN in every weight. Its "b2" reads
-#           1.0. With amsgrad, adamw and nadam it is the same; only the rate had been asked to be adjustable.
+#           1.0. With amsgrad, adamw and nadam it is the same.
 # Why:      optax/schedules/_inject.py, init_fn casts EVERY number of the optimizer, its unnamed defaults
 #           too, to the parameters' type. 0.999 lies between 0.996 and 1 there, and becomes 1: the second
-#           moment stays 0 and is divided by 1 - b2**t = 0. The documentation names hyperparam_dtype as an
-#           "optional datatype override", and not what is overridden. With float32 there all is well.
+#           moment stays 0 and is divided by 1 - b2**t = 0. The documentation names hyperparam_dtype as
+#           an "optional datatype override", not what it overrides. With float32 there all is well.
 # Versions: optax 0.2.8, jax 0.10.2, Python 3.11, CPU; run on 2026-11-29.
-# Seen:     bfloat16: plain [-0.0117 0.0078 -0.0117], injected [nan nan nan], b2 1; float32: both 0.01 as due
+# Seen:     bfloat16: plain [-0.0117 0.0078 -0.0117], injected [nan nan nan], b2 1
+#           float32: plain and injected [-0.01 0.01 -0.01]
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv env
-env/bin/pip install --quiet --no-compile --disable-pip-version-check optax==0.2.8 jax==0.10.2 jaxlib==0.10.2
+env/bin/pip install --quiet --no-compile --disable-pip-version-check \
+    optax==0.2.8 jax==0.10.2 jaxlib==0.10.2
 env/bin/python -W ignore - <<'PY'
 import jax.numpy as jnp
 import optax

@@ -4,10 +4,10 @@
 # Guess:    SMOTE puts a new sample on the line between a sample and a neighbour of its class. Of grey
 #           patches of brightness 100 to 110 it makes patches of 100 to 110, whether the images are held
 #           as uint8, as datasets give them, or as floats.
-# Happens:  as uint8 the new patches are anything from 2 to 254. Of load_digits stretched to 0..255, almost
-#           every fourth pixel of a new digit 0 is off by more than 1 (an integer's rounding), and up to 255:
-#           black for white, or white for black. ADASYN does the same. No warning; as int16 or
-#           float64, all is well. Whoever trains on the balanced classes trains on these.
+# Happens:  as uint8 the new patches are anything from 2 to 254. Of load_digits stretched to 0..255,
+#           almost every fourth pixel of a new digit 0 is off by more than 1 (an integer's rounding),
+#           and up to 255: black for white, or white for black. ADASYN does the same. No warning;
+#           as int16 or float64, all is well.
 # Why:      imblearn/over_sampling/_smote/base.py, _generate_samples: neighbour - sample is taken in the
 #           type of X, where 100 - 110 is 246, and multiplied by the step afterwards (_adasyn.py: same).
 #           The documentation shows the formula and says nothing of types.
@@ -37,6 +37,6 @@ for sampler in (SMOTE, ADASYN):
     right, wide, narrow = (sampler(random_state=0).fit_resample(digits.astype(kind), zero)[0][len(zero):]
                            .astype(float) for kind in (np.float64, np.int16, np.uint8))
     off = np.abs(narrow - right)
-    print(sampler.__name__, "pixels off by more than 1: %.3f, at most %.0f" % ((off > 1).mean(), off.max()))
+    print(sampler.__name__, "pixels off by more than 1: %.3f, by %.0f" % ((off > 1).mean(), off.max()))
     assert np.abs(wide - right).max() <= 1 and (off > 1).mean() > 0.09 and off.max() > 200
 PY

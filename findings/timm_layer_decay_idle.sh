@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # timm: an optimizer made with layer_decay moves every layer at the full rate.
 #
-# Guess:    create_optimizer_v2(model, "adam", lr=1e-3, layer_decay=0.5), as in its documentation: "learning
-#           rates will be scaled by layer_decay^(max_depth - layer_depth)", so that in fine-tuning the first
-#           layer hardly moves and the head moves freely.
+# Guess:    create_optimizer_v2(model, "adam", lr=1e-3, layer_decay=0.5), as in its documentation:
+#           "learning rates will be scaled by layer_decay^(max_depth - layer_depth)", so that in
+#           fine-tuning the first layer hardly moves and the head moves freely.
 # Happens:  all groups hold the rate 1e-3, and the first step moves the patch embedding just as far as the
-#           head. torch's schedulers keep it so. Only when one of timm's own schedulers is built upon the
-#           optimizer, even one that is never stepped, do the rates differ, by 16 in a network of 3 blocks.
+#           head. torch's CosineAnnealingLR keeps it so. Only when one of timm's own schedulers is built
+#           on the optimizer, even one never stepped, do the rates differ: by 16 for 3 blocks.
 # Why:      timm/optim/_param_groups.py, param_groups_layer_decay leaves "lr" alone and notes an "lr_scale"
 #           in each group; only timm/scheduler/scheduler.py, update_groups, reads it. To the optimizers
 #           it is an unknown key. Neither docstring says so.
@@ -22,7 +22,7 @@ env/bin/python -W ignore - <<'PY'
 import torch
 try:
     import torchvision
-except RuntimeError:       # PyPI's torchvision beside a CPU build of torch lacks two operators, not used here
+except RuntimeError:       # PyPI's torchvision beside a CPU build of torch: two operators, unused here
     operators = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         operators.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# torchmetrics.MeanMetric takes the NaN out of the loss it watches, and its NaN setting decides the weights.
+# torchmetrics.MeanMetric takes the NaN out of the very loss it watches, and forgets the weights.
 #
-# Guess:    MeanMetric(nan_strategy=0.0) keeps a running mean of the losses in which a NaN counts as 0 ("will
-#           impute any nan values with this value"); "disable" is for data without NaN ("disable all nan
-#           checks"). The weight, such as the batch's size, counts in each; the loss is only read.
+# Guess:    MeanMetric(nan_strategy=0.0) keeps a running mean in which a NaN counts as 0 ("will impute any
+#           nan values with this value"); "disable" is for data without NaN ("disable all nan checks").
+#           The weight, such as the batch's size, counts with each; the losses are only read.
 # Happens:  the zero is written into the caller's own tensor: after metric.update(losses) the training
-#           loop's "if losses.isnan().any(): skip" finds nothing, and backward still gives NaN. A weight of
-#           5.0 becomes 1 for the WHOLE batch if one value in it is NaN. And with "disable" weights are
-#           not used at all: a mean of 1 and 3 with weights 1 and 9 is 2.0, and 2.8 with all other settings.
+#           loop's "if losses.isnan().any(): skip" finds nothing, and backward still gives NaN. A weight
+#           of 5.0 becomes 1 for the WHOLE batch if one value in it is NaN. And with "disable" weights
+#           are not used at all: the mean of 1 and 3 weighted by 1 and 9 is 2.0; elsewhere it is 2.8.
 # Why:      torchmetrics/aggregation.py, _cast_and_nan_check_input: x[nans] = ... and weight[nans] = 1 are
 #           done in place, the latter on a broadcast view in which all weights are one number; the
 #           branch of "disable" makes weights of ones. (The last is torchmetrics' issue 3434.)
@@ -36,7 +36,7 @@ for bad in (torch.nan, 0.0):
     metric.update(torch.tensor([1.0, bad, 2.0, 4.0]), weight=5.0)
     metric.update(torch.tensor([10.0]), weight=1.0)
     means.append(metric.compute().item())
-print("a batch of weight 5.0 with a NaN: %.2f, with the 0 put in by hand: %.2f" % tuple(means))
+print("batch of weight 5.0 with a NaN: %.2f, with the 0 put in by hand: %.2f" % tuple(means))
 assert abs(means[1] - (5 * (1 + 0 + 2 + 4) + 10) / 21) < 1e-6           # the weighted mean, by its formula
 assert abs(means[0] - (1 * (1 + 0 + 2 + 4) + 10) / 5) < 1e-6            # every weight of the batch is 1
 
