@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from labkit.inputs import above_0
+from labkit.inputs import above_0, refused
 from labkit.ridge import finite_or_raise, ridge, with_one
 from labkit.threads import one_blas_thread
 
@@ -85,10 +85,10 @@ def one_hot(support_x: Tensor, support_y: Tensor) -> Tensor:
     """(tasks, n) -> (tasks, n, classes). Raises ValueError for labels that are not 0 to N-1."""
     if support_y.shape != support_x.shape[:2] or support_y.is_floating_point():
         got = f"{support_y.dtype}, shape {tuple(support_y.shape)}"
-        raise ValueError(f"support_y: got {got}, accepted: whole numbers, (tasks, n) as support_x")
+        raise refused("support_y", got, "whole numbers, (tasks, n) as support_x")
     labels = support_y.unique().tolist()
     if labels != list(range(len(labels))):
-        raise ValueError(f"support_y: got labels {labels}, accepted: 0 to N-1, all of them")
+        raise refused("support_y", f"labels {labels}", "0 to N-1, all of them")
     return members("support_y", support_y)
 
 
