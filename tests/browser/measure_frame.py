@@ -1,6 +1,6 @@
 """Where a live panel's frame goes in the kernel: a Markdown table of milliseconds, medians of 200.
 
-    OMP_NUM_THREADS=1 python tests/browser/measure_frame.py
+    OMP_NUM_THREADS=1 python tests/browser/measure_frame.py [--write]    # tests/browser/LATENCY.md
 
 The panel is the synthetic one of measure_latency.py, at 1.5 pixels per CSS pixel, its axes as in
 the frame before. What a key costs beyond this is the browser's: the message, the picture decoded
@@ -9,6 +9,7 @@ and painted (`measure_latency.py`).
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -16,11 +17,16 @@ from statistics import median
 from typing import Any
 
 from measure_latency import DRAW
+from measure_site import write_section
 
 from labkit.ui import panel, raster
 
 FRAMES = 200
-STAGES = {  # what is timed: its place -> what it does; the last two within the first
+TITLE = "\n## Where a frame's time goes in the kernel\n"
+ABOUT = """By `OMP_NUM_THREADS=1 python tests/browser/measure_frame.py --write`; the parts below the second
+lie within it, but for the PNG. The rest of a key's time is the browser's.
+"""
+STAGES = {  # what is timed: its place -> what it does
     (panel, "png"): "pixels to PNG",
     (raster.Canvas, "render"): "the picture, in all",
     (raster.Canvas, "draw"): "the panel's own draw: lines, bands, points made",
@@ -51,9 +57,12 @@ def main() -> None:
     step = timed(lambda k: shown.set(k=k), "a frame, in all")
     for frame in range(FRAMES):
         step(frame % 100)
-    print("| part of a frame | ms |\n|---|---|")
-    for what, took in sorted(times.items(), key=lambda item: -median(item[1])):
-        print(f"| {what} | {median(took):.1f} |")
+    middle = {what: median(took) for what, took in times.items()}
+    longest_first = sorted(middle, key=middle.get, reverse=True)
+    rows = [f"| {what} | {middle[what]:.1f} |" for what in longest_first]
+    print("\n".join(rows))
+    if "--write" in sys.argv:
+        write_section(TITLE, ABOUT, "| part of a frame | ms |", "|---|---|", *rows)
 
 
 if __name__ == "__main__":
