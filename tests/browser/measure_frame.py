@@ -23,8 +23,8 @@ from labkit.ui import panel, raster
 
 FRAMES = 200
 TITLE = "\n## Where a frame's time goes in the kernel\n"
-ABOUT = """By `OMP_NUM_THREADS=1 python tests/browser/measure_frame.py --write`; the parts below the second
-lie within it, but for the PNG. The rest of a key's time is the browser's.
+ABOUT = """By `OMP_NUM_THREADS=1 python tests/browser/measure_frame.py --write`; the parts below
+the second lie within it, but for the PNG. The rest of a key's time is the browser's.
 """
 STAGES = {  # what is timed: its place -> what it does
     (panel, "png"): "pixels to PNG",
