@@ -1,6 +1,7 @@
-"""What every benchmark shares: CPU time of one thread. None is part of the default run:
+"""What every benchmark shares: CPU time of one thread.
 
-pip install -r tests/benchmarks/requirements.txt, then pytest tests/benchmarks
+None is part of the default run: `pip install -r tests/benchmarks/requirements.txt`, then
+`pytest tests/benchmarks`.
 """
 
 import statistics

@@ -1,7 +1,9 @@
 """Where the tests' time goes: two Markdown tables, by folder and the slowest files.
 
-python -m labkit test --junitxml=tests.xml
-python tests/benchmarks/slow_tests.py tests.xml
+    python -m labkit test -n 2 --junitxml=tests.xml
+    python tests/benchmarks/slow_tests.py tests.xml
+
+Seconds are those of the tests and of what they set up, of both workers together.
 """
 
 import sys
