@@ -1,6 +1,8 @@
 """How soon a page of the classroom shows its first panel, once the server has been up for a while.
 
-python tests/browser/measure_classroom.py [--write]       # --write: into LATENCY.md
+    python tests/browser/measure_classroom.py [--write]       # --write: into LATENCY.md
+
+Half a minute passes between two pages, as in a lecture: the warm kernel is made anew meanwhile.
 """
 
 import sys
