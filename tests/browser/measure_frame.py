@@ -26,13 +26,6 @@ TITLE = "\n## Where a frame's time goes in the kernel\n"
 ABOUT = """By `OMP_NUM_THREADS=1 python tests/browser/measure_frame.py --write`; the parts below
 the second lie within it, but for the PNG. The rest of a key's time is the browser's.
 """
-STAGES = {  # what is timed: its place -> what it does
-    (panel, "png"): "pixels to PNG",
-    (raster.Canvas, "render"): "the picture, in all",
-    (raster.Canvas, "draw"): "the panel's own draw: lines, bands, points made",
-    (raster, "_draw_without"): "data drawn by Agg",
-    (raster.Canvas, "_place"): "axes compared with the background's",
-}
 times: dict[str, list[float]] = defaultdict(list)
 
 
@@ -51,8 +44,15 @@ def main() -> None:
     made: dict[str, Any] = {}
     exec(DRAW, made)
     shown = panel.panel(lambda k: k, made["draw"], lambda k: f"Now at {k}.", k=(0, 100))
-    shown.canvas.draw = timed(shown.canvas.draw, STAGES.pop((raster.Canvas, "draw")))
-    for (owner, name), what in STAGES.items():
+    canvas = shown.canvas
+    parts = {
+        (panel, "png"): "pixels to PNG",
+        (canvas, "render"): "the picture, in all",
+        (canvas, "draw"): "the panel's own draw: lines, bands, points made",
+        (raster, "_draw_without"): "data drawn by Agg",
+        (canvas, "_place"): "axes compared with the background's",
+    }
+    for (owner, name), what in parts.items():
         setattr(owner, name, timed(getattr(owner, name), what))
     step = timed(lambda k: shown.set(k=k), "a frame, in all")
     for frame in range(FRAMES):
