@@ -2,10 +2,10 @@
 
     python data/choose_encoder.py --minutes 2     # about 15 minutes; updates README.md
 
-Each candidate pretrains by CLIP on upstream concepts, on one thread, for the same CPU minutes. Then
-linear probes, trained in one style (Twemoji) on downstream training concepts, are scored on
-*validation* concepts: in the same style (ID), and in the other nine (unseen styles). The ID and OOD
-test sets are not looked at.
+Each candidate pretrains by CLIP on upstream emoji alone (no icon, no word vector), on one thread,
+for the same CPU minutes. Then linear probes, trained in one style (Twemoji) on downstream training
+concepts, are scored on *validation* concepts: in the same style (ID), and in the other nine (unseen
+styles). The ID and OOD test sets are not looked at.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ CANDIDATES = {
 
 def seconds_per_step(config: pretrain.Config, steps: int = 4) -> float:
     """CPU seconds of one training step, after a first one to warm up."""
-    model, _ = pretrain.make_model(config)
-    seen = upstream.load_upstream()
+    seen = upstream.load_upstream(icons=config.icons > 0)
+    model, _ = pretrain.make_model(config, seen.emoji + seen.icons)
     for step in range(steps + 1):
         if step == 1:
             begun = time.process_time()
@@ -56,7 +56,7 @@ def probe_scores(encoder: torch.nn.Module) -> tuple[float, float]:
 
 def measure(name: str, minutes: float, folder: Path) -> dict[str, object]:
     architecture, options = CANDIDATES[name]
-    config = pretrain.Config(architecture=architecture, options=options)
+    config = pretrain.Config(architecture=architecture, options=options, icons=0.0, text="letters")
     cost = seconds_per_step(config)
     config = replace(config, steps=round(minutes * 60 / cost))
     model = pretrain.pretrain(config, folder / f"trial-{architecture}.safetensors")

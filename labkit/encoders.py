@@ -1,7 +1,7 @@
 """Small encoders, 32 x 32 pixels in, a feature vector out, and the shipped weights.
 
 Every image encoder takes uint8 or float images (n, 3, h, w), returns features (n, dim), and has the
-attribute `dim`. The whole of each network is on this page.
+attribute `dim`. This lab's own are whole on this page; text encoders are in `labkit.text`.
 """
 
 from __future__ import annotations

@@ -54,17 +54,17 @@ def between(name: str, value: float, low: float, high: float) -> float:
 
 
 def at_least_0(name: str, value: float) -> float:
-    """`value` as a float. Raises ValueError unless it is a number from 0 that float32 can hold."""
+    """`value` as a float from 0 to LARGEST. Raises TypeError for no number, or else ValueError."""
     return _number(name, value, f"a number of at least 0 {HELD}", 0.0)
 
 
 def above_0(name: str, value: float) -> float:
-    """`value` as a float. Raises ValueError unless it is a number above 0 that float32 can hold."""
+    """`value` as a float, SMALLEST to LARGEST. Raises TypeError for no number, else ValueError."""
     return _number(name, value, f"a number above 0 {HELD}", SMALLEST)
 
 
 def finite(name: str, value: float) -> float:
-    """`value` as a float. Raises ValueError for nan, and for numbers that float32 cannot hold."""
+    """`value` as a float within +-LARGEST. Raises TypeError for no number, or else ValueError."""
     return _number(name, value, f"a finite number {HELD}")
 
 

@@ -4,8 +4,8 @@
     lead.mean, lead.low, lead.high      # 95 %, with the standard error that fits the table
     clearly_ahead({"probe": lead})      # a family of comparisons, Holm-corrected
 
-Every interval is mean +/- t * error; what the error is depends on what two repetitions share.
-tests/benchmarks/INTERVALS.md says how often each kind covers the truth.
+All intervals but `share_interval`'s (Wilson's) are mean +/- t * error, and the error depends on
+what two repetitions share. tests/benchmarks/INTERVALS.md says how often each kind covers the truth.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ def write_tensors(tensors: dict[str, Tensor], config: dict, path: Path) -> None:
 def parse_tensors(content: bytes) -> tuple[dict, dict[str, Tensor]]:
     """The configuration and the tensors of a file that `write_tensors` wrote.
 
-    Raises ValueError for anything else, and for a file that was damaged since. (Shipped weights
-    have no digest within: data/checksums.txt has theirs.)
+    Raises ValueError for anything else, and for a file that was damaged since. (The older
+    shipped weights have no digest within: data/checksums.txt has theirs.)
     """
     try:
         length = int.from_bytes(content[:8], "little")  # the format: length, JSON header, tensors

@@ -144,11 +144,11 @@ class Inserted(NamedTuple):
 
 
 def insert(encoder: nn.Module, method: Method, generator: Generator) -> nn.Module:
-    """Make `encoder` train as `method` says (in place; returns it). Its output hardly changes yet.
+    """Make `encoder` train as `method` says (in place; returns it).
 
     encoder: a vision transformer, this lab's or torchvision's. Raises TypeError for no method,
     ValueError for another kind of encoder, a block that does not exist, or when something is
-    inserted already.
+    inserted already. The output hardly changes yet (with prompts it does).
     """
     if not isinstance(method, Method):
         raise refused("method", repr(method), "a Method, such as METHODS['adapters']", TypeError)

@@ -1,6 +1,6 @@
 """A small folder to try the capstone on, written from the emoji: with a leak, as real ones have.
 
-Eight classes of things, each thing drawn by three artists (`red-apple_noto.png`), and a second
+Eight classes of things, each thing drawn by three artists (`tiger-face_noto.png`), and a second
 folder of other things by other artists. Some pictures are there twice, under another name.
 """
 

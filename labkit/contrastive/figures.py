@@ -103,8 +103,8 @@ def draw_views(ax: Axes, result) -> None:
 def draw_search(axes: np.ndarray, result) -> None:
     """Above: the nearest images of every style to the words; below: a picture's nearest captions.
 
-    Every word that CLIP never met is named in the title. The pictures found have no names: a click
-    on one asks what it is, and twenty texts would take longer than all the rest.
+    The title names words that the text encoder reads by their letters. The pictures found have no
+    names: a click on one asks what it is, and twenty texts would take longer than all the rest.
     """
     top, bottom = axes
     columns, rows = len(data.STYLES), len(result.found) // len(data.STYLES)

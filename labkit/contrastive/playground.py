@@ -37,7 +37,7 @@ class Search(NamedTuple):
     """What the words find in each style, and the captions nearest to one picture."""
 
     words: str
-    unknown: list[str]  # words of no pretraining caption
+    unknown: list[str]  # words that the text encoder reads by their letters
     nothing_known: bool  # not one piece of the words was ever met
     found: data.Emoji  # ROWS * STYLES of them at 64 px: row by row, best first
     picture: data.Emoji  # one, at 64 px
@@ -139,7 +139,7 @@ class ZeroShot(NamedTuple):
     guesses: list[str]  # the class that each of them is taken for
     failures: int
     total: int
-    unknown: list[str]  # words of the prompts that CLIP never met
+    unknown: list[str]  # words of the prompts that the text encoder reads by their letters
 
 
 def compute_zero_shot(

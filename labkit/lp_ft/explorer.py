@@ -2,7 +2,7 @@
 
 The browser plays what was recorded. A training that it asks for is drawn as it comes.
 
-    python -m labkit.lp_ft.explorer     # record data/scenes/explorer.json: a minute
+    python -m labkit.lp_ft.explorer     # record data/scenes/explorer.json: half a minute
 """
 
 from __future__ import annotations

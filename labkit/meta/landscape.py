@@ -62,7 +62,7 @@ def values(theta: np.ndarray, steps: int, lr: float) -> np.ndarray:
 
 
 def landscape(theta: np.ndarray, steps: int, lr: float, points: int = 41) -> Landscape:
-    """Adapt every task from `theta`, and evaluate the objective on a grid; lr must be STABLE."""
+    """Adapt every task from `theta`, and evaluate the objective on a grid; 0 < lr < STABLE."""
     steps, points = whole("steps", steps, 0), whole("points", points, 1)
     lr = between("lr", lr, 0, STABLE)
     (theta,) = matrices(theta=np.reshape(theta, (1, 2)))[0]

@@ -1,8 +1,8 @@
 """The transfer / meta-learning objective: theta^ = argmin_theta sum_i L(D_i^s, A(D_i^s, theta)).
 
-`objective` is that sum. The algorithm A is passed in: gradient descent from theta (MAML, Finn et
-al. 2017; with no steps, plain pretraining), class means, or a closed-form head on features. Each
-D_i^s is split as the papers do: A learns from the support set, L is measured on the query set.
+`objective` is that sum, as a mean over tasks. The algorithm A is passed in: gradient descent from
+theta (MAML, Finn et al. 2017; with no steps, plain pretraining), class means, or a closed-form head
+on features. As in the papers, A learns from D_i^s's support set, L is measured on its query set.
 """
 
 from __future__ import annotations

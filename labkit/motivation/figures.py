@@ -80,7 +80,7 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
     """Two rows of nearest images: by random features above, by pretrained ones below.
 
     The query stands in front, framed in grey; neighbours of its class are framed in colour and
-    counted by the titles. No names: eighteen more texts would take longer than all the rest.
+    counted by the titles. No names: sixteen more texts would take longer than all the rest.
     """
     titles = {"random": "Before pretraining", "pretrained": "After pretraining"}
     for ax, (network, title) in zip(axes, titles.items(), strict=True):

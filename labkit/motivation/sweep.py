@@ -3,7 +3,7 @@
     python -m labkit.motivation.sweep       # all cores: an hour on two
 
 Learning rates (and the probe's strength) are chosen on ID validation images. All seeds are tested
-on the same concepts, so the columns of hits say how each concept fared.
+on the same concepts. A table made now has columns of hits for each; the shipped one has none.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from labkit import augment, data, encoders, evaluate, tasks, transfer
 from labkit.sweeps import Experiment, Row, command_line
 
 SEEDS = range(5)
-SHOTS = (1, 2, 5, 10, 20, 50, None)  # None: all, up to 6 styles of 9 to 37 concepts per class
+SHOTS = (1, 2, 5, 10, 20, 50, None)  # None: all, up to 6 styles of 9 to 38 concepts per class
 WAYS = ("probe", "fine-tuning", "scratch")
 # From scratch, 0.1 was 5 to 7 points behind 0.03 on validation, at 300 and at 600 steps.
 RATES = {"fine-tuning": (0.01, 0.03), "scratch": (0.03,)}

@@ -1,7 +1,7 @@
 """Figures as a page without a kernel keeps them: WebP, at the width of a laptop and of a phone.
 
 `python -m labkit site` sets the environment variable WANTED in the kernel whose notebook it runs;
-nowhere else is anything here called.
+elsewhere only `drawn` is used, by every `style.Picture`.
 """
 
 from __future__ import annotations

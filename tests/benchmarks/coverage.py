@@ -12,9 +12,9 @@ import worlds
 
 TEXT = """# What a nominal 95 % interval covers
 
-`PYTHONPATH=.:tests python tests/benchmarks/coverage.py`: {count:,} worlds a row, percent of them.
-Student's t takes seeds (or episodes) for independent; `labkit.statistics` is for other concepts.
-The difference is between two methods, one of which owes much to the luck of its seed: the
+`PYTHONPATH=.:tests python tests/benchmarks/coverage.py {count}`: {count:,} worlds a row, percent of
+them. Student's t takes seeds (or episodes) for independent; `labkit.statistics` is for other
+concepts. The difference is between two methods, one of which owes much to the luck of its seed: the
 correction for splits (Nadeau & Bengio 2003) knows what tests share, and is then too careful. With
 hits for each concept a table knows more, and its intervals for differences are half as wide.
 

@@ -1,6 +1,6 @@
 """How evenly the explorer plays: times between the frames that Chromium shows, three methods.
 
-    python tests/browser/measure_scene.py              # records a scene, a minute on two cores
+    python tests/browser/measure_scene.py              # plays the shipped recording
     python tests/browser/measure_scene.py FILE.json    # plays one that was recorded before
     python tests/browser/measure_scene.py --write      # and into tests/browser/LATENCY.md
 
