@@ -176,7 +176,7 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
      lambda: is_ahead(lp_ft("ood", "probe", "fine-tuning", FAR, "lp_ft_steps"))
      and is_ahead(lp_ft("ood", "lp-ft", "fine-tuning", FAR, "lp_ft_steps"))
      and is_level(lp_ft("ood", "lp-ft", "probe", FAR, "lp_ft_steps"))),
-    ("06", "Fifteen thousand more pictures in the pre-training did not make it larger",
+    ("06", "Twelve thousand more pictures in the pre-training did not make it larger",
      lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", FAR)
                       - lp_ft("ood", "lp-ft", "fine-tuning", ALONE))),
     ("06", "Fine-tuning needed the steps", fine_tuning_needed_the_steps),
