@@ -72,5 +72,8 @@ from labkit.motivation.figures import (
     draw_worth,
     shots_curves,
 )
+from labkit.ui import memory
 from labkit.ui.images import draw_images, label_grid, tiles
 from labkit.ui.style import Picture, figure, shorten
+
+memory.give_back_after_each_cell()

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
 
+from labkit import optimizers
 from labkit.augment import Augmentation
 from labkit.inputs import above_0, as_images, between, check_choice, refused, whole
 from labkit.tasks import DOWNSTREAM, Examples, Task, checked
@@ -61,8 +62,9 @@ class Fit:
 
 def new_classifier(encoder: nn.Module, classes: int, generator: Generator) -> Classifier:
     """A copy of `encoder` with a fresh head, drawn like nn.Linear's: U(-1/sqrt(d), 1/sqrt(d))."""
-    size = encoder.dim, whole("classes", classes, 1)
-    head = nn.utils.skip_init(nn.Linear, *size, dtype=torch.float32)  # no draw from torch's own
+    classes = whole("classes", classes, 1)
+    with torch.random.fork_rng(devices=[]):  # its own draw, made again below, leaves no trace
+        head = nn.Linear(encoder.dim, classes, dtype=torch.float32)
     bound = encoder.dim**-0.5
     with torch.no_grad():
         for parameter in head.parameters():
@@ -242,8 +244,8 @@ def _optimizer(model: Classifier, lr: float, schedule: Schedule) -> torch.optim.
         for part, rate in rates.items()
     ]
     if schedule.optimizer == "adam":
-        return torch.optim.Adam(groups)
-    return torch.optim.SGD(groups, momentum=schedule.momentum)
+        return optimizers.Adam(groups)
+    return optimizers.SGD(groups, momentum=schedule.momentum)
 
 
 def _batches(count: int, schedule: Schedule, generator: Generator) -> Iterator[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +16,10 @@ from torch import Tensor
 
 from labkit.inputs import whole
 from labkit.tasks import Examples
-from labkit.torchvision_compat import import_torchvision
 from labkit.training import progress_bar
 
+Sample = tuple[Path, int]  # an image and its class
+SUFFIXES = tuple(".jpg .jpeg .png .ppm .bmp .pgm .tif .tiff .webp".split())
 PARTS = 5  # of a split; a class needs as many groups
 # What Pillow raises for a file that is cut off, is no picture, or is one of absurd size.
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
@@ -67,8 +69,8 @@ def read(
     size, root = whole("size", size, 8), Path(source).expanduser()
     if root.suffix.lower() == ".csv":
         return read_table(root, classes)
-    found, pictures, notes = _listed(root, tuple(classes)), {}, []
-    paths = [Path(path) for path, _ in found.samples]
+    (classes, samples), pictures, notes = listed(root, classes), {}, []
+    paths = [path for path, _ in samples]
     groups = group_names([path.name for path in paths], group)
     names = [path.relative_to(root).as_posix() for path in paths]
     with progress_bar("reading") as bar:
@@ -80,31 +82,34 @@ def read(
             bar((row + 1) / len(paths), "")
     if not pictures:
         raise ValueError(f"folder: no image of {root} can be read ({notes[0]})\n{LAYOUT}")
-    rows, labels = np.array(list(pictures)), torch.tensor([label for _, label in found.samples])
+    rows, labels = np.array(list(pictures)), torch.tensor([label for _, label in samples])
     blank = torch.empty(len(paths), 0)
-    kept = Collection(tuple(found.classes), blank, labels, tuple(names), groups).at(rows, notes)
+    kept = Collection(classes, blank, labels, tuple(names), groups).at(rows, notes)
     return replace(kept, images=torch.from_numpy(np.stack(list(pictures.values()))))
 
 
-def _listed(root: Path, classes: tuple[str, ...]):
-    import_torchvision()
-    from torchvision.datasets import ImageFolder
+def listed(root: Path, classes: Sequence[str] = ()) -> tuple[tuple[str, ...], list[Sample]]:
+    """The classes of a folder and its images, as torchvision's ImageFolder finds and orders them.
 
-    class Folder(ImageFolder):
-        def find_classes(self, directory):
-            names = classes or super().find_classes(directory)[0]
-            return list(names), {name: place for place, name in enumerate(names)}
-
+    Raises ValueError as `read` does. (To import torchvision takes two seconds and 80 MB.)
+    """
     if not root.is_dir() or not any(path.is_dir() for path in root.iterdir()):
         what = "has no subfolders" if root.is_dir() else "is no folder"
         raise ValueError(f"folder: {root} {what}\n{LAYOUT}")
-    found = Folder(root, allow_empty=True)
-    full = {found.classes[label] for _, label in found.samples}
+    names = tuple(classes) or tuple(sorted(path.name for path in root.iterdir() if path.is_dir()))
+    samples = [
+        (Path(folder, file), label)
+        for label, name in enumerate(names)
+        for folder, _, files in sorted(os.walk(root / name, followlinks=True))
+        for file in sorted(files)
+        if file.lower().endswith(SUFFIXES)
+    ]
+    full = {names[label] for _, label in samples}
     if len(full) < (1 if classes else 2):
         of = f" of {', '.join(classes)}" if classes else ""
         what = f"images of {full.pop()} only" if full else f"no images{of} in its subfolders"
         raise ValueError(f"folder: {root} has {what}\n{LAYOUT}")
-    return found
+    return names, samples
 
 
 def read_image(path: Path, size: int) -> np.ndarray:

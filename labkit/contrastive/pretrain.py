@@ -31,7 +31,7 @@ from torch import Generator, Tensor, nn
 from torch.distributed.nn.functional import all_gather
 from tqdm import tqdm
 
-from labkit import augment, data
+from labkit import augment, data, optimizers
 from labkit.contrastive.losses import clip_loss, nt_xent
 from labkit.contrastive.upstream import Entry, Upstream, draw_caption, load_upstream
 from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
@@ -171,7 +171,7 @@ def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     decay = [p for p in model.parameters() if p.ndim > 1]
     rest = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": rest}]
-    return torch.optim.AdamW(groups, lr=config.lr, weight_decay=0)
+    return optimizers.AdamW(groups, lr=config.lr, weight_decay=0)
 
 
 def take_step(model: nn.Module, optimizer, upstream: Upstream, config: Config, step: int) -> float:

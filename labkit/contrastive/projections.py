@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from labkit import data
+from labkit import data, optimizers
 from labkit.contrastive.geometry import alignment, modality_gap, uniformity
 from labkit.contrastive.losses import clip_loss, cosine_similarities, siglip_loss, unit
 from labkit.encoders import Clip
@@ -60,7 +60,7 @@ def project(
     steps, dim, lr = whole("steps", steps, 0), whole("dim", dim, 1), above_0("lr", lr)
     generator = torch.Generator().manual_seed(seed)
     image, text = (_linear(x.shape[1], dim, generator) for x in found)
-    optimizer = torch.optim.Adam([*image.parameters(), *text.parameters()], lr=lr)
+    optimizer = optimizers.Adam([*image.parameters(), *text.parameters()], lr=lr)
     for step in range(steps):
         rows = torch.randperm(len(found.image), generator=generator)[:batch]
         value = loss(image(found.image[rows]), text(found.text[rows]))

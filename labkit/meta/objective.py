@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from labkit import optimizers
 from labkit.inputs import above_0, at_least_0, refused, whole
 from labkit.meta import batched
 from labkit.meta.heads import Function
@@ -181,7 +182,7 @@ def train(
     FloatingPointError when the loss leaves the numbers.
     """
     above_0("lr", lr)
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    optimizer = optimizers.Adam(model.parameters(), lr=lr)
     decay = decay_steps and torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, decay_steps)
     losses = []
     for step, tasks in enumerate(batches, 1):

@@ -111,13 +111,16 @@ def replace_earlier(widget: ipywidgets.Widget) -> None:
 
 
 def running_cell() -> tuple[str, int]:
-    """The identity that JupyterLab gives the running cell, and the run's number; ("", 0) elsewhere.
-
-    IPython is asked only where it is loaded already.
-    """
-    ipython = sys.modules.get("IPython")
-    shell = ipython and ipython.get_ipython()
-    if not hasattr(shell, "get_parent"):  # no kernel
+    """What JupyterLab calls the running cell, and the run's number; ("", 0) elsewhere."""
+    shell = kernel()
+    if not shell:
         return "", 0
     cell = shell.get_parent().get("metadata", {}).get("cellId", "")
     return cell, shell.execution_count
+
+
+def kernel() -> Any:
+    """The shell of the kernel that this runs in, or None. IPython is asked only if it is loaded."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    return shell if hasattr(shell, "get_parent") else None

@@ -22,6 +22,7 @@ from PIL import Image
 from labkit import capstone, encoders, transfer
 from labkit.capstone import collection, conclusions, example, figures, measure, report
 from labkit.capstone.collection import Collection, group_names
+from labkit.torchvision_compat import import_torchvision
 from labkit.training import Stopped, features
 
 PLAN = measure.Plan(2, (2, 4), (4,), 2, 8, {"fine-tuning": (0.01,), "lp-ft": (0.001,)})
@@ -81,6 +82,27 @@ def test_images_are_upright_square_and_white_where_transparent(tmp_path) -> None
     assert found.images.shape == (4, 3, 16, 16) and found.notes == ()
     assert (by_name["a/clear.webp"] == 255).all()
     assert by_name["a/turned.jpg"][0, 0, 8] > 200 and by_name["a/turned.jpg"][2, 15, 8] > 200
+
+
+def test_images_are_found_and_ordered_as_torchvision_s_imagefolder_does(tmp_path) -> None:
+    for name in ("b/2.PNG", "b/10.png", "a/x.jpeg", "a/deep/er/y.webp", "a/deep/w.bmp", "c/z.tiff"):
+        picture(tmp_path / name)
+    (tmp_path / "a" / "notes.txt").write_text("no picture")
+    (tmp_path / "lies_beside.png").write_bytes(b"")
+    if sys.platform != "win32":
+        (tmp_path / "b" / "linked").symlink_to(tmp_path / "c", target_is_directory=True)
+    import_torchvision()
+    from torchvision.datasets import ImageFolder
+
+    theirs, (classes, samples) = ImageFolder(tmp_path), collection.listed(tmp_path)
+    assert list(classes) == theirs.classes
+    assert [(str(path), label) for path, label in samples] == theirs.samples
+    assert [label for _, label in collection.listed(tmp_path, ("c", "nowhere", "a"))[1]] == [
+        0,
+        2,
+        2,
+        2,
+    ]
 
 
 @pytest.mark.parametrize(

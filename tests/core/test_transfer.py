@@ -2,6 +2,8 @@
 
 import copy
 import itertools
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +16,7 @@ from seeds import generator, seeded
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from labkit import tasks, training, transfer
+from labkit import optimizers, tasks, training, transfer
 from labkit.augment import Augmentation
 from labkit.encoders import ConvEncoder, TinyEncoder, VisionTransformer
 from labkit.tasks import Examples, Task, few_shot
@@ -83,11 +85,54 @@ def test_accuracy_is_the_share_of_right_answers() -> None:
 
 
 def test_a_new_head_is_drawn_like_torch_s_and_only_from_the_generator(encoder) -> None:
+    state = torch.get_rng_state()
     one, two = (transfer.new_classifier(encoder, 50, generator(1)).head for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), state)
     assert equal(weights(one), weights(two))
     values, bound = torch.cat([one.weight.flatten(), one.bias]), encoder.dim**-0.5
     assert values.abs().max() <= bound
     assert values.std().item() == pytest.approx(bound / 3**0.5, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("SGD", {"momentum": 0.9}), ("Adam", {}), ("AdamW", {"weight_decay": 0.1})],
+)
+def test_an_optimizer_without_compiler_takes_torch_s_steps(name: str, options: dict) -> None:
+    ends = []
+    for kind in (getattr(optimizers, name), getattr(torch.optim, name)):
+        layer = training.new_classifier(TinyEncoder(), 3, generator()).head
+        groups = [{"params": [layer.weight]}, {"params": [layer.bias], "lr": 0.3}]
+        optimizer = kind(groups, lr=0.1, **options)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 9)
+        for _ in range(9):
+            optimizer.zero_grad()
+            layer.weight.sin().sum().add(layer.bias.cos().sum()).backward()
+            optimizer.step()
+            cosine.step()
+        ends.append(weights(layer))
+    assert equal(*ends)
+
+
+TRAINS = """
+import sys
+from labkit import capstone, checks, explorers, plots, tasks, transfer
+from labkit.encoders import TinyEncoder
+from torch import Generator
+for optimizer in ("sgd", "adam"):
+    once = transfer.Schedule(1, optimizer=optimizer)
+    transfer.lp_ft(TinyEncoder(), tasks.toy(), 0.1, Generator(), once)
+    transfer.fine_tune(TinyEncoder(), tasks.toy(), 0.1, Generator(), once)
+print(sorted({"sympy", "torch._dynamo", "torch._inductor", "torchvision"} & set(sys.modules)))
+"""
+
+
+def test_a_process_that_trains_loads_neither_torch_s_compiler_nor_torchvision() -> None:
+    """They take two seconds and 80 MB of each kernel."""
+    said = subprocess.run(
+        [sys.executable, "-c", TRAINS], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "[]\n"
 
 
 # Linear probe

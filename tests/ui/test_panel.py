@@ -8,15 +8,17 @@ import asyncio
 import base64
 import gc
 import io
+import platform
 import threading
 import weakref
+from unittest.mock import Mock
 
 import ipywidgets
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from labkit.ui import controls
+from labkit.ui import controls, memory
 from labkit.ui.controls import Chips, widget_for
 from labkit.ui.panel import Panel, panel
 from labkit.ui.record import line_of
@@ -248,6 +250,19 @@ p.controls["a"].value += 1
 running_cell()[0], made, (gc.isenabled(), gc.get_freeze_count() - frozen), p.alt
 """
     assert in_a_kernel(source) == ("abc", (True, 0), (True, 0), "5")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others give it back by themselves")
+def test_in_a_kernel_memory_is_given_back_after_each_cell_and_elsewhere_never(monkeypatch):
+    source = """
+from labkit import plots
+from labkit.ui import memory
+memory.give_back_after_each_cell()
+get_ipython().events.callbacks["post_run_cell"].count(memory.give_back), memory.give_back()
+"""
+    assert in_a_kernel(source) == (1, None)
+    monkeypatch.setattr(memory.ctypes, "CDLL", Mock(side_effect=AssertionError))
+    memory.give_back_after_each_cell()  # pytest is no kernel
 
 
 # Button panels
