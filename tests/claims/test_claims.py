@@ -6,14 +6,19 @@ When a table is made anew, these tests name the sentences to be written anew.
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from labkit import data, sweeps
+from labkit import capstone, data, sweeps
 from labkit.adapters import comparison
+from labkit.capstone.measure import promised
 from labkit.statistics import Scores
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -113,6 +118,31 @@ def fine_tuning_needed_the_steps() -> bool:
     return mean("lp_ft_steps", "id", **where) > sweeps.scores(short, "id", **where).mean
 
 
+class Example(NamedTuple):
+    """What notebook 07 finds in the folder that it writes."""
+
+    at_random: Scores  # of a probe, over five splits of the images
+    by_group: Scores
+    pairs: pd.DataFrame  # near-duplicates, to a distance of .12
+    planted: int  # copies among them
+
+
+@cache
+def example() -> Example:
+    with TemporaryDirectory() as folder:
+        made = capstone.write_example(Path(folder))
+        images = capstone.read(made.folder, r"^(.+)_")
+    mine = capstone.enough(capstone.joined(images, capstone.near_duplicates(images.images)))
+    features = capstone.cached_features(capstone.load_backbone("clip-words-conv"), mine.images)
+    alone = replace(mine, groups=np.arange(len(mine)))
+    scores = (Scores(promised(x, features, 5), tuple(range(5)), 0.2) for x in (alone, mine))
+    return Example(*scores, capstone.near_duplicates(images.images, 0.12), len(made.planted))
+
+
+def nearer(distance: float) -> int:
+    return int((example().pairs["distance"] <= distance).sum())
+
+
 COLOURFUL, OTHERS = data.STYLES[:6], data.STYLES[6:]
 CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
     ("01", "five labels with prior knowledge beat *all* labels without",
@@ -185,6 +215,13 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
     ("06", "against the *probe* it is level",
      lambda: is_level(lp_ft("ood", "lp-ft", "probe", ALL_FAR))),
     ("06", "sweep the two are level", lambda: is_level(lp_ft("ood", "wise-ft", "lp-ft", ALL_FAR))),
+    ("07", "Up to .06 nearly all pairs are copies; further out come different things",
+     lambda: 0.9 < example().planted / nearer(0.06) <= 1 and nearer(0.12) > 1.5 * nearer(0.06)),
+    ("07", "**The random split promises what new images will not keep.**",
+     lambda: example().at_random.mean - example().by_group.mean > 0.03),
+    ("07", "though it is lower and less sure, since there are fewer things than pictures",
+     lambda: example().by_group.high - example().by_group.low
+     > example().at_random.high - example().at_random.low),
 ]  # fmt: skip
 
 
