@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from labkit import encoders, plots, sweeps, tasks
 from labkit.lp_ft import sweep
@@ -40,12 +41,21 @@ def test_a_row_is_a_network_with_numbers_and_one_is_picked(toy) -> None:
     assert (again["picked"] == table["picked"]).all()
 
 
-def test_hits_are_those_of_the_picked_networks(monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("run", "rates", "designs"),
+    [(sweep.run_longer, sweep.LONGER, sweep.FAST), (sweep.run_heads, sweep.RATES, sweep.HEADS)],
+)
+def test_far_tables_have_every_network_and_hits_of_the_picked(
+    monkeypatch, run, rates, designs
+) -> None:
     tiny = SimpleNamespace(image=encoders.TinyEncoder(32))
     monkeypatch.setattr(sweep.encoders, "load", lambda name: tiny)
     monkeypatch.setattr(sweep, "STEPS", 1)
-    table = pd.DataFrame(sweep.run_longer(sweep.FAR[1], 3))
-    assert set(table["method"]) == {"probe", "fine-tuning", "lp-ft", "wise-ft"}
+    table = pd.DataFrame(run(sweep.FAR[1], 3))
+    tried = {m: len(d.rates) * len(d.times) * len(d.strengths) for m, d in designs.items()}
+    tried |= {"probe": 1, "wise-ft": len(rates["lp-ft"])}
+    tried |= {m: len(rates[m]) for m in ("fine-tuning", "lp-ft")}
+    assert table.groupby("method").size().to_dict() == tried
     hits = table[["id_hits", "ood_hits"]].notna().all(axis=1)
     assert hits.equals(table["picked"]) and table.groupby("method")["picked"].sum().eq(1).all()
     _, there = read_hits(table.loc[hits, "ood_hits"])
@@ -54,22 +64,47 @@ def test_hits_are_those_of_the_picked_networks(monkeypatch) -> None:
     assert {concepts[place] for place in tested} == tasks.test_concepts(3)
 
 
-def test_the_long_table_s_hits_are_its_accuracies() -> None:
-    table = sweeps.read("lp_ft_steps")
+def test_a_design_is_what_its_fields_say(toy) -> None:
+    """From the probe's head, statistics frozen, at one speed, without a pull: that is LP-FT."""
+    here = sweep.Recipes("sub-population", 3)
+    given, fit = sweep.taken_apart(here, sweep.Design((0.01,), probed=True, frozen=True))[0]
+    assert given == {"rate": 0.01, "head_times": 1, "strength": None}
+    assert_same(fit.model, here.lp_ft(0.01).model)
+    (_, random), (_, fast), (_, pulled) = (
+        sweep.taken_apart(here, sweep.Design((0.01,), **design))[0]
+        for design in ({}, {"times": (30,)}, {"strengths": (50.0,)})
+    )
+    assert_same(random.model, here.fine_tune(0.01).model)
+    start, fast, pulled = (
+        torch.nn.utils.parameters_to_vector(encoder.parameters()).detach()
+        for encoder in (here.encoder, fast.model.encoder, pulled.model.encoder)
+    )
+    moved = torch.nn.utils.parameters_to_vector(random.model.encoder.parameters()).detach() - start
+    assert (pulled - start).norm() < moved.norm() and not torch.equal(fast - start, moved)
+
+
+def assert_same(one: torch.nn.Module, two: torch.nn.Module) -> None:
+    for p, q in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize(("name", "designs"), [("lp_ft_steps", 1), ("lp_ft_heads", 5)])
+def test_the_hits_of_far_tables_are_their_accuracies(name: str, designs: int) -> None:
+    table = sweeps.read(name)
     picked = table[table["picked"]]
     cells = picked.groupby(["shift", "method"])["seed"].agg(set)
-    assert len(cells) == 2 * 4 and (cells == set(range(10))).all()
-    for side, apart in (("id", 6e-5), ("ood", 0.01)):  # the OOD accuracy is a mean over styles
+    assert len(cells) == 2 * (4 + designs) and (cells == set(range(10))).all()
+    for side, apart in (("id", 6e-5), ("ood", 0.011)):  # the OOD accuracy is a mean over styles
         right, count = read_hits(picked[f"{side}_hits"])
         assert right.sum(axis=1) / count.sum(axis=1) == pytest.approx(picked[side], abs=apart)
 
 
-def test_lp_ft_is_taken_apart_into_heads_speeds_and_statistics(toy) -> None:
-    table = pd.DataFrame(sweep.run_heads("sub-population", 3))
-    tried = table.groupby("method").size().to_dict()
-    assert tried == {m: len(rates) * len(times) for m, (_, _, rates, times) in sweep.HEADS.items()}
-    assert (table.groupby("method")["picked"].sum() == 1).all()
-    assert set(table["head_times"]) == {1, 30, 100}
+def test_two_tables_agree_where_they_hold_the_same_networks() -> None:
+    by, same = ["shift", "seed", "method", "rate"], ["validation", "id", "ood", "moved_id"]
+    one, two = (sweeps.read(name).set_index(by) for name in ("lp_ft", "lp_ft_heads"))
+    both = one.index.intersection(two.index).unique()
+    assert len(both) >= 2 * 10 * 3  # fine-tuning, LP-FT, WiSE-FT
+    assert one.loc[both, same].sort_index().equals(two.loc[both, same].sort_index())
 
 
 def test_the_committed_sweep_is_complete() -> None:
