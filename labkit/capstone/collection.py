@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +22,10 @@ from labkit.training import progress_bar
 Sample = tuple[Path, int]  # an image and its class
 SUFFIXES = tuple(".jpg .jpeg .png .ppm .bmp .pgm .tif .tiff .webp".split())
 PARTS = 5  # of a split; a class needs as many groups
-# What Pillow raises for a file that is cut off, is no picture, or is one of absurd size.
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+# What Pillow raises for a file that is cut off, is no picture, or is one of absurd size; the last
+# one for EXIF data that it can read and not write, when it turns a picture upright.
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError,
+              struct.error)  # fmt: skip
 LAYOUT = "accepted: one subfolder for each class, two or more, with jpg, png or webp images"
 TABLE = "accepted: a CSV with columns label (two values or more), group if you like, and numbers"
 
@@ -115,8 +118,14 @@ def listed(root: Path, classes: Sequence[str] = ()) -> tuple[tuple[str, ...], li
 def read_image(path: Path, size: int) -> np.ndarray:
     """(3, size, size) uint8: upright, on white where it is transparent, its middle square."""
     with Image.open(path) as image:
+        png = image.format == "PNG"
         image.draft("RGB", (2 * size, 2 * size))  # a JPEG need not be decoded at its full size
         image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16") or (png and image.mode == "I"):  # I: of an older Pillow
+            # Of 16 bits the upper 8: `convert` would make white of all that is above 255.
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        elif image.mode in ("I", "F"):
+            raise ValueError(f"mode {image.mode}, of no known range; save it with 8 or 16 bits")
         if image.has_transparency_data:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

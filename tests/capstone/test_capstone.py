@@ -105,6 +105,33 @@ def test_images_are_found_and_ordered_as_torchvision_s_imagefolder_does(tmp_path
     ]
 
 
+def test_sixteen_bits_are_read_as_eight_and_numbers_without_a_range_are_left_out(tmp_path) -> None:
+    deep = np.arange(1024, dtype=np.uint16).reshape(32, 32) * 64
+    for name in ("a/x.png", "a/x.tif", "b/x.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(deep).save(tmp_path / name)
+    Image.fromarray(deep / 1024).convert("F").save(tmp_path / "b" / "f.tif")
+    Image.fromarray(deep.astype(np.int32)).save(tmp_path / "b" / "i.tif")
+    found = capstone.read(tmp_path, size=32)
+    assert found.names == ("a/x.png", "a/x.tif", "b/x.png")
+    assert (found.images.numpy() == deep >> 8).all()
+    notes = [f"left out b/{name}.tif: mode {name.upper()}, of no known range" for name in "fi"]
+    assert all(map(str.startswith, found.notes, notes)) and len(found.notes) == 2
+
+
+def test_exif_data_that_cannot_be_written_again_leave_one_image_out(tmp_path) -> None:
+    for label in "ab":
+        picture(tmp_path / label / "x.jpg")
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a description"
+    odd = picture(tmp_path / "b" / "y.jpg", exif=exif)
+    described, inks = bytes.fromhex("010e0002"), bytes.fromhex("014e0002")  # inks are a number
+    assert described in odd.read_bytes()
+    odd.write_bytes(odd.read_bytes().replace(described, inks))
+    found = capstone.read(tmp_path, size=16)
+    assert found.names == ("a/x.jpg", "b/x.jpg") and found.notes[0].startswith("left out b/y.jpg: ")
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
