@@ -61,7 +61,10 @@ def joined(collection: Collection, pairs: pd.DataFrame) -> Collection:
 
 
 def unseen(ood: Collection, collection: Collection) -> Collection:
-    """`ood` without the images that are in `collection` too, nearly or exactly; notes say which."""
+    """`ood` without the images that are in `collection` too, nearly or exactly; notes say which.
+
+    Raises ValueError, in two lines, where none is left.
+    """
     n, shapes = len(collection), [tuple(x.images.shape[1:]) for x in (ood, collection)]
     if shapes[0] != shapes[1]:
         raise ValueError(f"ood: got {shapes[0]} numbers\naccepted: {shapes[1]}, as in the first")
@@ -71,4 +74,8 @@ def unseen(ood: Collection, collection: Collection) -> Collection:
         f"left out {ood.names[b - n]} of the OOD test: it is {collection.names[a]}"
         for a, b in twice[["a", "b"]].to_numpy()
     ]
-    return ood.at(np.setdiff1d(np.arange(len(ood)), twice["b"] - n), notes)
+    kept = ood.at(np.setdiff1d(np.arange(len(ood)), twice["b"] - n), notes)
+    if not len(kept):  # an empty test would be taken for none, and its notes with it
+        why = f" ({kept.notes[-1]})" if kept.notes else ""
+        raise ValueError(f"ood: nothing of it is left{why}\naccepted: images not in the first, too")
+    return kept

@@ -261,6 +261,9 @@ def test_what_is_in_both_folders_is_not_tested_on(images) -> None:
     other = images.at(np.array([3, 50]))
     found = capstone.unseen(other, images.at(np.arange(20)))
     assert found.names == (images.names[50],) and images.names[3] in found.notes[-1]
+    message = f"ood: nothing of it is left .left out {images.names[3]} of the OOD.*\naccepted: "
+    with pytest.raises(ValueError, match=message):
+        capstone.unseen(images.at(np.array([3])), images.at(np.arange(20)))
 
 
 # ---------------------------------------------------------------- measured
