@@ -29,13 +29,13 @@ def draw_titled(ax: Axes, images: np.ndarray, titles: list[str], columns: int, t
 
 
 def samples(collection: Collection, columns: int = 10) -> Picture:
-    """Some images of each class, a row for each, with their number."""
-    labels = collection.labels.numpy()
-    counts = np.bincount(labels, minlength=len(collection.classes))
+    """Some images of each class that has any, a row for each, with their number."""
+    there, labels = np.unique(collection.labels.numpy(), return_inverse=True)
+    counts = np.bincount(labels)
     ends = np.cumsum(counts)[:, None] - 1 - np.linspace(counts - 1, 0, columns, axis=1)
     rows = np.argsort(labels, kind="stable")[ends.round().astype(int).ravel()]
     fig, ax = figure(size=(11, 0.9 * len(counts) + 0.5))
-    named = dict(zip(collection.classes, counts.tolist(), strict=True))
+    named = dict(zip(np.array(collection.classes)[there].tolist(), counts.tolist(), strict=True))
     draw_titled(ax, collection.images[rows], [], columns,
                 f"{len(collection)} images, {counts.min()} to {counts.max()} a class")  # fmt: skip
     ax.set_xlim(left=-3.2 * collection.images.shape[-1])

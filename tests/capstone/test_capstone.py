@@ -384,6 +384,14 @@ def run(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True)
 
 
+def test_a_folder_without_images_is_no_row_of_the_figure(tmp_path) -> None:
+    for label in (".ipynb_checkpoints", "a", "b", "z"):
+        (tmp_path / label).mkdir()
+    for label in "ab":
+        picture(tmp_path / label / "x.png")
+    assert figures.samples(capstone.read(tmp_path)).alt.endswith(" a 1, b 1.")
+
+
 def test_figures_of_nothing_say_so(images) -> None:
     none = capstone.near_duplicates(images.images[:3], 0.001)
     assert len(none) == 0 and figures.twice(images, none).alt.endswith(" 0 pairs.")
