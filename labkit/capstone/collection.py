@@ -150,20 +150,24 @@ def read_table(path: Path, classes: Sequence[str] = ()) -> Collection:
     """A CSV of features; rows with a gap are left out and noted. ValueError for other tables."""
     try:
         table = pd.read_csv(path)
+        # As they stand: "None" is a class, and beside a gap 1 does not become 1.0.
+        words = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise ValueError(f"table: {path}: {error}\n{TABLE}") from None
     numbers = table.drop(columns=["label", "group"], errors="ignore")
     odd = numbers.select_dtypes(exclude="number").columns.tolist()
-    if "label" not in table or odd or numbers.empty or table["label"].nunique() < 2:
+    blank = pd.Series("", table.index)
+    texts, group = (words.get(name, blank) for name in ("label", "group"))
+    known = tuple(classes) or tuple(sorted(set(texts) - {""}))
+    if "label" not in table or odd or numbers.empty or len(known) < 2:
         raise ValueError(f"table: {path}: columns {(odd or list(table))[:6]}\n{TABLE}")
-    texts = table["label"].astype(str)
-    known = tuple(classes) or tuple(sorted(texts[table["label"].notna()].unique()))
-    fits = np.isfinite(numbers).all(axis=1) & texts.isin(known)
-    groups = table.get("group", pd.Series(table.index)).astype(str).to_numpy(str)
+    x = torch.tensor(numbers.to_numpy(float, copy=True)).float()  # what it cannot hold is infinite
+    fits = x.isfinite().all(dim=1).numpy() & texts.isin(known).to_numpy()
     names = tuple(f"line {line}" for line in table.index + 2)
-    x, labels = numbers.to_numpy(np.float32), pd.Categorical(texts, known).codes.astype(np.int64)
+    groups = np.where(group == "", names, "group " + group).astype(str)
+    labels = pd.Index(known).get_indexer(texts).astype(np.int64)
     notes = [f"left out {names[row]}: a gap, or no known label" for row in np.flatnonzero(~fits)]
-    every = Collection(known, torch.from_numpy(x), torch.from_numpy(labels), names, groups)
+    every = Collection(known, x, torch.from_numpy(labels), names, groups)
     return every.at(np.flatnonzero(fits), notes)
 
 

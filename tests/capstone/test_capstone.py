@@ -204,6 +204,17 @@ def test_a_table_is_read_standardised_and_measured_by_its_probe(tmp_path) -> Non
             capstone.read(tmp_path / "bad.csv")
 
 
+def test_words_of_a_table_are_read_as_they_stand_and_a_row_may_lack_a_group(tmp_path) -> None:
+    rows = ["None,p,1", "0,p,2", ",p,3", "1,,4", "None,,5", "1,q,1e39"]
+    (tmp_path / "t.csv").write_text("\n".join(["label,group,x", *rows]))
+    found = capstone.read(tmp_path / "t.csv")
+    assert found.classes == ("0", "1", "None") and found.images.tolist() == [[1], [2], [4], [5]]
+    assert [note.split(":")[0] for note in found.notes] == ["left out line 4", "left out line 7"]
+    assert found.groups[0] == found.groups[1] and len(set(found.groups)) == 3
+    (tmp_path / "ood.csv").write_text("label,x\n1,1\n1,2")
+    assert capstone.read(tmp_path / "ood.csv", classes=found.classes).labels.tolist() == [1, 1]
+
+
 # ---------------------------------------------------------------- duplicates and splits
 
 
