@@ -154,7 +154,9 @@ def read_table(path: Path, classes: Sequence[str] = ()) -> Collection:
         words = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise ValueError(f"table: {path}: {error}\n{TABLE}") from None
-    numbers = table.drop(columns=["label", "group"], errors="ignore")
+    # An index that pandas wrote along: its order is often that of the labels.
+    nameless = [name for name in table if name.startswith("Unnamed: ")]
+    numbers = table.drop(columns=["label", "group", *nameless], errors="ignore")
     odd = numbers.select_dtypes(exclude="number").columns.tolist()
     blank = pd.Series("", table.index)
     texts, group = (words.get(name, blank) for name in ("label", "group"))
@@ -166,7 +168,8 @@ def read_table(path: Path, classes: Sequence[str] = ()) -> Collection:
     names = tuple(f"line {line}" for line in table.index + 2)
     groups = np.where(group == "", names, "group " + group).astype(str)
     labels = pd.Index(known).get_indexer(texts).astype(np.int64)
-    notes = [f"left out {names[row]}: a gap, or no known label" for row in np.flatnonzero(~fits)]
+    notes = [f"left out {name}: a column without a name" for name in nameless]
+    notes += [f"left out {names[row]}: a gap, or no known label" for row in np.flatnonzero(~fits)]
     every = Collection(known, x, torch.from_numpy(labels), names, groups)
     return every.at(np.flatnonzero(fits), notes)
 

@@ -215,6 +215,12 @@ def test_words_of_a_table_are_read_as_they_stand_and_a_row_may_lack_a_group(tmp_
     assert capstone.read(tmp_path / "ood.csv", classes=found.classes).labels.tolist() == [1, 1]
 
 
+def test_an_index_that_pandas_wrote_along_is_no_feature(tmp_path) -> None:
+    pd.DataFrame({"label": ["a", "b"], "x": [3.0, 4.0]}).to_csv(tmp_path / "t.csv")
+    found = capstone.read(tmp_path / "t.csv")
+    assert found.images.tolist() == [[3], [4]] and "without a name" in found.notes[0]
+
+
 # ---------------------------------------------------------------- duplicates and splits
 
 
