@@ -30,14 +30,16 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with told("--out"):
         try:
+            plan = replace(QUICK if options.quick else Plan(), splits=options.splits)
+            if options.steps is not None:
+                plan = replace(plan, steps=options.steps)
             encoder = load_backbone(options.backbone, options.weights)
             folder, ood, group = options.folder, options.ood, options.group
             if folder is None:
                 folder, ood, _ = write_example(options.out / "example")
                 group = GROUP
-            plan = replace(QUICK if options.quick else Plan(), splits=options.splits)
-            plan = replace(plan, steps=options.steps or plan.steps)
-            size = options.size or (96 if hasattr(encoder, "backbone") else 32)
+            size = 96 if hasattr(encoder, "backbone") else 32
+            size = size if options.size is None else options.size
             print(write_report(folder, encoder, options.out, plan, group, size, ood))
         except Stopped as error:
             print(f"labkit: stopped {error}. Features are kept in {options.out}.", file=sys.stderr)

@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 from labkit import encoders, sweeps, transfer
 from labkit.capstone.collection import PARTS, Collection
 from labkit.files import make_folder
-from labkit.inputs import check_choice, whole
+from labkit.inputs import check_choice, refused, whole
 from labkit.sweeps import Row
 from labkit.tasks import Examples, Task, few_shot
 from labkit.training import Classifier, Fit, Schedule, Stopped, features, progress_bar
@@ -41,6 +41,15 @@ def load_backbone(name: str, weights: str | None = None) -> nn.Module:
     models = encoders.import_torchvision().models
     check_choice("name", (name,), (*encoders.available(), *models.list_models(module=models)))
     return encoders.torchvision_encoder(name, weights).to(device).eval()
+
+
+def check_size(encoder: nn.Module, size: int) -> None:
+    """Raise a ValueError, before any work, for an encoder that cannot take images so large."""
+    try:
+        logits(encoder, torch.zeros(2, 3, size, size, dtype=torch.uint8))
+    except (AssertionError, RuntimeError) as error:
+        got = f"{size}, which the backbone cannot take ({str(error).splitlines()[0]})"
+        raise refused("size", got, "often 32 for the lab's, 224 for torchvision's") from None
 
 
 def cached_features(encoder: nn.Module, images: Tensor, folder: Path | None = None) -> Tensor:
@@ -115,6 +124,11 @@ class Plan:
     batch: int = 32
     rates: Mapping[str, Sequence[float]] = field(default_factory=lambda: RATES)
 
+    def __post_init__(self) -> None:
+        whole("plan.splits", self.splits, 2)
+        for name in ("steps", "batch"):
+            whole(f"plan.{name}", getattr(self, name), 1)
+
 
 QUICK = Plan(4, (2, 4, 8, 16), (8,), 16, 16, {"fine-tuning": (0.02,), "lp-ft": (0.001,)})
 
@@ -153,7 +167,6 @@ def learning_curve(
     Nothing is chosen on test or OOD images. An interruption leaves the splits that are complete;
     before the second is, it raises `Stopped`.
     """
-    whole("plan.splits", plan.splits, 2)
     x = cached_features(encoder, collection.images, cache)
     far = ood and Examples(cached_features(encoder, ood.images, cache), ood.labels)
     splits = [divide(collection, seed) for seed in range(plan.splits)]

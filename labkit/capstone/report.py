@@ -14,8 +14,16 @@ from torch import nn
 from labkit.capstone import conclusions, figures
 from labkit.capstone.collection import Collection, enough, read
 from labkit.capstone.duplicates import joined, near_duplicates, unseen
-from labkit.capstone.measure import Curve, Plan, cached_features, learning_curve, promised
+from labkit.capstone.measure import (
+    Curve,
+    Plan,
+    cached_features,
+    check_size,
+    learning_curve,
+    promised,
+)
 from labkit.files import make_folder, replacing
+from labkit.inputs import whole
 from labkit.looks import LOOKS
 from labkit.ui.style import Picture
 
@@ -58,6 +66,8 @@ def write_report(
     if ood is not None and not ood.exists():  # before the first is read
         raise ValueError(f"ood: {ood} is not there\naccepted: a second folder or table")
     make_folder(out)
+    if source.is_dir():  # a table's rows are their own features
+        check_size(encoder, whole("size", size, 8))
     found = prepare(source, group, size, ood)
     curve = learning_curve(found.collection, encoder, plan, found.ood, out / "features")
     x = cached_features(encoder, found.collection.images, out / "features")

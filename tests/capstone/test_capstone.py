@@ -21,6 +21,7 @@ from PIL import Image
 
 from labkit import capstone, encoders, transfer
 from labkit.capstone import collection, conclusions, example, figures, measure, report
+from labkit.capstone.__main__ import main
 from labkit.capstone.collection import Collection, group_names
 from labkit.torchvision_compat import import_torchvision
 from labkit.training import Stopped, features
@@ -452,6 +453,26 @@ def test_the_command_runs_from_end_to_end(tmp_path, made) -> None:
         failed = run(*wrong, "--out", out)
         assert failed.returncode == 1 and len(failed.stderr.splitlines()) == 2, failed.stderr
         assert failed.stderr.startswith(f"labkit: {what}: nowhere is no")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("--steps 0", "plan.steps: got 0, accepted: 1 or more"),
+        ("--splits 1", "plan.splits: got 1, accepted: 2 or more"),
+        ("--size 0", "size: got 0, accepted: 8 or more"),
+        ("--size 64 --backbone clip-vit", "size: got 64, which the backbone cannot take"),
+        ("--backbone vit_b_16", "size: got 96, which .* Expected 224 but got 96.*224"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_before_an_image_is_read(
+    tmp_path, monkeypatch, wrong, message
+) -> None:
+    for label in "ab":
+        (tmp_path / label).mkdir()
+    monkeypatch.setattr(report, "prepare", Mock(side_effect=AssertionError("read")))
+    with pytest.raises(SystemExit, match=f"labkit: {message}"):
+        main([str(tmp_path), "--out", str(tmp_path / "out"), *wrong.split()])
 
 
 def test_notebook_06_writes_photographs_as_the_folders_that_are_read_here(tmp_path, monkeypatch):
