@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, help="of training (default: 60)")
     parser.add_argument("--quick", action="store_true", help="as in the notebook: a rough look")
     options = parser.parse_args(arguments)
+    options.out = options.out.expanduser()  # no shell expands --out=~/report
     with told("--out"):
         try:
             plan = replace(QUICK if options.quick else Plan(), splits=options.splits)

@@ -63,6 +63,7 @@ def write_report(
     Raises ValueError as `read` does, OSError for a folder that cannot be written to, before any
     work, and `Stopped` as `learning_curve` does.
     """
+    source, ood, out = (p and Path(p).expanduser() for p in (source, ood, out))
     if ood is not None and not ood.exists():  # before the first is read
         raise ValueError(f"ood: {ood} is not there\naccepted: a second folder or table")
     make_folder(out)
@@ -82,7 +83,7 @@ def write_report(
         with replacing(out / f"{name}.csv") as path:
             table.to_csv(path, index=False, lineterminator="\n")
     with replacing(out / "report.html") as path:
-        path.write_text(page(source.name, found, curve, mistakes, leak), encoding="utf-8")
+        path.write_text(page(source.resolve().name, found, curve, mistakes, leak), encoding="utf-8")
     return out / "report.html"
 
 

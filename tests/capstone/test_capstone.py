@@ -417,17 +417,24 @@ def test_figures_of_nothing_say_so(images) -> None:
     assert " 0 mistakes." in figures.mistaken(images, mistakes.astype({"row": int})).alt
 
 
-def test_the_report_says_all_of_it(tmp_path, made, images) -> None:
+def test_the_report_says_all_of_it(tmp_path, monkeypatch) -> None:
     """Names that are markup or mathematics are text."""
     sly = tmp_path / "<b>$x$</b>"
     for label in ("<i>$a_", "b$&amp;"):
         for i in range(12):
             picture(sly / label / f"{i}<u>$.png", seed=i + 12 * (label > "b"))
+            picture(tmp_path / "3" / label / f"{i}.png", seed=100 + i)
     out = tmp_path / "out"
     path = report.write_report(sly, ENCODER, out, replace(PLAN, shots=()), size=8)
     text = path.read_text(encoding="utf-8")
     assert "<i>" not in text and "<u>" not in text and "<b>" not in text
     assert text.count("<img") == text.count('alt="') == 10 and "Try this first" in text
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(sly)
+    short = replace(PLAN, shots=(), steps=1)
+    again = report.write_report(Path(), ENCODER, Path("~/2"), short, "", 8, Path("~/3"))
+    assert again == tmp_path / "2" / "report.html"
+    assert "<title>Transfer to b&gt;</title>" in again.read_text(encoding="utf-8")
     curve = pd.read_csv(out / "curve.csv")
     assert len(curve) == 2 * 4 and set(curve["shots"]) == {"all"}
     assert {p.name for p in out.glob("*.csv")} == {
