@@ -10,13 +10,16 @@ from __future__ import annotations
 import html
 import json
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 NOTHING = "your function returns nothing; end it with `return`."
+OTHERS = (str(Path(__file__).parent), sys.prefix, sys.base_prefix)  # code that is not the reader's
 OUTCOMES = "LABKIT_OUTCOMES"  # in the environment: the file where `python -m labkit check` looks
 
 
@@ -53,8 +56,7 @@ def checker(problems: Callable[..., Iterator[str]]) -> Callable[..., Outcome]:
         try:
             problem = next(problems(*arguments), None)
         except Exception as error:  # the reader's code failed: show where, do not stop the notebook
-            line = traceback.extract_tb(error.__traceback__)[-1]
-            problem = f"your function raised {type(error).__name__}: {error} (line: {line.line})"
+            problem = told(error)
         first, *further = (problem or "That is right.").split("\n")
         shown = met.get("".join(further), 0)
         met["".join(further)] = shown + 1
@@ -67,6 +69,16 @@ def checker(problems: Callable[..., Iterator[str]]) -> Callable[..., Outcome]:
 
     check.__doc__, check.__name__, check.met = problems.__doc__, problems.__name__, met
     return check
+
+
+def told(error: Exception) -> str:
+    """In one line what was raised, and where in the reader's own code; else by what it returned."""
+    frames = [(x.filename, x.line) for x in traceback.extract_tb(error.__traceback__)]
+    own = [line for n, line in frames if not n.startswith(OTHERS) and "site-packages" not in n]
+    said = f"{type(error).__name__}: " + " ".join(str(error).split())
+    if own:
+        return f"your function raised {said} (line: {own[-1]})"
+    return f"what your function returns cannot be checked ({said})."
 
 
 def compare(

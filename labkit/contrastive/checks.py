@@ -97,7 +97,8 @@ def _problems(loss: Callable, inputs: tuple, expected: Tensor, mistakes: dict) -
     if not isinstance(yours, Tensor) or not yours.requires_grad:
         yield "the value is right, but carries no gradient: no `.detach()`, `.item()` or numpy."
         return
-    pairs = [torch.autograd.grad(x, inputs[:2], retain_graph=True) for x in (yours, expected)]
+    keep = {"retain_graph": True, "materialize_grads": True}
+    pairs = [torch.autograd.grad(x, inputs[:2], **keep) for x in (yours, expected)]
     if not all(torch.allclose(a, b, rtol=1e-4) for a, b in zip(*pairs, strict=True)):
         yield "the value is right, the gradient is not: is part of it computed without gradients?"
 

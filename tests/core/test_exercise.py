@@ -1,5 +1,7 @@
 """What a reader sees of a check: a box, and hints that come one at a time."""
 
+import torch
+
 from labkit import checks
 from labkit.exercise import checker
 
@@ -24,3 +26,21 @@ def test_the_same_mistake_gets_the_next_hint_whatever_the_numbers() -> None:
     ends = [outcome.message.partition("<1.")[2] for outcome in hints]
     assert ends == ["", " Divide.", " Divide. By 2.", " Divide. By 2."]
     assert [outcome.more for outcome in hints] == [True, True, False, False]
+
+
+def test_an_error_is_told_whole_and_where_the_reader_s_own_code_made_it() -> None:
+    def several_lines(_):
+        raise ValueError("one\ntwo")
+
+    raised = halve(several_lines)
+    assert "raised ValueError: one two (line: raise ValueError(" in raised.message
+    assert not raised.more, "the rest of an error is no further hint"
+    outside = halve(lambda x: torch.cat([x]))
+    assert outside.message.endswith("(line: outside = halve(lambda x: torch.cat([x])))")
+    nested = halve(lambda x: torch.nn.Linear(2, 1)(torch.zeros(3)))
+    assert "(line: nested = halve(" in nested.message, "not torch's own line"
+
+
+def test_what_a_check_cannot_read_is_not_said_to_be_raised_by_the_reader() -> None:
+    known = checks.expected_calibration_error(lambda *_: [0.1, 0.2])
+    assert "what your function returns cannot be checked (ValueError: " in known.message
