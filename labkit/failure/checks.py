@@ -42,7 +42,8 @@ def expected_calibration_error(function: Callable) -> Iterator[str]:
         "confidence|, times the share of all answers in the bin; then the sum."
     )
     yield from compare(yours, calibration_error(given, BINS), mistakes, otherwise)
-    edges = Answers(np.array([0.25, 0.3, 0.5, 0.75, 1.0, 1.0]), np.arange(6) % 2 == 0)
+    right = np.array([1, 0, 0, 0, 0, 1], dtype=bool)  # bins from an edge give another error
+    edges = Answers(np.array([0.25, 0.3, 0.5, 0.75, 1.0, 1.0]), right)
     otherwise = (
         "Right for ten bins, but not for four with confidences on their edges.\nBin m holds those "
         "above (m - 1) / bins and up to m / bins."
@@ -93,6 +94,10 @@ def first_try(function: Callable) -> Iterator[str]:
     }
     wild = Scores(0.6 + np.tile([0.5, -0.5], 4), overlap=0)  # the best mean, and sure of nothing
     cases["the best mean is luck"] = scores(probe=0.4, fine_tuning=0.5) | {"scratch": wild}
+    lead = np.tile([0.02, 0.0], 4)  # p is .03 alone, and .1 as one of three
+    sure, at = scores(probe=0.5)["probe"], {"lp-ft": lead, "fine-tuning": -lead, "scratch": -lead}
+    tried = {name: Scores(sure.values + x, overlap=0) for name, x in at.items()}
+    cases["a lead among three may be luck"] = {"probe": sure, **tried}
     for name, case in cases.items():
         # In the order of a dictionary that knows nothing of BY_CHANGE.
         yours, expected = function(dict(reversed(case.items()))), advice.first_try(case)

@@ -38,6 +38,13 @@ def ten_bins(confidence, right, bins):
     return total
 
 
+def digitized(confidence, right, bins):
+    """Bins from an edge to below the next, the last of them 1.0 alone."""
+    places = np.digitize(confidence, np.linspace(0, 1, bins + 1))
+    full = [places == b for b in np.unique(places)]
+    return sum(b.mean() * abs(right[b].mean() - confidence[b].mean()) for b in full)
+
+
 def from_the_end(confidence, right, elsewhere):
     return (elsewhere > np.sort(confidence)[(~right).sum() - 1]).mean()
 
@@ -49,6 +56,12 @@ def ahead(scores, one, two):
 def in_their_order(scores):
     """The first of the dictionary, not of BY_CHANGE."""
     return next(m for m in scores if not any(ahead(scores, o, m) for o in scores if o != m))
+
+
+def each_alone(scores):
+    """Without Holm's correction."""
+    order = [m for m in advice.BY_CHANGE if m in scores]
+    return next(m for m in order if not any(ahead(scores, o, m) for o in scores if o != m))
 
 
 def against_the_best_mean(scores):
@@ -73,6 +86,7 @@ MISTAKES = {
         "over all": lambda c, r, b: abs(c.mean() - r.mean()),
         "empty": with_empty_bins,
         "their edges": ten_bins,
+        "on their edges": digitized,
     },
     checks.thresholded_confidence: {
         "the guess is 1": from_the_end,
@@ -84,6 +98,7 @@ MISTAKES = {
     checks.first_try: {
         "expected": in_their_order,
         "the best mean is luck": against_the_best_mean,
+        "a lead among three ... clearly_ahead": each_alone,
         "not always clearly better": lambda s: max(s, key=lambda m: s[m].mean),
         "Pair them": lambda s: "probe",
         "raised KeyError": lambda s: s["nothing"],
