@@ -107,7 +107,7 @@ def advice(function: Callable) -> Iterator[str]:
                 f"({told}): yours does not advise {LOOKS[first].name}. Which is the least change "
                 f"that nothing is clearly ahead of?\nThat is `advice.first_try(scores)`."
             )
-        numbers = {int(x) for x in re.findall(r"(\d+)\s?%", text)}
+        numbers = {int(x) for x in re.findall(r"(?<![\d.])\d+(?!\.?\d)", text)}  # "60 to 64 %"
         wanted = [round(100 * x) for x in scores[first].interval]
         if wanted[0] not in numbers:
             yield f"yours does not say how often {LOOKS[first].name} is right: {wanted[0]} %."

@@ -30,6 +30,12 @@ def advise(scores):
     return f"Try {LOOKS[first].name}: {mean} are right ({low} to {high})."
 
 
+def once_percent(scores):
+    first = first_try(scores)
+    mean, low, high = (round(100 * x) for x in scores[first].interval)
+    return f"{LOOKS[first].name}: {mean} %, and for other splits {low} to {high} %."
+
+
 def best_mean(scores):
     return f"Try {LOOKS[max(scores, key=lambda m: scores[m].mean)].name}."
 
@@ -48,6 +54,7 @@ RIGHT = [
     (checks.honest_interval, mean_interval),
     (checks.planted_leak, pairs_of),
     (checks.advice, advise),
+    (checks.advice, once_percent),
 ]
 MISTAKES = {
     checks.honest_interval: {
@@ -66,6 +73,9 @@ MISTAKES = {
     checks.advice: {
         "is clearly ahead of": best_mean,
         "does not say how often": lambda s: LOOKS[first_try(s)].name,
+        "how often ... right": lambda s: "{} {:.1%} ({:.1%} to {:.1%})".format(
+            LOOKS[first_try(s)].name, *s[first_try(s)].interval
+        ),
         "`.low` and `.high`": lambda s: advise(s).split(" (")[0],
         "expected a paragraph": lambda s: s,
     },
