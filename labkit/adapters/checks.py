@@ -35,6 +35,8 @@ def bottleneck(make: Callable[[int, int], nn.Module]) -> Iterator[str]:
                 f"the weight of `{name}` is {tuple(layer.weight.shape)}, expected {shape}: `down` "
                 "goes from dim to width, `up` back from width to dim."
             )
+        elif layer.bias is None:
+            yield f"`{name}` has no bias; the paper's have, and start at 0: nn.init.zeros_."
     yield from _start(yours)
     for name in ("down", "up"):
         weight = getattr(large, name).weight

@@ -64,12 +64,18 @@ def _one_step(function: Callable, first_order: bool, other_order: str) -> Iterat
             f"This is right for lr = {LR:g} and not for {lr:.3g}: {used}.": maml(LR),
             other_order: maml(lr, first=not first_order),
         }
+        right, before = maml(lr), [p.detach().clone() for p in model.parameters()]
         given = function(model, sx[0], sy[0], qx[0], qy[0], lr)
+        if not all(map(torch.equal, model.parameters(), before)):
+            yield (
+                "your step changed the model's own weights: from where does the next task start?"
+                "\nMake new tensors, `w - lr * g`, and give them to functional_call."
+            )
         otherwise = (
             "Where does the step start, which way does it go, and does its graph reach the loss?\n"
             "It is theta - lr * gradient, from theta itself, undetached."
         )
-        yield from _same_loss(model, given, maml(lr), mistakes, otherwise)
+        yield from _same_loss(model, given, right, mistakes, otherwise)
 
 
 @checker

@@ -29,6 +29,12 @@ def right(x, down, up):
     return x + up(F.gelu(down(x)))
 
 
+class NoBias(nn.Module):
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__()
+        self.down, self.up = (nn.Linear(*size, bias=False) for size in ((dim, width), (width, dim)))
+
+
 class Constant(make(right)):
     def __init__(self, dim: int, width: int) -> None:
         super().__init__(dim, width)
@@ -55,6 +61,7 @@ RIGHT = [
 MISTAKES = {
     checks.bottleneck: {
         "start the same": Constant,
+        "`down` has no bias": NoBias,
         "a standard deviation of 0.01": make(right, std=0.01),
         "no linear layer `self.down`": lambda dim, width: nn.Identity(),
         "the weight of `down` is": make(right, down=lambda d, w: nn.Linear(w, d)),
