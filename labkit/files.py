@@ -52,6 +52,13 @@ def make_folder(folder: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder.resolve()))
 
 
+def make_place(path: Path) -> None:
+    """`make_folder` for a file; an OSError, too, for a folder that stands in its place."""
+    make_folder(path.parent)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+
+
 def explain_os_error(error: OSError, cure: str) -> str:
     """What happened, and what to do. `cure`: the way around a place that cannot be written to."""
     name = f" ({error.filename})" if error.filename else ""

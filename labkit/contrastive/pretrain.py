@@ -35,7 +35,7 @@ from labkit import augment, data, optimizers
 from labkit.contrastive.losses import clip_loss, nt_xent
 from labkit.contrastive.upstream import Entry, Upstream, draw_caption, load_upstream
 from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
-from labkit.files import make_folder, told, write_csv
+from labkit.files import make_place, told, write_csv
 from labkit.inputs import above_0, at_least_0, check_choice, real, refused, whole
 from labkit.text import make_vocabulary
 from labkit.weights import parse_tensors, write_tensors
@@ -197,7 +197,7 @@ def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Modul
     cannot be written to.
     """
     share_size(config.batch)  # before any work
-    make_folder(out.parent)
+    make_place(out)
     upstream = load_upstream(icons=config.icons > 0)
     model, stored = make_model(config, upstream.emoji + upstream.icons)
     optimizer = make_optimizer(model, config)

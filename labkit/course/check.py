@@ -23,7 +23,7 @@ from nbformat import NotebookNode
 
 from labkit.course.notebooks import LIMIT, NOTEBOOKS, chosen, read, run_cells, tags
 from labkit.exercise import OUTCOMES
-from labkit.files import make_folder, replacing, told
+from labkit.files import make_place, replacing, told
 
 MISSING = "not checked: its last line is missing or was not reached."
 NOT_THERE = "the notebook is not there"
@@ -110,7 +110,7 @@ def counted(found: dict[str, list[Exercise]]) -> dict[str, int]:
 def report_all(notebooks: Sequence[Path], out: Path | None, limit: float = LIMIT) -> bool:
     """Print what is solved, and write it to `out`, if there is one. Returns whether all is."""
     if out:
-        make_folder(out.parent)
+        make_place(out)
     found = {}
     for path in notebooks:
         found[path.stem], wrong = report(path, limit)

@@ -139,6 +139,16 @@ def test_a_read_only_place_is_named_before_any_work(tmp_path, monkeypatch, name)
     assert not list((tmp_path / "new").iterdir())
 
 
+@pytest.mark.parametrize("file", ["a", "w.safetensors"])
+def test_a_folder_in_the_place_of_a_file_is_named_before_any_work(tmp_path, monkeypatch, file):
+    for module, work in {data: "load", grade: "report"}.items():
+        monkeypatch.setattr(module, work, lambda *_, **__: pytest.fail("worked first"))
+    (tmp_path / file).mkdir()
+    with pytest.raises(IsADirectoryError) as error:
+        STARTERS["check" if file == "a" else "pretrain"](tmp_path)
+    assert error.value.filename == str(tmp_path / file)
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
