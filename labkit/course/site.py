@@ -12,6 +12,7 @@ and no network. To publish them, copy the folder to any host of files, or for Gi
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from hashlib import sha256
@@ -27,6 +28,7 @@ from labkit.ui import narrow
 
 HERE = Path(__file__).parent
 LABKIT = HERE.parent
+FRAME = re.compile(r"[0-9a-f]{16}\.(png|webp)")
 SECONDS = 3600  # for a cell: one that trains is recorded in some minutes
 
 
@@ -93,7 +95,7 @@ def make(paths: Sequence[Path], folder: Path) -> None:
     write(folder / "site.js", (pages.HTML / "site.js").read_text(encoding="utf-8"))
     used = "".join(page.read_text(encoding="utf-8") for page in folder.glob("*.html"))
     for picture in (folder / "frames").iterdir():
-        if picture.name not in used:  # of an earlier run
+        if FRAME.fullmatch(picture.name) and picture.name not in used:  # of an earlier run
             picture.unlink()
 
 

@@ -19,7 +19,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     path = small_notebook(folder)
     site.make([path], folder / "pages")
-    (folder / "pages" / "frames" / "of_an_earlier_run.webp").touch()
+    for name in ("0123456789abcdef.webp", "holiday.webp"):  # of an earlier run, and the reader's
+        (folder / "pages" / "frames" / name).touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(site, "run_cells")
         site.make([path], folder / "pages")
@@ -35,7 +36,8 @@ def test_pages_need_nothing_but_the_files_beside_them(folder, page) -> None:
     index = (folder / "index.html").read_text(encoding="utf-8")
     assert '<a href="09_small.html">' in index and "<p>What is small?</p>" in index
     needed = set(re.findall(r"frames/\w+\.webp", page + index))
-    assert {f"frames/{file.name}" for file in (folder / "frames").iterdir()} == needed
+    there = {f"frames/{file.name}" for file in (folder / "frames").iterdir()}
+    assert there - needed == {"frames/holiday.webp"} and needed < there
     assert not re.search(r'(src|href)="(https?:)?/', page + index) and "site.css" in page
     assert page.count("<math") == 2 and "$" not in page
     assert "<title>Title &amp; more</title>" in page and '<h2 id="part-1">Part' in page
