@@ -176,7 +176,8 @@ def train(
         rows = next(batches)
         images = schedule.augmentation(task.train.images[rows], generator)
         _train_mode(model, schedule.freeze_norm)
-        loss = F.cross_entropy(model(images), task.train.labels[rows])
+        with _seeded(generator.initial_seed() + step, images.device):
+            loss = F.cross_entropy(model(images), task.train.labels[rows])
         if penalty is not None:
             loss = loss + penalty(model)
         if not torch.isfinite(loss):
@@ -262,6 +263,16 @@ def moment(step: int, model: Classifier, task: Task) -> Moment:
     """Measure the ID and OOD test accuracies after `step` steps."""
     ood = {name: accuracy(model, examples) for name, examples in task.ood.items()}
     return Moment(step, accuracy(model, task.test), ood)
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Dropout and its kind draw from torch's own generator only: here by `seed`, then as before."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(seed % 2**63)
+        if device.type == "cuda":
+            torch.cuda.manual_seed(seed % 2**63)
+        yield
 
 
 def _train_mode(model: nn.Module, freeze_norm: bool) -> None:

@@ -241,6 +241,19 @@ def test_the_same_generator_gives_the_same_fit_and_another_a_different_one(encod
     assert not equal(weights(one.model), weights(run_fit(encoder, 2, augmented).model))
 
 
+def test_dropout_draws_by_the_generator_s_seed_and_torch_s_own_random_state_is_left() -> None:
+    dropping = make_encoder()
+    dropping.blocks.append(nn.Dropout(0.5))
+    found = []
+    for seed in (1, 1, 2):
+        torch.rand(7)
+        state = torch.random.get_rng_state()
+        found.append(weights(run_fit(dropping, seed).model))
+        linear_probe(dropping, TASK)
+        assert torch.equal(torch.random.get_rng_state(), state)
+    assert equal(*found[:2]) and not equal(*found[1:])
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_the_first_step_is_the_optimizer_s(encoder, optimizer) -> None:
     """SGD's is lr * gradient; Adam's lr * its sign (Kingma & Ba 2015, up to epsilon).
