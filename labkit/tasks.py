@@ -30,7 +30,7 @@ class Examples(NamedTuple):
         return Examples(self.images[index], self.labels[index])
 
     def to(self, device: torch.device | str) -> Examples:
-        return Examples(self.images.to(device), self.labels.to(device))
+        return Examples(*(as_tensor("examples", part).to(device) for part in self))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def checked(name: str, examples: Examples, classes: int | None = None) -> Exampl
 
 def largest_share(labels: Tensor) -> float:
     """How often always answering the most frequent label (n,) is right."""
-    return (labels.bincount() / len(labels)).max().item()
+    return (as_tensor("labels", labels).bincount() / len(labels)).max().item()
 
 
 def style_shift(
@@ -97,6 +97,9 @@ def style_shift(
     id_styles = tuple(id_styles)
     if ood_styles is None:
         ood_styles = tuple(style for style in data.STYLES if style not in id_styles)
+    check_choice("id_styles", id_styles, data.STYLES)
+    if ood_styles:
+        check_choice("ood_styles", ood_styles, data.STYLES)
     if set(id_styles) & set(ood_styles):
         raise refused("ood_styles", ood_styles, f"none of id_styles, {id_styles}")
     names, parts = _checked_classes(classes), downstream_parts(split)

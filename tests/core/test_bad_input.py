@@ -97,7 +97,7 @@ CALLS = [
     Call("data.labels_of", {"positions": Y}, {"positions": (Y + 10**6, Y - 5)}),
     Call("tasks.style_shift",
          {"id_styles": ("noto",), "ood_styles": ("blob",), "classes": ("plant",)},
-         {"ood_styles": (("noto",),), "classes": (UNKNOWN,)}),
+         {"id_styles": (UNKNOWN, ()), "ood_styles": (("noto",), UNKNOWN), "classes": (UNKNOWN,)}),
     Call("tasks.subpopulation_shift", {"styles": ("noto",), "classes": ("animal", "plant")},
          {"styles": (UNKNOWN,), "classes": (UNKNOWN, ("clothing",))}),
     Call("tasks.who_drew_it", {"classes": ("plant",), "ood_classes": ("animal",), "split": 0},

@@ -1,5 +1,6 @@
 """Tasks, shifts and episodes: no image serves two purposes, and labels mean what they say."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -186,3 +187,10 @@ def test_a_sweep_measures_what_the_single_measures_do(authors: tasks.Task) -> No
         before, after = (training.features(e, examples.images) for e in (start, Mean(1.25)))
         expected = evaluate.movement(before, after).mean
         assert found[f"moved_{name}"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_task_of_arrays_knows_its_chance_and_becomes_tensors() -> None:
+    arrays = tasks.Examples(np.zeros((4, 3, 2, 2), np.uint8), np.array([0, 1, 1, 1]))
+    task = tasks.Task("t", ("a", "b"), arrays, arrays, arrays, {})
+    assert task.chance == 0.75
+    assert torch.equal(task.to("cpu").test.labels, torch.tensor([0, 1, 1, 1]))
