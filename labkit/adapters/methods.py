@@ -67,7 +67,7 @@ class Adapters(Method):
         for place in self.places:
             name = getattr(parts, place)
             adapter = Bottleneck(parts.dim_of(encoder), self.width, generator=generator)
-            adapter.to(next(block.parameters()).device)
+            adapter.to(next(block.parameters()))
             setattr(block, name, Adapted(getattr(block, name), adapter, self.parallel))
         return block
 

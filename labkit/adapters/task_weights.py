@@ -57,7 +57,7 @@ def attach(encoder: nn.Module, weights: TaskWeights) -> Classifier:
     if head is None or head.ndim != 2:
         raise ValueError("weights: 'head.weight' is missing, accepted: (classes, dim)")
     dim = parts_of(encoder).dim_of(encoder)
-    model = Classifier(encoder, nn.Linear(dim, len(head)).to(head.device))
+    model = Classifier(encoder, nn.Linear(dim, len(head)).to(head))
     insert(encoder, weights.method, Generator().manual_seed(0))  # values follow below
     try:
         _copy_into(trained(model), weights.tensors)

@@ -10,7 +10,11 @@ from labkit import adapters, training
 from labkit.adapters import METHODS, task_weights
 
 
-@pytest.mark.parametrize("make", [small_encoder, Torchvisions])
+def double_encoder() -> torch.nn.Module:
+    return small_encoder().double()
+
+
+@pytest.mark.parametrize("make", [small_encoder, double_encoder, Torchvisions])
 @pytest.mark.parametrize("name", METHODS)
 def test_a_task_is_saved_and_attached_alone(name: str, make, tmp_path: Path) -> None:
     model, images = tuned(METHODS[name], make()), tiny_task().test.images
