@@ -73,10 +73,13 @@ def crossed_estimate(scores: np.ndarray) -> Estimate:
 
     For other draws *and* other concepts: y = mean + draw + concept + rest, all random, has a mean
     of variance (MS_draws + MS_concepts - MS_rest) / nm, with Satterthwaite's degrees of freedom
-    (Searle, Casella & McCulloch 1992, section 4.3). One draw alone (n = 1): over concepts.
+    (Searle, Casella & McCulloch 1992, section 4.3). One draw alone (n = 1): over concepts. Raises
+    ValueError for one concept alone.
     """
     y = np.asarray(scores, dtype=float)
     y = y[:, ~np.isnan(y).all(axis=0)]
+    if y.shape[1] < 2:
+        raise refused("scores", f"{y.shape[1]} concepts", "two or more")
     if np.isnan(y).any():
         return _clustered(y)
     n, m = y.shape
@@ -115,11 +118,14 @@ def episode_estimate(values: Sequence[float], members: np.ndarray) -> Estimate:
 
     Episodes with a concept in common are dependent. The variance sums the products of residuals of
     all pairs that share one, concept by concept (dyads: Fafchamps & Gubert 2007; Aronow, Samii &
-    Assenova 2015), less the k - 1 times too many that an episode is paired with itself.
+    Assenova 2015), less the k - 1 times too many that an episode is paired with itself. Raises
+    ValueError for episodes of always the same concepts, which cannot tell of others.
     """
     x, members = np.asarray(values, dtype=float), np.asarray(members)
     _, place = np.unique(members, return_inverse=True)
     count, (m, k) = place.max() + 1, members.shape
+    if count <= k:
+        raise refused("members", f"{count} concepts in all", f"more than {k}, those of an episode")
     rest = x - x.mean()
     sums = np.bincount(place.ravel(), np.repeat(rest, k), count)
     own = (rest**2).sum()
@@ -139,7 +145,7 @@ def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
 
     right: how many trials succeeded. Raises ValueError when it is not between 0 and n, or n < 1.
     """
-    if right != int(right) or not 0 <= right <= n or n < 1:
+    if not 0 <= right <= n or n < 1 or right != int(right):
         raise refused("right and n", f"{right} of {n}", "0 to n, with n >= 1")
     _check_confidence(confidence)
     found = stats.binomtest(int(right), n).proportion_ci(confidence, "wilson")

@@ -106,6 +106,9 @@ def test_wilsons_interval_has_its_published_values() -> None:
         (lambda: Scores(np.array([0.5, 0.6])).low, "overlap: got nan"),
         (lambda: share_interval(3, 2), "right and n: got 3 of 2"),
         (lambda: share_interval(1.5, 2), "right and n: got 1.5 of 2"),
+        (lambda: share_interval(math.nan, 2), "right and n: got nan of 2"),
+        (lambda: crossed_estimate(np.array([[0.5], [0.6]])), "scores: got 1 concepts"),
+        (lambda: episode_estimate([1, 0], np.array([[0, 1], [1, 0]])), "members: got 2 concepts"),
     ],
 )
 def test_what_has_no_interval_is_refused(call, message) -> None:
