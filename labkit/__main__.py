@@ -53,12 +53,13 @@ def main(arguments):
 
 
 def run(arguments):
-    named = arguments and not arguments[0].startswith("-")
-    command, rest = (arguments[0], arguments[1:]) if named else ("lab", arguments)
+    here, cpu, tests = ["--" + word in arguments for word in ("here", "cpu", "tests")]
+    words = [word for word in arguments if word not in ("--here", "--cpu", "--tests")]
+    # `--here check` is a command; in `--here x` all is for JupyterLab.
+    named = words and (words[0] in COMMANDS or not arguments[0].startswith("-"))
+    command, rest = (words[0], words[1:]) if named else ("lab", words)
     if command not in COMMANDS:
         raise Problem("no such command: %s (there are: %s)" % (command, ", ".join(COMMANDS)))
-    here, cpu, tests = ["--" + word in rest for word in ("here", "cpu", "tests")]
-    rest = [word for word in rest if word not in ("--here", "--cpu", "--tests")]
     if command == "setup" and rest:
         raise Problem("setup takes only --tests, --here and --cpu, not " + " ".join(rest))
     tests = tests or command == "test"

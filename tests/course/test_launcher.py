@@ -389,8 +389,10 @@ def test_packages_of_a_module_system_do_not_hide_those_of_the_lab(started, monke
 @pytest.mark.parametrize("words", [["check", "01", "--strict"], ["site", "p"], ["classroom"]])
 def test_each_command_is_a_module_that_starts_where_one_stands(started, words):
     assert launcher.main([words[0], "--here", *words[1:]]) == 5
-    [(command, _, starts_here)] = started
+    assert launcher.main(["--here", *words]) == 5
+    (command, _, starts_here), again = started
     assert command == ["python", "-m", "labkit.course." + words[0], *words[1:]] and not starts_here
+    assert again[0] == command
 
 
 def test_ctrl_c_is_told_without_a_traceback(monkeypatch, capsys):
