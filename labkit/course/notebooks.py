@@ -29,6 +29,8 @@ LIMIT = 180  # seconds for a cell
 WHOLE = 5  # times that for a notebook
 GRACE = 15  # seconds for a cell to end after it was interrupted
 STOP = "the cells after it were not run"
+# What nbformat raises for JSON that is no notebook.
+MALFORMED = (AssertionError, AttributeError, RecursionError, TypeError, ValueError)
 
 
 def chosen(folder: Path, words: Sequence[str]) -> list[Path]:
@@ -52,8 +54,8 @@ def read(path: Path) -> NotebookNode:
             raise ValueError(f"merge conflict in line {line}: take one side of it whole")
         notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
-    except (AttributeError, OSError, ValueError, nbformat.ValidationError) as error:
-        reason = str(error).splitlines()[0][:100]
+    except (OSError, nbformat.ValidationError, *MALFORMED) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
         raise ValueError(f"{path.name} is no notebook: {reason}") from None
     return notebook
 

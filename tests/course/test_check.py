@@ -133,6 +133,8 @@ CONFLICT = '{\n "cells": [\n<<<<<<< HEAD\n=======\n>>>>>>> main\n ]\n}\n'
         ("[]", "'list' object has no attribute 'get'"),
         ("{}", "missing a key: cells"),
         ('{"nbformat": 9}', "Unsupported nbformat version 9"),
+        ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [null]}', "'NoneType'"),
+        ('{"nbformat": 4, "nbformat_minor": "5", "metadata": {}, "cells": []}', "AssertionError"),
     ],
 )
 def test_what_is_no_notebook_is_told_in_one_line(tmp_path, capsys, text, message) -> None:
