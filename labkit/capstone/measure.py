@@ -37,6 +37,8 @@ def load_backbone(name: str, weights: str | None = None) -> nn.Module:
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if name in encoders.available():
+        if weights is not None:
+            raise refused("weights", weights, f"none, as {name} has its own")
         return encoders.load(name).image.to(device)
     models = encoders.import_torchvision().models
     check_choice("name", (name,), (*encoders.available(), *models.list_models(module=models)))
