@@ -104,7 +104,11 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=200, help="steps between two validations")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    config = MetaTraining(arguments.method, arguments.steps, arguments.tasks)
+    try:
+        config = MetaTraining(arguments.method, arguments.steps, arguments.tasks)
+        whole("every", arguments.every, 1)
+    except ValueError as error:
+        parser.error(str(error))
     with told("--out"):
         meta_train(config, arguments.every, arguments.out)
 

@@ -55,6 +55,14 @@ def test_meta_training_repeats_and_writes_weights_with_their_config(tmp_path, mo
     assert contents[0] == contents[1] and b'\\"tasks\\": 2' in contents[0]
 
 
+@pytest.mark.parametrize("option", ["--steps", "--tasks", "--every"])
+def test_the_command_names_a_wrong_number_and_ends(monkeypatch, capsys, option) -> None:
+    monkeypatch.setattr("sys.argv", ["meta_train", "maml", option, "0"])
+    with pytest.raises(SystemExit, match="2"):
+        meta_train.main()
+    assert f"error: {option[2:]}: got 0, accepted: 1 or more" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("method", meta_train.META_TRAINED)
 def test_meta_training_lowers_the_loss_and_only_validates_on_downstream_concepts(
     method, monkeypatch, tmp_path
