@@ -30,6 +30,7 @@ from labkit.training import (
     Progress,
     Schedule,
     accuracy,
+    blank_head,
     checked_task,
     features,
     fit,
@@ -99,8 +100,7 @@ def _as_linear(regression: LogisticRegression, mean: float, std: float, classes:
     if len(weight) == 1:  # two classes: scikit-learn keeps one row, for the second of them
         weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
     weight, bias = weight / std, bias - (weight * mean / std).sum(dim=1)
-    size = weight.shape[1], classes
-    head = nn.utils.skip_init(nn.Linear, *size, dtype=torch.float32)  # no draw from torch's own
+    head = blank_head(weight.shape[1], classes)
     head.weight.copy_(weight.mean(dim=0))
     head.bias.fill_(bias.mean() - ABSENT)
     seen = torch.from_numpy(regression.classes_)
