@@ -185,8 +185,7 @@ def train(
         _train_mode(model, schedule.freeze_norm)
         with _seeded(generator.initial_seed() + step, images.device):
             loss = F.cross_entropy(model(images), task.train.labels[rows])
-        if penalty is not None:
-            loss = loss + penalty(model)
+        loss = loss if penalty is None else loss + penalty(model)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"the loss became {loss.item()} at step {step}: lower lr ({lr})"
