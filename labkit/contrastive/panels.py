@@ -82,7 +82,7 @@ def partners_found(models: Mapping[str, encoders.SimCLR], seed: int = 0) -> pd.D
 
 
 def watch_simclr(
-    steps: int = 60, batch: int = 64, width: int = 16, seed: int = 0, show: Callable = display
+    steps: int = 80, batch: int = 128, width: int = 16, seed: int = 0, show: Callable = display
 ) -> tuple[encoders.SimCLR, Snapshot]:
     """Pretrain a small SimCLR before the reader's eyes; return the network and its last snapshot.
 
