@@ -1,7 +1,8 @@
 """After each cell of a notebook, memory that nobody uses goes back to the system.
 
-glibc keeps what torch has freed, for the next time: 40 to 200 MB of a kernel, and of each of two
-hundred on a hub (tests/benchmarks/ENDURANCE.md). Asking for it takes 2 to 10 milliseconds.
+glibc keeps what torch has freed, for the next time, in each of two hundred kernels on a hub. With
+torch's compiler (`labkit.optimizers`) it was 125 to 297 MB of each, a quarter of what a kernel kept
+(tests/benchmarks/ENDURANCE.md).
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@
 
 A run is every cell, in the kernel of the run before. Text results must be the same each time.
 Memory is the kernel's (resident, MB): what it keeps after the first and the last run, once Python
-has collected its garbage and the C library has given back what it only holds for later, and at its
-highest. A second table says where the first run's seconds go.
+has collected its garbage, and at its highest. A second table says where the first run's seconds go.
 """
 
 import argparse
@@ -35,13 +34,7 @@ VOLATILE = re.compile(r"\d+(\.\d+)? ?(ms|s|seconds|it/s)\b|\d\d:\d\d|0x[0-9a-f]+
 KINDS = {"setup": "loading", "panel": "panels", "exercise": "exercises", "hide-input": "figures"}
 LIVE = "live"  # the cells that train before the reader's eyes, and whatever has no tag
 
-TIDY = """
-import ctypes, gc, sys
-
-gc.collect()
-if sys.platform == "linux":
-    ctypes.CDLL(None).malloc_trim(0)
-"""
+TIDY = "import gc; gc.collect()"
 
 
 class Endurance(NamedTuple):
