@@ -31,7 +31,7 @@ class Augmentation:
     field or an input it cannot take.
     """
 
-    crop: float = 0.0  # keep a box of at least 1 - crop of the area: parts stand for the whole
+    crop: float = 0.0  # keep a box of about 1 - crop of the area or more: parts stand for the whole
     rotate: float = 0.0  # degrees either way: small tilts keep arrows and clock hands readable
     zoom: float = 0.0  # up to 1 + zoom times larger or smaller: styles fill their tile differently
     shift: float = 0.0  # share of the side: styles sit differently in their tile

@@ -88,13 +88,15 @@ def assert_same(one: torch.nn.Module, two: torch.nn.Module) -> None:
         assert torch.equal(p, q)
 
 
-@pytest.mark.parametrize(("name", "designs"), [("lp_ft_steps", 1), ("lp_ft_heads", 5)])
-def test_the_hits_of_far_tables_are_their_accuracies(name: str, designs: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "designs", "ood"), [("lp_ft_steps", 1, 0.01), ("lp_ft_heads", 5, 0.011)]
+)
+def test_the_hits_of_far_tables_are_their_accuracies(name: str, designs: int, ood: float) -> None:
     table = sweeps.read(name)
     picked = table[table["picked"]]
     cells = picked.groupby(["shift", "method"])["seed"].agg(set)
     assert len(cells) == 2 * (4 + designs) and (cells == set(range(10))).all()
-    for side, apart in (("id", 6e-5), ("ood", 0.011)):  # the OOD accuracy is a mean over styles
+    for side, apart in (("id", 6e-5), ("ood", ood)):  # the OOD accuracy is a mean over styles
         right, count = read_hits(picked[f"{side}_hits"])
         assert right.sum(axis=1) / count.sum(axis=1) == pytest.approx(picked[side], abs=apart)
 
