@@ -4,7 +4,7 @@
 
 const PLAY = 6000; // ms from the first step to the last
 const HIGHEST = 1.5; // larger errors leave the picture; always answering 0 costs 1
-const NAMES = ["1  Features slide along the training span", "2  The head turns to meet them",
+const NAMES = ["1  Features slide along the span", "2  The head turns to meet them",
   "3  OOD inputs meet old features", "4  Better features, more to lose"];
 
 function mount(el, content) {

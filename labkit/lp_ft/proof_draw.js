@@ -21,16 +21,12 @@ function drawProof(c, shown) {
   c.lineCap = "round";
   NAMES.forEach((name, k) => {
     const { x, y, w } = layout.boxes[k];
-    c.font = `700 15px ${FONT}`;
-    c.fillStyle = colors.ink;
-    c.textAlign = "left";
-    c.textBaseline = "alphabetic";
-    c.fillText(name, x, y + 16, w);
+    say(c, name, x, y + 16, colors.ink, { size: 15, weight: 700, room: [x, x + w] });
   });
-  drawInputs(c, shown, layout.plots[0]);
-  drawFeatures(c, shown, layout.plots[1]);
-  drawErrors(c, shown, layout.plots[2]);
-  drawOverErrors(c, shown, layout.plots[3]);
+  [drawInputs, drawFeatures, drawErrors, drawOverErrors].forEach((draw, k) => {
+    const { x, w } = layout.boxes[k];
+    draw(c, { ...shown, room: [x + 4, x + w - 4] }, layout.plots[k]);
+  });
 }
 
 // A run's record at time t: between two recorded steps, in between.
@@ -60,12 +56,20 @@ function arrow(c, x0, y0, x1, y1, color, width, dash = []) {
   c.fill();
 }
 
-function say(c, text, x, y, color, align = "left", size = 13) {
-  c.font = `${size}px ${FONT}`;
-  c.textAlign = align;
+// Words that stay within `room`, from left to right: longer ones are smaller, or moved.
+function say(c, text, x, y, color, { align = "left", size = 13, weight = 400, room } = {}) {
+  const measure = (px) => {
+    c.font = `${weight} ${px}px ${FONT}`;
+    return c.measureText(text).width;
+  };
+  let width = measure(size);
+  if (room && width > room[1] - room[0]) width = measure((size * (room[1] - room[0])) / width);
+  const before = { left: 0, center: width / 2, right: width }[align];
+  const left = x - before;
+  c.textAlign = "left";
   c.textBaseline = "alphabetic";
   c.fillStyle = color;
-  c.fillText(text, x, y);
+  c.fillText(text, room ? Math.max(room[0], Math.min(room[1] - width, left)) : left, y);
 }
 
 function cell(c, box, colors) {
@@ -79,7 +83,7 @@ function cell(c, box, colors) {
 // Seen so that the training span is the horizontal line. Both rows of B are arrows: across, their
 // part along the direction in which fine-tuning moves them most; up, all that is orthogonal to the
 // span, and never moves.
-function drawInputs(c, { run, state, methods, colors }, box) {
+function drawInputs(c, { run, state, methods, colors, room }, box) {
   const { problem, runs } = run;
   cell(c, box, colors);
   const way = mainDirection(runs["fine-tuning"].at(-1).D, problem.D0);
@@ -94,8 +98,9 @@ function drawInputs(c, { run, state, methods, colors }, box) {
   c.strokeStyle = colors.ink;
   c.lineWidth = 3;
   line(c, box.x + 12, base, box.x + box.w - 12, base);
-  say(c, "training span: all ID inputs", cx, base + 20, colors.ink, "center");
-  say(c, "orthogonal: no gradient", cx, box.y + 16, colors.soft, "center");
+  const centred = { align: "center", room };
+  say(c, "training span: all ID inputs", cx, base + 20, colors.ink, centred);
+  say(c, "orthogonal: no gradient", cx, box.y + 16, colors.soft, centred);
   const color = methods[state.method].color;
   problem.D0.forEach((row, i) => {
     const up = base - scale * Math.sqrt(problem.B0B0[i][i]);
@@ -110,10 +115,9 @@ function drawInputs(c, { run, state, methods, colors }, box) {
     c.setLineDash([]);
     arrow(c, foot, base, from, up, colors.ghost, 2);
     arrow(c, foot, base, to, up, color, 3.5);
-    const room = [box.x + 36, box.x + box.w - 36];
-    say(c, `feature ${i + 1}`, Math.max(room[0], Math.min(room[1], to)), up - 9, colors.ink, "center");
+    say(c, `feature ${i + 1}`, to, up - 9, colors.ink, centred);
   });
-  say(c, `moved: ${two(now.moved)} inside, 0.00 outside`, cx, base + 42, colors.ink, "center");
+  say(c, `moved: ${two(now.moved)} inside, 0.00 outside`, cx, base + 42, colors.ink, centred);
 }
 
 // The direction (r,) along which two rows have moved most; any where they have not.
@@ -128,7 +132,7 @@ function mainDirection(D, D0) {
 
 // ---------------------------------------------------------------- 2, the space of features
 
-function drawFeatures(c, { run, state, methods, colors }, box) {
+function drawFeatures(c, { run, state, methods, colors, room }, box) {
   const { problem, runs } = run;
   cell(c, box, colors);
   const all = Object.values(runs).flat();
@@ -167,19 +171,19 @@ function drawFeatures(c, { run, state, methods, colors }, box) {
   arrow(c, cx, cy, ...to(pair.id(now.D)), color, 4);
   arrow(c, cx, cy, ...to(problem.bestHead), HEAD, 2, [6, 5]);
   arrow(c, cx, cy, ...to(now.v), HEAD, 4);
-  let x = box.x + 10;
-  for (const [text, paint] of [["ID", color], ["OOD, frozen", colors.ink], ["head, dashed: best", HEAD]]) {
+  let x = box.x + 8;
+  for (const [text, paint] of [["ID", color], ["OOD", colors.ink], ["head, dashed: best", HEAD]]) {
     c.fillStyle = paint;
     c.fillRect(x, box.y + 9, 10, 10);
-    say(c, text, x + 14, box.y + 19, colors.ink);
-    x += 26 + c.measureText(text).width;
+    say(c, text, x + 14, box.y + 19, colors.ink, { room: [x + 14, room[1]] });
+    x += 24 + c.measureText(text).width;
   }
   const answers = [dot(now.v, pair.id(now.D)), dot(now.v, pair.start)];
   const foot = box.y + box.h;
   say(c, `ID, ${methods[state.method].name}: answer ${two(answers[0])}, truth ${two(pair.idTruth)}`,
-    box.x + 12, foot - 26, colors.ink);
-  say(c, `OOD, frozen: answer ${two(answers[1])}, truth ${two(pair.oodTruth)}`, box.x + 12, foot - 9,
-    colors.ink);
+    box.x + 8, foot - 26, colors.ink, { room });
+  say(c, `OOD, frozen: answer ${two(answers[1])}, truth ${two(pair.oodTruth)}`, box.x + 8, foot - 9,
+    colors.ink, { room });
 }
 
 const HEAD = "#8250df"; // readable on both themes, and no method's
@@ -194,30 +198,33 @@ function worstAngle({ bestHead }, v) {
 
 // ---------------------------------------------------------------- 3 and 4, the errors
 
-function axes(c, { x, y, w, h }, colors, ticks, label) {
+function axes(c, { x, y, w, h }, { colors, room }, ticks, label) {
   const height = (v) => y + h * (1 - Math.min(v, HIGHEST) / HIGHEST);
   c.strokeStyle = colors.line;
   c.lineWidth = 1;
   for (const v of [0, 0.5, 1, 1.5]) {
     line(c, x, height(v), x + w, height(v));
-    say(c, v.toFixed(1), x - 7, height(v) + 4, colors.soft, "right");
+    say(c, v.toFixed(1), x - 7, height(v) + 4, colors.soft, { align: "right" });
   }
-  for (const [at, text] of ticks) say(c, text, at, y + h + 17, colors.soft, "center", 12.5);
-  say(c, label, x + w / 2, y + h + 36, colors.soft, "center");
+  for (const [at, text] of ticks)
+    say(c, text, at, y + h + 17, colors.soft, { align: "center", size: 12.5 });
+  say(c, label, x + w / 2, y + h + 36, colors.soft, { align: "center", room });
   return height;
 }
 
-function drawErrors(c, { run, state, methods, colors, steps }, box) {
+function drawErrors(c, shown, box) {
+  const { run, state, methods, colors, steps } = shown;
   const place = (step) => box.x + (box.w * Math.log1p(step)) / Math.log1p(steps);
   const ticks = [0, 1, 10, 100, steps].map((step) => [place(step), step]);
-  const height = axes(c, box, colors, ticks, "gradient steps (— ID, - - OOD error)");
+  const height = axes(c, box, shown, ticks, "gradient steps (— ID, - - OOD error)");
   const { at, runs, bound } = run;
   if (bound > 0.005) {
     c.fillStyle = methods["fine-tuning"].color;
     c.globalAlpha = 0.18;
     c.fillRect(box.x, height(bound), box.w, height(0) - height(bound));
     c.globalAlpha = 1;
-    say(c, "FT never ends OOD below this", box.x + 6, height(bound) - 5, colors.ink);
+    say(c, "floor of FT, OOD", box.x + box.w, height(bound) - 5, colors.ink,
+      { align: "right", room: [box.x + 30, box.x + box.w] });
   }
   const now = Math.min(state.t, at.length - 1);
   const names = [];
@@ -253,14 +260,16 @@ function recordStep(at, t) {
   return at[i] + ((at[i + 1] ?? at[i]) - at[i]) * (t - i);
 }
 
-function drawOverErrors(c, { sweep, state, methods, colors, farthest }, box) {
+function drawOverErrors(c, shown, box) {
+  const { sweep, state, methods, colors, farthest } = shown;
   const place = (error) => box.x + (box.w * error) / farthest;
   const ticks = [0, 0.4, 0.8, 1.2].map((error) => [place(error), error.toFixed(1)]);
-  const height = axes(c, box, colors, ticks, "feature error ε (drag): final OOD error");
+  const height = axes(c, box, shown, ticks, "feature error ε (drag): final OOD error");
   c.setLineDash([2, 4]);
   c.strokeStyle = colors.soft;
   line(c, box.x, height(1), box.x + box.w, height(1));
-  say(c, "always answering 0", box.x + box.w - 2, height(1) - 6, colors.soft, "right", 12);
+  say(c, "always answering 0", box.x + box.w - 2, height(1) - 6, colors.soft,
+    { align: "right", size: 12 });
   c.strokeStyle = colors.ink;
   c.setLineDash([]);
   line(c, place(state.error), box.y, place(state.error), box.y + box.h);

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import combinations
 
 import pytest
 from driver import silent_page
@@ -22,6 +23,31 @@ HEAD = (
 )
 SHOWN = "document.querySelector('.labkit-canvas').dataset.shown"
 PICTURE = "document.querySelector('.labkit-canvas').toDataURL()"
+# Draws once more and returns every word that is in the picture: text, left, top, right, bottom.
+WORDS = """async () => {
+    const drawing = CanvasRenderingContext2D.prototype, words = [];
+    const { fillText, clearRect } = drawing;
+    drawing.clearRect = function (...box) { words.length = 0; clearRect.apply(this, box); };
+    drawing.fillText = function (text, x, y, most) {
+        const size = this.measureText(text), matrix = this.getTransform();
+        const narrower = Math.min(1, (most ?? Infinity) / size.width);
+        const at = (px, py) => {
+            const point = matrix.transformPoint(new DOMPoint(px, py));
+            const ratio = this.canvas.width / this.canvas.clientWidth;
+            return [point.x / ratio, point.y / ratio];
+        };
+        const corners = [[-1, -1], [1, 1]].map(([i, j]) => at(
+            x + narrower * (i < 0 ? -size.actualBoundingBoxLeft : size.actualBoundingBoxRight),
+            y + (j < 0 ? -size.actualBoundingBoxAscent : size.actualBoundingBoxDescent)));
+        const [xs, ys] = [0, 1].map((k) => corners.map((c) => c[k]).sort((a, b) => a - b));
+        words.push([text, xs[0], ys[0], xs[1], ys[1]]);
+        fillText.call(this, text, x, y, ...(most === undefined ? [] : [most]));
+    };
+    window.dispatchEvent(new Event("resize"));
+    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+    Object.assign(drawing, { fillText, clearRect });
+    return words;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +210,23 @@ def test_it_fits_every_width_in_both_themes(browser, pages, name: str, width: in
                 assert page.evaluate("document.documentElement.scrollHeight") <= 800
             pictures.append(page.evaluate(PICTURE))
     assert pictures[0] != pictures[1]
+
+
+@pytest.mark.parametrize("name", ["explorer", "proof"])
+@pytest.mark.parametrize("width", [390, 800, 1076, 1400])
+def test_no_word_is_cut_off_or_lies_on_another(browser, pages, name: str, width: int) -> None:
+    for page in opened(browser, pages[name], width):
+        for moment in ("Home", "End"):
+            page.locator(".labkit-scrubber").press(moment)
+            shown(page)
+            words, size = page.evaluate(WORDS), page.locator(".labkit-canvas").bounding_box()
+            assert len(words) > 10
+            for text, left, top, right, bottom in words:
+                assert left > -1 and right < size["width"] + 1, f"{text!r} is cut off"
+                assert top > -1 and bottom < size["height"] + 1, f"{text!r} is cut off"
+            for (one, *a), (two, *b) in combinations(words, 2):
+                across, down = (min(a[i + 2], b[i + 2]) - max(a[i], b[i]) for i in (0, 1))
+                assert min(across, down) < 1.5, f"{one!r} and {two!r} lie on one another"
 
 
 def test_every_control_of_the_proof_changes_words_and_picture(lines: Page) -> None:
