@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import display
 
 from labkit import augment, data, encoders
 from labkit.contrastive import geometry, pretrain, projections
-from labkit.contrastive.figures import draw_push, draw_training, draw_views
+from labkit.contrastive.figures import draw_matrix, draw_push, draw_training, draw_views
 from labkit.contrastive.losses import cosine_similarities, unit
 from labkit.contrastive.upstream import Upstream
 from labkit.training import progress_bar
@@ -70,15 +69,20 @@ def view_similarity(
     return cosine_similarities(*(model.embed_images(view) for view in views)).numpy()
 
 
-def partners_found(models: Mapping[str, encoders.SimCLR], seed: int = 0) -> pd.DataFrame:
-    """How often view 1 of an unseen emoji is nearest to its own view 2, for each network."""
+def partners_found(models: Mapping[str, encoders.SimCLR], seed: int = 0) -> Picture:
+    """The squares of networks on ten unseen emoji; above, how many of all find their own view."""
     images = data.load("noto", parts="test").images
-    own, found = np.arange(len(images)), {}
-    for name, model in models.items():
+    every = len(images) // WATCHED
+    shown = images[: every * WATCHED : every]
+    fig, axes = figure(1, len(models), size=(5 * len(models), 5))
+    said = []
+    for ax, (name, model) in zip(axes, models.items(), strict=True):
         similarity = view_similarity(model, images, augment.SIMCLR, seed)
-        found[name] = np.mean(similarity.argmax(axis=1) == own)
-    column = f"view 1 finds its own view 2 among {len(images)}"
-    return pd.Series(found).to_frame(column)
+        found = np.mean(similarity.argmax(axis=1) == np.arange(len(images)))
+        said.append(f"{name}: {found:.0%} find their own")
+        few = similarity[: every * WATCHED : every, : every * WATCHED : every]
+        draw_matrix(ax, few, shown.numpy(), said[-1])
+    return Picture(fig, f"Views of {len(images)} unseen emoji. {'; '.join(said)}.")
 
 
 def watch_simclr(

@@ -203,6 +203,18 @@ def test_view_similarity_has_pairs_on_its_diagonal(simclr) -> None:
     assert np.allclose(none, (x @ x.T).numpy(), atol=1e-5)
 
 
+def test_partners_found_counts_whose_own_view_is_nearest(simclr) -> None:
+    """By cosines of the two views, computed here; the larger square's share is over all images."""
+    images = data.load("noto", parts="test").images
+    generator = torch.Generator().manual_seed(0)
+    one, two = (augment.SIMCLR(images, generator) for _ in range(2))
+    with torch.no_grad():
+        x, y = (F.normalize(simclr.embed_images(view), dim=1) for view in (one, two))
+    share = ((x @ y.T).argmax(dim=1) == torch.arange(len(images))).float().mean().item()
+    shown = explorers.partners_found({"trained": simclr, "again": simclr})
+    assert f"trained: {share:.0%} find their own; again: {share:.0%}" in shown.alt
+
+
 def test_tiles_lay_images_out_row_by_row_with_transparent_gaps() -> None:
     images = np.arange(3 * 3 * 2 * 2, dtype=np.uint8).reshape(3, 3, 2, 2)
     grid = plots.tiles(images, columns=2, gap=(1, 0))
