@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -40,11 +41,12 @@ class Outcome(NamedTuple):
         """A box whose tint and text read on any background."""
         mark, word, tint = ("✓", "Solved", "46, 160, 67") if self.passed else (
             "✎", "Not yet", "217, 146, 0")  # fmt: skip
+        said = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.message))
         more = "<br><em>Check it once more for a further hint.</em>" * self.more
         return (
             f'<div role="status" style="padding: 10px 14px; border-left: 6px solid rgb({tint}); '
             f'border-radius: 4px; background: rgba({tint}, 0.15)"><strong>{mark} {word}:</strong> '
-            f"{html.escape(self.message)}{more}</div>"
+            f"{said}{more}</div>"
         )
 
 

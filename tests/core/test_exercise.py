@@ -17,6 +17,8 @@ def test_a_box_says_in_words_and_by_a_mark_what_its_colour_says() -> None:
     assert "✓ Solved:" in right._repr_html_() and "✎ Not yet:" in wrong._repr_html_()
     assert "expected &lt;1." in wrong._repr_html_() and "further hint" in wrong._repr_html_()
     assert repr(right) == "✓ That is right." and repr(wrong).startswith("✗ yours is 1, expected")
+    shown = checks.Outcome(False, "call `f(x) < 1`.")._repr_html_()
+    assert "call <code>f(x) &lt; 1</code>." in shown
     assert "Solved" not in wrong._repr_html_() and isinstance(right, checks.Outcome)
 
 
