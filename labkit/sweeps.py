@@ -48,15 +48,16 @@ def sweep(
 
     jobs: processes, -1 for one per core. scheduler: the address of a `dask.distributed` scheduler
     ("tcp://host:8786"), whose workers need this package installed; `jobs` then counts for nothing.
+    A cell that measures nothing (no rows) leaves nothing, and is run again by the next start.
     Raises, before any work, ValueError for a table that is damaged or of another sweep, and OSError
     for a folder that cannot be written to.
     """
     keys = list(cells[0])
     make_folder(out.parent)
     table = read_table(out, keys)
-    there = [] if table is None else table[keys].to_numpy(object).tolist()
-    done = {tuple(map(canonical, values)) for values in there}
-    missing = [cell for cell in cells if tuple(map(canonical, cell.values())) not in done]
+    done = set() if table is None else set(settings(table, keys))
+    asked = settings(pd.DataFrame(cells, dtype=object), keys)
+    missing = [cell for cell, setting in zip(cells, asked, strict=True) if setting not in done]
     failed = {}
     with cluster(scheduler):
         results = outcomes(run, missing, jobs)
@@ -65,18 +66,26 @@ def sweep(
             if problem:
                 failed[str(cell)] = problem
                 bar.set_postfix(failed=len(failed))
-                continue
-            table = add_rows(table, [{**cell, **row} for row in found])
-            write_table(out, table)
+            elif found:
+                table = add_rows(table, found)
+                write_table(out, table)
     return failed
 
 
+def settings(table: pd.DataFrame, keys: Sequence[str]) -> list[tuple[float | str, ...]]:
+    """The cell of each row, such that those of a table and those of Python compare."""
+    return [tuple(map(canonical, row)) for row in table[list(keys)].to_numpy(object).tolist()]
+
+
 def canonical(value: Any) -> float | str:
-    """1, 1.0 and "1" are one value, whatever a table's column has made of it."""
+    """1, 1.0 and "1" are one value, True and "TRUE", and None and nan, which are an empty field."""
+    word = "" if value is None or value != value else str(value)
+    if word.lower() in ("true", "false"):
+        return word.lower()
     try:
-        return str(value) if isinstance(value, (bool, np.bool_)) else float(value)
-    except (TypeError, ValueError):
-        return str(value)
+        return word if np.isnan(float(word)) else float(word)
+    except ValueError:
+        return word
 
 
 def outcomes(
@@ -92,7 +101,7 @@ def outcomes(
     try:
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
         for outcome in parallel(joblib.delayed(attempt)(run, cell) for cell in cells):
-            left.remove(outcome[0])
+            left = [cell for cell in left if str(cell) != str(outcome[0])]  # of nan, a copy differs
             yield outcome
     except TerminatedWorkerError:
         if len(cells) == 1:
@@ -108,7 +117,7 @@ def attempt(run: Callable[..., list[Row]], cell: Row) -> tuple[Row, list[Row], s
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return cell, run(**cell), ""
+        return cell, [{**cell, **row} for row in run(**cell)], ""
     except Exception:
         return cell, [], traceback.format_exc()
     finally:
@@ -176,7 +185,7 @@ def command_line(about: str, *experiments: Experiment) -> None:
         with told("--folder"):
             out = options.folder / f"{table}.csv"
             failed = sweep(run, cells, out, options.jobs, options.scheduler)
-            if tested and not failed:
+            if tested and not failed and out.exists():
                 write_table(out, with_overlaps(read_table(out), tested))
         for cell, problem in failed.items():
             print(f"{cell} failed:\n{problem}", file=sys.stderr)
@@ -211,20 +220,21 @@ def read_table(path: Path, keys: Sequence[str] = ()) -> pd.DataFrame | None:
         what = f"columns {list(table.columns)}" if keys else "its last line"
         raise ValueError(f"{path} is damaged, or another table: {what}. Restore or delete it.")
     if text != whole and len(table):
-        table = table[(table[list(keys)] != table[list(keys)].iloc[-1]).any(axis=1)]
+        there = settings(table, keys)
+        table = table[[setting != there[-1] for setting in there]]
     return table
 
 
 def parse(text: str) -> pd.DataFrame:
-    """CSV as `write_table` or a spreadsheet writes it (semicolons, TRUE); every line is whole."""
+    """Whole lines of CSV, as `write_table` or a spreadsheet writes it; "None" and "NA" are words."""
     head, _, _ = text.partition("\n")
     separator = ";" if ";" in head and "," not in head else ","
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")  # no other character ends a line
     odd = [i for i, line in enumerate(lines, 1) if line.count(separator) != head.count(separator)]
     if odd and '"' not in text:
         raise ValueError(f"line {odd[0]} has not as many values as there are columns")
-    decimal = "," if separator == ";" else "."
-    return pd.read_csv(io.StringIO(text), sep=separator, decimal=decimal)
+    form = {"sep": separator, "decimal": "," if separator == ";" else "."}
+    return pd.read_csv(io.StringIO(text), **form, keep_default_na=False, na_values=[""])
 
 
 def add_rows(table: pd.DataFrame | None, rows: Sequence[Row]) -> pd.DataFrame:
@@ -235,7 +245,7 @@ def add_rows(table: pd.DataFrame | None, rows: Sequence[Row]) -> pd.DataFrame:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write the table, all of it or nothing, sorted: the order of arrival leaves no trace."""
-    ordered = table.sort_values(list(table.columns), key=lambda column: column.astype(str))
+    ordered = table.sort_values(list(table), key=lambda c: c.astype(str).where(c.notna()))
     with replacing(path) as temporary:
         ordered.to_csv(temporary, index=False, lineterminator="\n")
 

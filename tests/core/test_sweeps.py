@@ -70,6 +70,79 @@ def test_a_table_that_a_spreadsheet_has_saved_is_taken_up(tmp_path) -> None:
     assert (table["picked"] == (table["rate"] < 0.1)).all() and set(table["score"]) == {0.25}
 
 
+VALUES = (None, float("nan"), "None", "nan", "NA", "null", "true", True, "007", "a\u2028b", 1)
+
+
+@pytest.mark.parametrize("together", [1, len(VALUES)])
+def test_a_cell_of_any_value_is_run_once(tmp_path, together) -> None:
+    """None and nan are an empty field; each word is a word, whatever else is in its column."""
+    ran: list[str] = []
+
+    def two(value: object, seed: int) -> list[dict]:
+        ran.append(f"{value} {seed}")
+        return [{"word": f"a {value}", "gap": np.nan, "score": seed + k} for k in (0.25, 0.5)]
+
+    for i in range(0, len(VALUES), together):
+        out, values = tmp_path / f"{i}.csv", VALUES[i + 1 : i + together] or VALUES[i : i + 1]
+        cells = [{"value": value, "seed": seed} for seed in (0, 1) for value in values]
+        for part in (cells[: together + 2], cells[::-1], cells):
+            assert sweep(two, part, out, jobs=1) == {}
+        assert sorted(ran) == sorted(f"{cell['value']} {cell['seed']}" for cell in cells)
+        ran.clear()
+        table = read_table(out)
+        assert sorted(table["word"]) == sorted([f"a {value}" for value in values] * 4)
+        assert table["gap"].isna().all() and table["gap"].dtype == table["score"].dtype == float
+
+
+def test_where_a_field_is_empty_the_order_of_arrival_leaves_no_trace(tmp_path) -> None:
+    cells = [{"block": block, "seed": 0} for block in (None, "a", "nan", "z")]
+
+    def one(block: str | None, seed: int) -> list[dict]:
+        return [{"score": 0.5}]
+
+    for name, order in (("one", cells), ("other", cells[::-1])):
+        for end in (1, 2, 4):
+            sweep(one, order[:end], tmp_path / name, jobs=1)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_a_cell_that_other_processes_hand_back_is_known_again(tmp_path) -> None:
+    """Not a number is unequal to its copy."""
+    cells = [{"rate": float("nan"), "seed": seed} for seed in (0, 1)]
+    assert sweep(lambda rate, seed: [{"id": seed}], cells, tmp_path / "t.csv", jobs=2) == {}
+    assert len(read_table(tmp_path / "t.csv")) == 2
+
+
+def test_a_cell_without_a_value_that_was_cut_off_is_run_again(tmp_path) -> None:
+    out, cells = tmp_path / "t.csv", [{"rate": None, "seed": seed} for seed in (0, 1)]
+    sweep(lambda rate, seed: run("near", seed), cells, out, jobs=1)
+    whole = out.read_text(encoding="utf-8")
+    out.write_text(whole[:-2], encoding="utf-8")
+    assert len(read_table(out, ["rate", "seed"])) == 2
+    sweep(lambda rate, seed: run("near", seed), cells, out, jobs=1)
+    assert out.read_text(encoding="utf-8") == whole
+
+
+@pytest.mark.parametrize("order", [CELLS, CELLS[::-1]])
+def test_a_cell_without_rows_is_run_again_and_harms_no_other(tmp_path, order) -> None:
+    out = tmp_path / "t.csv"
+
+    def some(shift: str, seed: int) -> list[dict]:
+        return run(shift, seed) if seed else []
+
+    assert sweep(lambda **_: [], order, out, jobs=1) == {} and not out.exists()
+    for _ in range(2):
+        assert sweep(some, order, out, jobs=1) == {}
+        assert len(read_table(out)) == 4
+    assert sweep(run, order, out, jobs=1) == {}
+    assert_complete(out)
+
+
+def test_a_run_that_forgets_its_return_fails_by_cell(tmp_path) -> None:
+    failed = sweep(lambda shift, seed: None, CELLS, tmp_path / "t.csv", jobs=1)
+    assert len(failed) == 4 and "TypeError" in failed[str(CELLS[0])]
+
+
 def test_a_column_that_came_later_is_empty_in_older_rows(tmp_path) -> None:
     out = tmp_path / "table.csv"
     sweep(run, CELLS[:2], out, jobs=1)
@@ -276,6 +349,10 @@ def test_of_equal_networks_that_with_the_smallest_rate_is_picked(table) -> None:
     level = table.assign(validation=0.5)
     found = sweeps.picked_again(level, {}, ["shift", "seed"])
     assert (found["picked"] == (found["rate"] == 0.001)).all()
+
+
+def test_the_word_none_is_a_word() -> None:
+    assert (sweeps.read("fewshot_chosen")["chosen"] == "None").sum() == 8
 
 
 @pytest.mark.parametrize("name", ["adapters", "contrastive", "lp_ft", "motivation", "shifts"])

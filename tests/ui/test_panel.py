@@ -80,6 +80,23 @@ def test_chips_hold_words_and_are_recorded_without_each():
     assert (line.values, line.told["rest"]) == ([("a", "c"), ("a",), ("c",)], 0)
 
 
+@pytest.mark.parametrize(
+    ("slider", "values"),
+    [
+        (ipywidgets.IntSlider(0, 0, 10, 4), [0, 4, 8]),
+        (ipywidgets.IntSlider(0, 0, 10, 5), [0, 5, 10]),
+        (ipywidgets.FloatSlider(0.0, min=0, max=1, step=0.3), [0, 0.3, 0.6, 0.9]),
+        (ipywidgets.FloatSlider(0.0, min=0, max=0.3, step=0.1), [0, 0.1, 0.2, 0.3]),
+        (ipywidgets.FloatSlider(0.7, min=0.7, max=1.6, step=0.4), [0.7, 1.1, 1.5]),
+        (ipywidgets.FloatLogSlider(1.0, min=-1, max=1, step=0.8), [10**-1, 10**-0.2, 10**0.6]),
+        (ipywidgets.FloatLogSlider(1.0, min=-1, max=1, step=0.5), [0.1, 10**-0.5, 1, 10**0.5, 10]),
+    ],
+)
+def test_a_slider_is_recorded_at_its_steps_and_never_past_its_end(slider, values):
+    found = line_of("x", slider).values
+    assert found == pytest.approx(values) and max(found) <= max(values) + 1e-9
+
+
 @pytest.mark.parametrize("bad", [(1,), (3, 1), (1, 3, 0), (1, 3, 1, 9), ("a", "b"), None, 3, []])
 def test_a_bad_control_is_refused_by_name(bad):
     with pytest.raises((TypeError, ValueError), match="'shots'"):
