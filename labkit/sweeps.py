@@ -226,7 +226,7 @@ def read_table(path: Path, keys: Sequence[str] = ()) -> pd.DataFrame | None:
 
 
 def parse(text: str) -> pd.DataFrame:
-    """Whole lines of CSV, as `write_table` or a spreadsheet writes it; "None" and "NA" are words."""
+    """Whole lines of CSV, as `write_table` or a spreadsheet writes it, where "NA" is a word."""
     head, _, _ = text.partition("\n")
     separator = ";" if ";" in head and "," not in head else ","
     lines = text.removesuffix("\n").split("\n")  # no other character ends a line

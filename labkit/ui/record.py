@@ -50,11 +50,14 @@ def _settings(control: Any) -> tuple[str, list, list[str]]:
     if isinstance(control, ipywidgets.Checkbox):
         return "checkbox", [False, True], ["off", "on"]
     if hasattr(control, "step") and hasattr(control, "max"):
-        places = np.arange(control.min, control.max + control.step / 2, control.step)
+        steps = int((control.max - control.min) / control.step + 1e-9)  # what is left is no step
+        places = control.min + control.step * np.arange(steps + 1)
         if isinstance(control, ipywidgets.FloatLogSlider):
             places = control.base**places
         kind = type(control.value)  # a whole number stays one
         values = [kind(round(value, 12)) for value in places.tolist()]
+        if not any(_same(value, control.value) for value in values):  # it begins between two
+            values = sorted([*values, control.value])
         form = getattr(control, "readout_format", "d")
         return "range", values, [format(value, form) for value in values]
     if isinstance(control, Chips):

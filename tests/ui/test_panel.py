@@ -83,18 +83,23 @@ def test_chips_hold_words_and_are_recorded_without_each():
 @pytest.mark.parametrize(
     ("slider", "values"),
     [
-        (ipywidgets.IntSlider(0, 0, 10, 4), [0, 4, 8]),
+        (ipywidgets.IntSlider(0, 0, 11, 4), [0, 4, 8]),
         (ipywidgets.IntSlider(0, 0, 10, 5), [0, 5, 10]),
-        (ipywidgets.FloatSlider(0.0, min=0, max=1, step=0.3), [0, 0.3, 0.6, 0.9]),
+        (ipywidgets.FloatSlider(0.0, min=0, max=1.1, step=0.3), [0, 0.3, 0.6, 0.9]),
         (ipywidgets.FloatSlider(0.0, min=0, max=0.3, step=0.1), [0, 0.1, 0.2, 0.3]),
-        (ipywidgets.FloatSlider(0.7, min=0.7, max=1.6, step=0.4), [0.7, 1.1, 1.5]),
-        (ipywidgets.FloatLogSlider(1.0, min=-1, max=1, step=0.8), [10**-1, 10**-0.2, 10**0.6]),
+        (ipywidgets.FloatSlider(0.7, min=0.7, max=1.8, step=0.4), [0.7, 1.1, 1.5]),
+        (ipywidgets.FloatLogSlider(0.1, min=-1, max=1, step=0.7), [10**-1, 10**-0.3, 10**0.4]),
         (ipywidgets.FloatLogSlider(1.0, min=-1, max=1, step=0.5), [0.1, 10**-0.5, 1, 10**0.5, 10]),
     ],
 )
 def test_a_slider_is_recorded_at_its_steps_and_never_past_its_end(slider, values):
     found = line_of("x", slider).values
     assert found == pytest.approx(values) and max(found) <= max(values) + 1e-9
+
+
+def test_a_slider_that_begins_between_two_steps_rests_there():
+    line = line_of("x", ipywidgets.IntSlider(5, 0, 10, 4))
+    assert (line.values, line.told["rest"]) == ([0, 4, 5, 8], 2)
 
 
 @pytest.mark.parametrize("bad", [(1,), (3, 1), (1, 3, 0), (1, 3, 1, 9), ("a", "b"), None, 3, []])
