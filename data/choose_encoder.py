@@ -78,6 +78,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=2.0)
     minutes = parser.parse_args().minutes
+    if not 0.1 <= minutes <= 1000:
+        parser.error(f"--minutes: got {minutes:g}, accepted: 0.1 to 1000")
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         rows = [measure(name, minutes, Path(folder)) for name in CANDIDATES]

@@ -73,15 +73,18 @@ def explain_os_error(error: OSError, cure: str) -> str:
 
 
 @contextmanager
-def told(option: str) -> Iterator[None]:
+def told(option: str, *refusals: type[Exception]) -> Iterator[None]:
     """Around a command: say in two lines that a file cannot be written, or that Ctrl-C was pressed.
 
-    option: the argument that says where to write.
+    option: the argument that says where to write. refusals: errors that blame what was asked for,
+    not our code, and are told without a traceback too.
     """
     try:
         yield
     except OSError as error:
         sys.exit("labkit: " + explain_os_error(error, f"name another with {option}"))
+    except refusals as error:
+        sys.exit(f"labkit: {error}")
     except KeyboardInterrupt:
         text = "labkit: stopped. Nothing is half-written: run the same command again."
         print(text, file=sys.stderr)

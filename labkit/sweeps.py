@@ -177,12 +177,14 @@ def command_line(about: str, *experiments: Experiment) -> None:
     parser.add_argument("--scheduler", help="a dask.distributed scheduler, e.g. tcp://host:8786")
     parser.add_argument("--folder", type=Path, default=data.DATA / "sweeps", help="for the tables")
     options = parser.parse_args()
+    if options.jobs == 0:
+        parser.error("--jobs: got 0, accepted: 1 or more, or -1 for all cores")
     if unknown := set(options.tables) - set(names):
         parser.error(f"TABLE: got {', '.join(sorted(unknown))}, accepted: {', '.join(names)}")
     for table, run, cells, tested in experiments:
         if table not in (options.tables or names):
             continue
-        with told("--folder"):
+        with told("--folder", ValueError, RuntimeError):
             out = options.folder / f"{table}.csv"
             failed = sweep(run, cells, out, options.jobs, options.scheduler)
             if tested and not failed and out.exists():
@@ -322,9 +324,7 @@ def intervals(table: pd.DataFrame, score: str, by: Sequence[str], **where: Any) 
     for name, value in where.items():
         check_choice(name, [value], tuple(table[name].unique()))
         table = table[table[name] == value]
-    groups = {
-        key: scores(rows, score).interval for key, rows in table.groupby(list(by), sort=False)
-    }
+    groups = {k: scores(rows, score).interval for k, rows in table.groupby(list(by), sort=False)}
     index = pd.MultiIndex.from_tuples(list(groups), names=list(by))
     index = index if len(by) > 1 else index.get_level_values(0)
     return pd.DataFrame(groups.values(), index=index, columns=Interval._fields)

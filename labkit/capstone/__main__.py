@@ -28,8 +28,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, help="of training (default: 60)")
     parser.add_argument("--quick", action="store_true", help="as in the notebook: a rough look")
     options = parser.parse_args(arguments)
+    if options.folder is None and (options.ood or options.group):
+        parser.error("FOLDER: got none, accepted with --ood or --group: one (the example has both)")
     options.out = options.out.expanduser()  # no shell expands --out=~/report
-    with told("--out"):
+    with told("--out", ValueError, FloatingPointError):
         try:
             plan = replace(QUICK if options.quick else Plan(), splits=options.splits)
             if options.steps is not None:
@@ -45,8 +47,6 @@ def main(arguments: list[str] | None = None) -> None:
         except Stopped as error:
             print(f"labkit: stopped {error}. Features are kept in {options.out}.", file=sys.stderr)
             sys.exit(130)
-        except (ValueError, FloatingPointError) as error:
-            sys.exit(f"labkit: {error}")
 
 
 if __name__ == "__main__":

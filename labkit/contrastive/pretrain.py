@@ -22,6 +22,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -72,10 +73,28 @@ class Config:
         above_0("temperature", self.temperature)
         at_least_0("weight_decay", self.weight_decay)
         real("warmup", self.warmup, 1)
+        whole("seed", self.seed, 0, 10**12)  # times the steps' 1,000,003 it is still one of torch's
+        for name in ("options", "augmentation"):
+            if not isinstance(getattr(self, name), dict):
+                raise refused(name, getattr(self, name), "a dictionary", TypeError)
+        self.try_options()
         unknown = sorted(set(self.augmentation) - {f.name for f in fields(augment.Augmentation)})
         if unknown:
             raise refused("augmentation", unknown, "fields of Augmentation")
         self.make_augmentation()  # refuses a value out of range
+
+    def try_options(self) -> None:
+        """Raise ValueError for options that make no network, or one for other pictures."""
+        make = ARCHITECTURES[self.architecture]
+        try:
+            for name, value in self.options.items():
+                whole(name, value, 1)
+            with torch.random.fork_rng(), torch.no_grad():
+                make(**self.options).eval()(torch.zeros(1, 3, 32, 32))
+        except (TypeError, ValueError, RuntimeError) as error:
+            known = ", ".join(signature(make).parameters)
+            accepted = f"whole numbers for {known}, that fit 32 x 32 pictures\n({error})"
+            raise refused("options", self.options, accepted) from None
 
     def make_augmentation(self) -> augment.Augmentation:
         """The method's preset with this run's changes: what the encoder learns to ignore.
@@ -192,9 +211,9 @@ def take_step(model: nn.Module, optimizer, upstream: Upstream, config: Config, s
 def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Module:
     """Train, write `out` (weights) and its .csv (learning curve); resume from `out`'s checkpoint.
 
-    Raises ValueError when the checkpoint is damaged or was made with another configuration, or when
-    the batch cannot be divided among the processes; OSError, before any work, for a folder that
-    cannot be written to.
+    Raises ValueError when the checkpoint is damaged or was made with another configuration, when
+    the batch cannot be divided among the processes or is larger than the captions; OSError, before
+    any work, for a folder that cannot be written to.
     """
     share_size(config.batch)  # before any work
     make_place(out)
@@ -207,17 +226,16 @@ def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Modul
     is_first = not dist.is_initialized() or dist.get_rank() == 0
     model.train()
     begun = time.monotonic()
-    bar = tqdm(total=config.steps, initial=len(curve), disable=not is_first)
-    for step in range(len(curve), config.steps):
-        curve.append(take_step(model, optimizer, upstream, config, step))
-        bar.update()
-        bar.set_postfix(loss=f"{curve[-1]:.3f}", refresh=False)
-        if is_first and (step + 1) % checkpoint_every == 0:
-            remember(checkpoint, model, optimizer, config, curve)
-    bar.close()
+    with tqdm(total=config.steps, initial=len(curve), disable=not is_first) as bar:
+        for step in range(len(curve), config.steps):
+            curve.append(take_step(model, optimizer, upstream, config, step))
+            bar.update()
+            bar.set_postfix(loss=f"{curve[-1]:.3f}", refresh=False)
+            if is_first and (step + 1) % checkpoint_every == 0:
+                remember(checkpoint, model, optimizer, config, curve)
     if is_first:
-        write_curve(out.with_suffix(".csv"), curve)
         save(model, {**stored, "minutes": round((time.monotonic() - begun) / 60, 1)}, out)
+        write_curve(out.with_suffix(".csv"), curve)
         checkpoint.unlink(missing_ok=True)
     return model.eval()
 
@@ -284,7 +302,7 @@ def parse_arguments() -> tuple[Config, Path]:
     out = arguments.pop("out")
     try:
         config = Config(**arguments)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         parser.error(str(error))
     return config, out or data.DATA / f"weights/{config.method}-{config.architecture}.safetensors"
 
@@ -293,7 +311,7 @@ def main() -> None:
     config, out = parse_arguments()
     if "RANK" in os.environ:  # started by torchrun
         dist.init_process_group("gloo")
-    with told("--out"):
+    with told("--out", ValueError, FloatingPointError):
         pretrain(config, out)
     if dist.is_initialized():
         dist.destroy_process_group()

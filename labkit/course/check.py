@@ -24,6 +24,7 @@ from nbformat import NotebookNode
 from labkit.course.notebooks import LIMIT, NOTEBOOKS, chosen, read, run_cells, tags
 from labkit.exercise import OUTCOMES
 from labkit.files import make_place, replacing, told
+from labkit.inputs import above_0
 
 MISSING = "not checked: its last line is missing or was not reached."
 NOT_THERE = "the notebook is not there"
@@ -144,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = options.folder or (Path() if any(Path().glob("[0-9]*.ipynb")) else NOTEBOOKS)
     try:
         with told("--json"):
+            above_0("--limit", options.limit)
             asked = [folder.resolve() / path.name for path in chosen(NOTEBOOKS, options.notebooks)]
             for path in set(chosen(folder.resolve(), ())) - set(asked):  # a copy, say
                 print(f"{path.stem}: skipped")

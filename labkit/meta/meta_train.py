@@ -109,7 +109,7 @@ def main() -> None:
         whole("every", arguments.every, 1)
     except ValueError as error:
         parser.error(str(error))
-    with told("--out"):
+    with told("--out", ValueError, FloatingPointError):
         meta_train(config, arguments.every, arguments.out)
 
 

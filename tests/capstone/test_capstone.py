@@ -478,6 +478,14 @@ def test_what_cannot_be_measured_is_told_before_an_image_is_read(
         main([str(tmp_path), "--out", str(tmp_path / "out"), *wrong.split()])
 
 
+@pytest.mark.parametrize("option", ["--ood", "--group"])
+def test_what_belongs_to_a_folder_is_refused_without_one(tmp_path, capsys, option) -> None:
+    """The example would have been measured instead, with its own."""
+    with pytest.raises(SystemExit):
+        main([option, str(tmp_path), "--out", str(tmp_path / "out")])
+    assert "FOLDER: got none" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 def test_notebook_06_writes_photographs_as_the_folders_that_are_read_here(tmp_path, monkeypatch):
     """The very cell that readers are told to run, on data sets of torchvision's interface."""
     notebook = nbformat.read(Path(__file__).parents[2] / "notebooks/06_lp_ft.ipynb", as_version=4)

@@ -413,7 +413,8 @@ def test_the_command_line_sets_every_option(monkeypatch) -> None:
 @pytest.mark.parametrize(
     "line",
     ["", "byol", "clip --architecture mlp", "clip --options {", "clip --steps 0", "--help"]
-    + ['clip --augmentation {"flip":2}'],
+    + ['clip --augmentation {"flip":2}', 'clip --augmentation {"flip":"a"}', "clip --seed -1"]
+    + ['clip --options {"widht":32}', "clip --options [1]", "clip --augmentation null"],
 )
 def test_help_is_printed_and_a_wrong_command_line_explained(monkeypatch, capsys, line) -> None:
     with pytest.raises(SystemExit):
@@ -442,4 +443,22 @@ def test_a_rate_that_diverges_is_named_and_leaves_no_weights(
     config = replace(CONV, method=method, steps=steps, lr=1e30, warmup=0.0)
     with pytest.raises((FloatingPointError, ValueError), match="lower (--)?lr"):
         pretrain.pretrain(config, tmp_path / "w.safetensors")
-    assert not list(tmp_path.glob("*.safetensors"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--batch 5000", "batch: got 5000 of a kind, accepted: at most"),
+        ("--batch 4 --lr 1e30 --warmup 0 --steps 3", "lower lr"),
+        ("--batch 4 --lr 1e30 --warmup 0 --steps 1", "lower lr"),
+    ],
+)
+def test_the_command_tells_what_it_cannot_train_and_leaves_nothing(
+    tmp_path, loaded_once, monkeypatch, line, message
+) -> None:
+    fixed = ["--icons", "0", "--options", '{"width": 8}', "--out", str(tmp_path / "w.safetensors")]
+    monkeypatch.setattr("sys.argv", ["pretrain", "clip", *line.split(), *fixed])
+    with pytest.raises(SystemExit, match=f"^labkit: .*{message}"):
+        pretrain.main()
+    assert not list(tmp_path.iterdir())

@@ -167,6 +167,8 @@ def test_what_cannot_be_written_is_told_with_a_cure(error, message) -> None:
 def test_a_mistake_is_not_told_as_if_it_were_the_disk_s() -> None:
     with pytest.raises(ValueError, match="batch"), told("--out"):
         raise ValueError("batch")
+    with pytest.raises(SystemExit, match="^labkit: batch$"), told("--out", ValueError):
+        raise ValueError("batch")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Sweeps: resumed, retried, spread over processes or a cluster; tables read and compared."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -209,6 +210,25 @@ def test_the_command_line_runs_the_tables_that_are_named(tmp_path, monkeypatch, 
     with pytest.raises(SystemExit):
         command_line("Two tables.", *experiments)
     assert "TABLE: got three, accepted: one, two" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", r"labkit: .*t\.csv is damaged, or another table: columns \['a'\]"),
+        ("--scheduler foo", "labkit: .*distributed"),
+        ("--jobs 0", "--jobs: got 0, accepted: 1 or more"),
+    ],
+)
+def test_the_command_line_refuses_before_any_work(
+    tmp_path, monkeypatch, capsys, line, message
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    (tmp_path / "t.csv").write_text("" if line else "a\n1\n", encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["sweep", *line.split(), "--folder", str(tmp_path)])
+    with pytest.raises(SystemExit) as error:
+        command_line("A sweep.", Experiment("t", lambda **_: pytest.fail("work"), CELLS))
+    assert re.search(message, f"{error.value} {capsys.readouterr().err}")
 
 
 def test_a_missing_cluster_package_says_what_to_install(tmp_path, monkeypatch) -> None:

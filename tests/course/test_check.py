@@ -180,6 +180,12 @@ def test_the_notebooks_where_one_stands_are_graded_else_the_lab_s(
     assert [check.main(words) for words in (["--strict"], ["03", "--strict"])] == [1, 0]
 
 
+@pytest.mark.parametrize("limit", ["0", "-5", "nan"])
+def test_a_limit_that_leaves_no_time_is_refused(graded, capsys, limit) -> None:
+    assert check.main(["--limit", limit]) == 2 and not graded
+    assert "--limit: got" in capsys.readouterr().err
+
+
 def test_what_is_not_handed_in_counts_and_a_copy_does_not(tmp_path, capsys) -> None:
     """The total is the same for everybody."""
     (tmp_path / "02_meta_learning-Copy1.ipynb").touch()
