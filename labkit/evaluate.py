@@ -94,19 +94,22 @@ class Measure:
 
     @torch.no_grad()
     def __call__(self, fit: Fit) -> dict[str, float]:
-        """Accuracies and movement of the test images' features; OOD is the mean over its tests."""
+        """Accuracies and movement of the test images' features; OOD is the mean over its tests.
+
+        A task without any has no such columns.
+        """
         found = self.features(fit.model.encoder)
         right = {
             name: (fit.model.head(x).argmax(dim=1) == self.tests[name].labels).float().mean().item()
             for name, x in found.items()
         }
         moved = {name: movement(self.start[name], x).mean for name, x in found.items()}
+        first, *others = self.tests
+        sides = {"id": [first], "ood": others} if others else {"id": [first]}
         return {
             "validation": round(fit.validation, 4),
-            "id": round(right.pop("id"), 4),
-            "ood": round(float(np.mean(list(right.values()))), 4),
-            "moved_id": float(f"{moved.pop('id'):.4g}"),
-            "moved_ood": float(f"{np.mean(list(moved.values())):.4g}"),
+            **{s: round(float(np.mean([right[n] for n in sides[s]])), 4) for s in sides},
+            **{f"moved_{s}": float(f"{np.mean([moved[n] for n in sides[s]]):.4g}") for s in sides},
         }
 
 

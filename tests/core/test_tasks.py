@@ -1,5 +1,7 @@
 """Tasks, shifts and episodes: no image serves two purposes, and labels mean what they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -187,6 +189,8 @@ def test_a_sweep_measures_what_the_single_measures_do(authors: tasks.Task) -> No
         before, after = (training.features(e, examples.images) for e in (start, Mean(1.25)))
         expected = evaluate.movement(before, after).mean
         assert found[f"moved_{name}"] == pytest.approx(expected, rel=1e-3)
+    alone = Measure(start, replace(authors, ood={}))(moved)
+    assert alone == {name: x for name, x in found.items() if not name.endswith("ood")}
 
 
 def test_a_task_of_arrays_knows_its_chance_and_becomes_tensors() -> None:
