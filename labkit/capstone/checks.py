@@ -84,7 +84,10 @@ def planted_leak(function: Callable) -> Iterator[str]:
 
 @checker
 def advice(function: Callable) -> Iterator[str]:
-    """Notebook 07: function(scores) -> advice in words: the method, its accuracy, the interval."""
+    """Notebook 07: function(scores) -> advice in words: the method, its accuracy, the interval.
+
+    A text may compare methods: the first that it names is the one that it advises.
+    """
     rng, luck = np.random.default_rng(0), np.random.default_rng(1).normal(0, 0.03, 8)
     means = {
         "luck": {"probe": 0.70, "lp-ft": 0.708, "fine-tuning": 0.66},
@@ -101,11 +104,13 @@ def advice(function: Callable) -> Iterator[str]:
         if not isinstance(text, str):
             yield f"yours is a {type(text).__name__}, expected a paragraph of text."
             return
-        if LOOKS[first].name not in text:
+        named = {m: text.lower().find(LOOKS[m].name.lower()) for m in scores}
+        if min((m for m in scores if named[m] >= 0), key=named.get, default="") != first:
             told = ", ".join(f"{LOOKS[m].name} {x.mean:.1%}" for m, x in scores.items())
             yield (
-                f"({told}): yours does not advise {LOOKS[first].name}. Which is the least change "
-                f"that nothing is clearly ahead of?\nThat is `advice.first_try(scores)`."
+                f"({told}): the method that yours names first is not {LOOKS[first].name}. Which is "
+                "the least change that nothing is clearly ahead of?\n"
+                "That is `advice.first_try(scores)`."
             )
         numbers = {int(x) for x in re.findall(r"(?<![\d.])\d+(?!\.?\d)", text)}  # "60 to 64 %"
         wanted = [round(100 * x) for x in scores[first].interval]

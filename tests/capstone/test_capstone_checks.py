@@ -36,6 +36,18 @@ def once_percent(scores):
     return f"{LOOKS[first].name}: {mean} %, and for other splits {low} to {high} %."
 
 
+def all_of_them(scores):
+    parts = (f"{LOOKS[m].name} " + "{:.0%} ({:.0%} to {:.0%})" for m in scores)
+    return ", ".join(p.format(*scores[m].interval) for p, m in zip(parts, scores, strict=True))
+
+
+def compared(scores):
+    others = {m: x for m, x in scores.items() if m != first_try(scores)}
+    return (
+        f"{advise(scores).replace('Try l', 'L')} Nothing is clearly ahead: {all_of_them(others)}."
+    )
+
+
 def best_mean(scores):
     return f"Try {LOOKS[max(scores, key=lambda m: scores[m].mean)].name}."
 
@@ -55,6 +67,7 @@ RIGHT = [
     (checks.planted_leak, pairs_of),
     (checks.advice, advise),
     (checks.advice, once_percent),
+    (checks.advice, compared),
 ]
 MISTAKES = {
     checks.honest_interval: {
@@ -72,6 +85,9 @@ MISTAKES = {
     },
     checks.advice: {
         "is clearly ahead of": best_mean,
+        "clearly ahead of": lambda s: f"{best_mean(s)} All: {all_of_them(s)}.",
+        "names first ... ahead of": lambda s: "Those of the notebook: " + all_of_them(s),
+        "is not linear probe": lambda s: "Take the one with most right: 70 % (68 to 72 %).",
         "does not say how often": lambda s: LOOKS[first_try(s)].name,
         "how often ... right": lambda s: "{} {:.1%} ({:.1%} to {:.1%})".format(
             LOOKS[first_try(s)].name, *s[first_try(s)].interval
