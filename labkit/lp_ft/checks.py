@@ -57,6 +57,7 @@ def rate_that_moves(function: Callable, rows: pd.DataFrame, shift: str) -> Itera
 
     Tried on `shift`, then on all others of the table.
     """
+    rows = rows.assign(moved_ood=0.0)  # whoever reads this column in place of `moved_id` shows
     for tried in dict.fromkeys((shift, *rows["shift"])):
         where = {"shift": tried, "method": "fine-tuning", "picked": True}
         target = sweeps.scores(rows, "moved_id", **where).mean

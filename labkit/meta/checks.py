@@ -99,7 +99,7 @@ def ridge(function: Callable) -> Iterator[str]:
     """Notebook 02: function(features, targets, strength) -> f, itself a function of features."""
     generator = torch.Generator().manual_seed(0)
     x, new = (torch.randn(n, 4, generator=generator, dtype=torch.float64) for n in (9, 6))
-    y = torch.randn(9, 2, generator=generator, dtype=torch.float64)
+    y = torch.randn(9, 2, generator=generator, dtype=torch.float64, requires_grad=True)
     for strength in (1.0, 0.1):
         f = function(x, y, strength)
         if f is None or not callable(f):
@@ -112,7 +112,10 @@ def ridge(function: Callable) -> Iterator[str]:
                 new @ meta.ridge(x, y, len(x) * strength)
             ),
         }
-        yield from compare(f(new), new @ meta.ridge(x, y, strength), mistakes, what="f(new): ")
+        yours = f(new)
+        yield from compare(yours, new @ meta.ridge(x, y, strength), mistakes, what="f(new): ")
+        if not getattr(yours, "requires_grad", False):
+            yield "the value is right, but carries no gradient to meta-learn through: what cuts it?"
 
 
 @checker

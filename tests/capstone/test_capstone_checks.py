@@ -8,14 +8,18 @@ from labkit.looks import LOOKS
 from labkit.statistics import mean_interval
 
 
-def pairs_of(images, threshold, mirror=True, both=False, every=False):
+def rms(difference):
+    return difference.square().mean().sqrt()
+
+
+def pairs_of(images, threshold, mirror=True, both=False, every=False, apart=rms):
     x = images.float() / 255
     sides = (x, x.flip(3)) if mirror else (x,)
     return [
         (a, b)
         for a in range(len(x))
         for b in range(0 if both else a + 1, len(x))
-        if every or min((z[a] - x[b]).square().mean().sqrt() for z in sides) <= threshold
+        if every or min(apart(z[a] - x[b]) for z in sides) <= threshold
     ]
 
 
@@ -81,6 +85,9 @@ MISTAKES = {
         "flip(3)": lambda x, t: pairs_of(x, t, mirror=False),
         "both ways round": lambda x, t: pairs_of(x, t, both=True),
         "pairs too many": lambda x, t: pairs_of(x, t, every=True),
+        "the root": lambda x, t: pairs_of(x, t, apart=lambda d: d.square().mean()),
+        "root of the mean square": lambda x, t: pairs_of(x, t, apart=lambda d: d.abs().mean()),
+        "is one picture": lambda x, t: pairs_of(x, t, apart=lambda d: d.abs().max()),
         "row numbers": lambda x, t: 3,
     },
     checks.advice: {

@@ -1,6 +1,7 @@
 """Notebook 06's checks: right answers pass, the usual mistakes are recognised."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -46,10 +47,10 @@ TABLE = pd.DataFrame(
 FAR = TABLE[TABLE["shift"] == "far"]
 
 
-def right_rate(rows, shift):
+def right_rate(rows, shift, column="moved_id"):
     where = {"shift": shift, "method": "fine-tuning", "picked": True}
-    target = sweeps.scores(rows, "moved_id", **where).mean
-    moved = sweeps.intervals(rows, "moved_id", ["rate"], shift=shift, method="lp-ft")["mean"]
+    target = sweeps.scores(rows, column, **where).mean
+    moved = sweeps.intervals(rows, column, ["rate"], shift=shift, method="lp-ft")["mean"]
     return min(moved.index[moved >= target], default=float("inf"))
 
 
@@ -70,6 +71,13 @@ def test_the_rate_that_moves_as_far_as_ft() -> None:
     assert checks.rate_that_moves(right_rate, sweeps.read("lp_ft"), "twemoji to nine others")
     never = TABLE[TABLE["shift"] == "near"]
     assert checks.rate_that_moves(lambda *_: float("inf"), never, "near")
+
+
+def test_the_movement_of_other_features_is_told() -> None:
+    """In the shipped table both columns lead to the same rates."""
+    wrong = partial(right_rate, column="moved_ood")
+    outcome = checks.rate_that_moves(wrong, sweeps.read("lp_ft"), "twemoji to nine others")
+    assert not outcome and "in distribution" in outcome.message
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,9 @@ MISTAKES = {
         "logarithmic": lambda s, a, t: np.interp(t, a, s),
         "vertically": lambda s, a, t: np.interp(t, s, a),
         "never reached": lambda s, a, t: np.exp(np.interp(t, a, np.log(s))),
+        "not the last": lambda s, a, t: (
+            np.exp(np.interp(t, a, np.log(s))) if t <= max(a) else -np.inf
+        ),
         "return float('inf')": lambda s, a, t: (
             np.exp(np.interp(t, a, np.log(s))) if t <= max(a) else None
         ),
