@@ -7,8 +7,6 @@
 `--packages DIR` reuses packages fetched earlier with `npm pack`.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import csv

@@ -7,8 +7,6 @@
 `--packages DIR` reuses packages fetched earlier with `npm pack`.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import tempfile

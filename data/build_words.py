@@ -10,8 +10,6 @@ every run of three letters has a vector too, fitted by ridge regression on the w
 processor may round a number otherwise; the same one gives the same file.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

@@ -4,8 +4,6 @@ python data/checksum.py
 cd data && sha256sum --check checksums.txt
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

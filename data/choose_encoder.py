@@ -8,8 +8,6 @@ concepts, are scored on *validation* concepts: in the same style (ID), and in th
 styles). The ID and OOD test sets are not looked at.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from dataclasses import replace

@@ -3,8 +3,6 @@
 `build_icons.py` leaves out by these rules, and a test holds them to what is shipped.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import cache

@@ -9,8 +9,6 @@ subgroups; all other concepts are upstream, except the augmentation traps, which
 learn from. Concepts are divided, not pictures: `same_pictures` says which are the same even so.
 """
 
-from __future__ import annotations
-
 import csv
 import random
 from collections import defaultdict

@@ -13,8 +13,6 @@ in the others; `labkit.statistics.crossed_estimate`). The lead over scratch is p
 labels and the same test images.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 

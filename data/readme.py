@@ -1,7 +1,5 @@
 """Keep the measured parts of data/README.md equal to what the scripts measured."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from labkit.files import replacing

@@ -1,7 +1,5 @@
 """What should I try first? Of the methods measured, the least change that nothing clearly beats."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

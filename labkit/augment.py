@@ -9,8 +9,6 @@ What an augmentation destroys, the encoder learns to ignore. Flips erase "left a
 erases "red heart": each field of `Augmentation` is a statement about what does not matter.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 

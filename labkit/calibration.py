@@ -4,8 +4,6 @@ Confidence is the largest softmax probability. A classifier is calibrated when, 
 gives with confidence c, a share c is right.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

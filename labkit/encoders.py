@@ -4,8 +4,6 @@ Every image encoder takes uint8 or float images (n, 3, h, w), returns features (
 attribute `dim`. This lab's own are whole on this page; text encoders are in `labkit.text`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

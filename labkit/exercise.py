@@ -5,8 +5,6 @@ can assert it. A stub that does nothing is never right. A hint comes in stages, 
 first says where to look, and never the formula; the next is for those who meet it once more.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import os

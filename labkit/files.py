@@ -1,7 +1,5 @@
 """A file is written whole or not at all: a crash or a full disk leaves what was there before."""
 
-from __future__ import annotations
-
 import csv
 import errno
 import os

@@ -1,7 +1,5 @@
 """An encoder stage by stage: what its layers say of an image, and which of them may train."""
 
-from __future__ import annotations
-
 import re
 
 import torch

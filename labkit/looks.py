@@ -1,7 +1,5 @@
 """A method keeps its colour, marker and name in every figure of every notebook."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

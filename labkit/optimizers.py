@@ -6,8 +6,6 @@ away from a few methods, by wrappers round them, and nothing is compiled here. T
 the methods that are within the wrappers, so a step is torch's own, bit for bit.
 """
 
-from __future__ import annotations
-
 from inspect import unwrap
 from typing import TypeVar
 

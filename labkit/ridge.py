@@ -1,7 +1,5 @@
 """Ridge regression in closed form, for any number of problems at once, differentiable."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -4,8 +4,6 @@
 caption; `TextEncoder` knows nothing but the captions it is trained on.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import cache

@@ -1,7 +1,5 @@
 """Small operations are faster on one thread: between them the others spin, and keep a core busy."""
 
-from __future__ import annotations
-
 from threadpoolctl import threadpool_limits
 
 

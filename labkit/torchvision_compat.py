@@ -6,8 +6,6 @@ not exist", although transforms, models and data sets never call such an operato
 missing operators (a name and a signature, no code) is enough to import everything else.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 from types import ModuleType

@@ -3,8 +3,6 @@
 Nothing here looks at an OOD image except to record how well it is classified.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

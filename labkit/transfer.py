@@ -5,8 +5,6 @@ network and, when it was trained by steps, the accuracies on the way. Learning r
 are chosen on the ID validation set, never on an OOD image.
 """
 
-from __future__ import annotations
-
 import copy
 import warnings
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Tensors, and what they are, in one safetensors file that notices when it is damaged."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Notebook 04: the bottleneck, what trains, LoRA, counting and merging."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import torch

@@ -5,8 +5,6 @@ A *setting* is a method with its width, ("adapters", 8), or 0 where it has none.
 columns mean, low and high.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The layers of parameter-efficient fine-tuning: a bottleneck, its place, and a low-rank change."""
 
-from __future__ import annotations
-
 import copy
 import math
 

@@ -1,7 +1,5 @@
 """Notebook 04: what trains in a block, adapters trained live, and what a hundred tasks cost."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache, partial

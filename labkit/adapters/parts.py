@@ -3,8 +3,6 @@
 What is known of their names stands here, and nowhere else in the folder.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from torch import nn

@@ -1,7 +1,5 @@
 """What a task costs to keep: how many numbers each method stores, in closed form."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from labkit.adapters.methods import METHODS

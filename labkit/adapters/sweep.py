@@ -5,8 +5,6 @@
 Or tables by name: adapters_rates, adapters, adapters_steps. data/README.md says how they were made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import NamedTuple

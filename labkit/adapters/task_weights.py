@@ -5,8 +5,6 @@ save(weights, path); read(path)   # kilobytes
 model = attach(backbone, weights) # the backbone now does this task; attach another to switch
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a task costs while it trains: weights, gradients, the optimizer's state, activations."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """`python -m labkit.capstone FOLDER [--ood FOLDER]`: notebook 07 on your data, as a report."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What a measured curve says: how sure, where it errs, and advice with the numbers behind it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

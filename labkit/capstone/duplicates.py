@@ -1,7 +1,5 @@
 """The same picture twice: exact, nearly equal, or mirrored; such a pair may not be split."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -4,8 +4,6 @@ Eight classes of things, each thing drawn by three artists (`tiger-face_noto.png
 folder of other things by other artists. Some pictures are there twice, under another name.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The capstone's figures with their words: what is there, what is twice, curve and mistakes."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

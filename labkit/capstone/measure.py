@@ -1,7 +1,5 @@
 """A learning curve of probe, WiSE-FT, LP-FT and FT on your own data; features kept on disk."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

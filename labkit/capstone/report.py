@@ -1,7 +1,5 @@
 """All of it in one call: read, find leaks, measure, conclude, and a page to read and hand on."""
 
-from __future__ import annotations
-
 import html
 from dataclasses import replace
 from pathlib import Path

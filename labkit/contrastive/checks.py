@@ -1,7 +1,5 @@
 """Notebook 03: the contrastive loss, NT-Xent, its gradient, false negatives, and prompts."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 

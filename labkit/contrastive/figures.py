@@ -1,7 +1,5 @@
 """Notebook 03: what the contrastive loss sees, what it learns, and how far that carries."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

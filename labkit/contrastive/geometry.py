@@ -4,8 +4,6 @@ All functions take features of any length and compare directions only, as the lo
 gradients; none trains. All raise ValueError for features that are not finite, or of other shapes.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -12,8 +12,6 @@ SigLIP, that of one matching pair). A loss compares the rows it is given and no 
 processes, gather the features first, with gradients, then call it (as `pretrain` beside this does).
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

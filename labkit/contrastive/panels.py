@@ -1,7 +1,5 @@
 """Notebook 03: SimCLR while it trains, what its views erase, and whom the temperature hears."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial

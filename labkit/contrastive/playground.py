@@ -1,7 +1,5 @@
 """Notebook 03's CLIP playground: search by words, name a picture, classify without any label."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple

@@ -4,8 +4,6 @@ What a temperature, a missing denominator or another loss does to the geometry s
 steps, on real features, without training an encoder anew.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

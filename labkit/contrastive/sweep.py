@@ -7,8 +7,6 @@ seed draws the images, the same for every encoder, and the weights of the random
 tested on the same concepts, so the columns of hits say how each concept fared.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from itertools import product

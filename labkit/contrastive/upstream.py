@@ -3,8 +3,6 @@
 No picture here is of a downstream or trap concept; data/README.md tells how that was made sure.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Radford et al. 2021 (arXiv:2103.00020). Images are embedded once; a new set of p
 one pass of the text encoder and one matrix product.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

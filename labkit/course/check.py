@@ -7,8 +7,6 @@ A notebook is run cell by cell, as JupyterLab runs it. Which exercises there are
 solutions, so the total is the same for everybody: a notebook that is not there counts too.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

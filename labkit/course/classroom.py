@@ -8,8 +8,6 @@ and shows each panel as soon as that is ready. The first page is a playlist of t
 keys step from panel to panel. The template in voila/ asks no other machine for anything.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -5,8 +5,6 @@ nothing is done. A marker says that an installation has begun and not ended: pac
 half unpacked look installed and are not, so an environment with a marker is made anew.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import os

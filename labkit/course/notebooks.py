@@ -4,8 +4,6 @@ A cell's tags say what it is for: `setup` (what panels need), `panel`, `claim`, 
 metadata.exercise names its check.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

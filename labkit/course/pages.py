@@ -4,8 +4,6 @@ Recorded pictures (`labkit.ui.record`) become files beside the pages, named by t
 needs no kernel (`labkit.ui.alive`) stays as it is; formulas become MathML.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Callable

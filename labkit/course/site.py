@@ -9,8 +9,6 @@ and no network. To publish them, copy the folder to any host of files, or for Gi
 `pip install ghp-import` and `ghp-import -n -p -f site`.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys

@@ -4,8 +4,6 @@ Voila starts a kernel for every page, and most of the seconds before its first p
 So one spare kernel is always ready, of some 400 MB.
 """
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Notebook 05: calibration error, accuracy without labels, and what to try first."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ Noise and blur are two of ImageNet-C's kinds (Hendrycks & Dietterich 2019), with
 images; rotation and inversion are ours. Severity is 1 (barely seen) to 5 (hard for people too).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -5,8 +5,6 @@ have rank, and near that number by the wildest of functions: the error peaks and
 descent (Belkin et al. 2019; in the number of samples, Nakkiran et al. 2021).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

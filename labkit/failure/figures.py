@@ -1,7 +1,5 @@
 """Notebook 05's figures: sure and right, guessed and true, what encoders read, how many labels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ were kept from every encoder: the traps of data/emoji/traps.csv. What pretrainin
 cannot be read from its features.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import pandas as pd

@@ -4,8 +4,6 @@ Each looks at labelled images in distribution and unlabelled ones elsewhere. Non
 every shift: Garg et al. (2022, section 3) prove that some assumption about the shift is needed.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Notebook 05's panels: damage images, count labels, switch an augmentation of pretraining off."""
 
-from __future__ import annotations
-
 from functools import partial
 from itertools import product
 from typing import NamedTuple

@@ -5,8 +5,6 @@
 data/README.md says what they hold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -4,8 +4,6 @@ known = in_distribution(fit.model, task)      # from labelled ID validation imag
 report(fit.model, known, task.ood["fluent"])  # accuracy, confidence, and guesses without labels
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

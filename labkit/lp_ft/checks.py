@@ -1,7 +1,5 @@
 """Notebook 06: LP-FT, its learning rate, averaging weights, and where the features can move."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -4,8 +4,6 @@
 the browser draws; `explorer` trains from there.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

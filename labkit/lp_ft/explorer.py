@@ -5,8 +5,6 @@ The browser plays what was recorded. A training that it asks for is drawn as it 
     python -m labkit.lp_ft.explorer     # record data/scenes/explorer.json: half a minute
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Notebook 06's figures: what the sweep found, and features layer by layer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd

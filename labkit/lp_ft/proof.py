@@ -5,8 +5,6 @@ compares the two), so the picture needs no kernel. What it needs of an instance 
 training span everything, outside of it only scalar products, since there features never move.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Arrays are base64 of little-endian integers, distances in units of their largest
 reads them. Nearest neighbours, accuracies and movements are computed here: the browser draws.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Mapping

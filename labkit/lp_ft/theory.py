@@ -16,8 +16,6 @@ respect to B is v times a combination of training inputs, so B moves in their sp
 coordinates of that span a step takes microseconds, and linear probing has a closed form.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -18,8 +18,6 @@ What the symbols must mean for this to be true, and how far it is true as it sta
 is never below the theorem's value; elsewhere `lower_bound` returns the smaller of the two.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from labkit.inputs import matrices, real, whole

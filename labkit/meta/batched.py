@@ -4,8 +4,6 @@ An inner loop gives each task weights of its own, so that no layer can be called
 layers become batched matrix products (twice as fast as by `vmap`), all else is mapped by `vmap`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """Notebook 02: one step of gradient descent, first order, ridge regression, query = support."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import torch

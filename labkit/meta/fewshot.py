@@ -1,7 +1,5 @@
 """Few-shot emoji: episodes as batches of tasks, a four-layer network, and its shipped weights."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Notebook 02: a task, sinusoids, a two-parameter landscape, and few-shot episodes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cache
 

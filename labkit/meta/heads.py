@@ -4,8 +4,6 @@ All but the last are closed forms, differentiable in the encoder's weights theta
 column: labels are 0 to N-1, each in every task (`labels.unique(return_inverse=True)[1]` makes so).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Each task is a line to be fitted by f(x) = theta_1 + theta_2 x. Its loss is quad
 gradient descent, the objective sum_i L(D_i, A(D_i, theta)) and its minimiser theta^ are exact.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

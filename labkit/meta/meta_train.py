@@ -5,8 +5,6 @@ of all styles. Validation concepts say how it is going and chose nothing: MAML's
 number of steps are its paper's, and Adam's rate was not searched.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections import deque
 from dataclasses import asdict, dataclass

@@ -5,8 +5,6 @@ theta (MAML, Finn et al. 2017; with no steps, plain pretraining), class means, o
 on features. As in the papers, A learns from D_i^s's support set, L is measured on its query set.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Notebook 02's panels: sinusoids, the objective over two parameters, and a few-shot episode."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

@@ -4,8 +4,6 @@ Four ways to choose theta for the same small network, so that only the objective
 second and of first order, Reptile, and joint training on all tasks at once.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple

@@ -5,8 +5,6 @@
 Or tables by name: fewshot_chosen (on validation), fewshot (on test), sinusoids.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from itertools import product

@@ -1,7 +1,5 @@
 """Notebook 01: a linear probe, a horizontal reading, class means, and the random control."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

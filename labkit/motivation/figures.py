@@ -1,7 +1,5 @@
 """Accuracy against labels per class, read horizontally; and rows of nearest neighbours."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Notebook 01: neighbours before and after pretraining, and a task of one's own choice."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple

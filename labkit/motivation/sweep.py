@@ -6,8 +6,6 @@ Learning rates (and the probe's strength) are chosen on ID validation images. Al
 on the same concepts. A table made now has columns of hits for each; the shipped one has none.
 """
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

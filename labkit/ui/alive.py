@@ -4,8 +4,6 @@ The script is an ES module with `mount(el, content, host)`. alive.js makes an an
 page without a kernel `alive` calls it without a host. `panel` is for what Python draws.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import zlib

@@ -1,7 +1,5 @@
 """What every widget here shares: script, title, controls in short notation, and its end."""
 
-from __future__ import annotations
-
 import sys
 from decimal import Decimal
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pictures of emoji: grids, and rows of nearest neighbours."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Sequence

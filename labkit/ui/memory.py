@@ -5,8 +5,6 @@ torch's compiler (`labkit.optimizers`) it was 125 to 297 MB of each, a quarter o
 (tests/benchmarks/ENDURANCE.md).
 """
 
-from __future__ import annotations
-
 import ctypes
 import sys
 

@@ -4,8 +4,6 @@
 elsewhere only `drawn` is used, by every `style.Picture`.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import os

@@ -1,7 +1,5 @@
 """Pixels as a PNG, fast: most of a frame's time would else go into compressing it."""
 
-from __future__ import annotations
-
 import struct
 
 import numpy as np

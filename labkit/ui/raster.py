@@ -9,8 +9,6 @@ unpickling takes a third of the time of making one. Frames made either way are e
 pixel, and where matplotlib lacks what this needs, plain Agg draws them (tests/ui/test_raster.py).
 """
 
-from __future__ import annotations
-
 import pickle
 import warnings
 from collections.abc import Callable, Iterable, Iterator

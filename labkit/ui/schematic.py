@@ -4,8 +4,6 @@ A box with a solid edge trains, one with a dashed edge is frozen. One unit is th
 picture; an axes that `prepare` has seen shows units at equal scale.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

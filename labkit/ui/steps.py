@@ -3,8 +3,6 @@
 It is a generator in the kernel's own thread, so nothing queues and no lock is needed.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, NamedTuple

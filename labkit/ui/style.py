@@ -5,8 +5,6 @@ another thread can draw safely. Backgrounds are transparent, every colour keeps 
 least 3:1 on both white and JupyterLab's dark theme, and `labkit.ui.theme` does the rest (tested).
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import re

@@ -5,8 +5,6 @@ renderer draw the ink near black on a light page and near white on a dark one, a
 darker or lighter, in its own hue, where it lacks the 4.5:1 that text needs (WCAG 2.2, 1.4.3).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any

@@ -7,8 +7,6 @@ the frame before. What a key costs beyond this is the browser's: the message, th
 and painted (`measure_latency.py`).
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections import defaultdict
