@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 
 from labkit.inputs import in_range, real, refused
 
+LARGEST = {"rotate": 180, "zoom": 10, "hue": 0.5, "blur": 100}  # of a field; 1 of all others
 BLOCK = 256  # images at once on a CPU: 32-pixel ones then stay in its cache, 1.5 times as fast
 
 
@@ -44,7 +45,9 @@ class Augmentation:
     blur_probability: float = 0.5  # SimCLR's: half of the images stay sharp
 
     def __post_init__(self) -> None:
-        _check(**asdict(self))
+        for name, value in asdict(self).items():
+            if name != "fill" or value is not None:
+                real(name, value, LARGEST.get(name, 1))
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         on_cpu = isinstance(images, Tensor) and images.device.type == "cpu"
@@ -53,59 +56,90 @@ class Augmentation:
         return torch.cat([self._augment(block, generator) for block in images.split(BLOCK)])
 
     def _augment(self, images: Tensor, generator: Generator) -> Tensor:
-        images = random_tint(as_float(images, check_range=True), generator, self.tint)
-        images = random_affine(
-            images, generator, self.crop, self.rotate, self.zoom, self.shift, self.flip, self.fill
+        images = self._tint(as_float(images, check_range=True), generator)
+        images = self._recolor(self._move(images, generator), generator)
+        return self._soften(images, generator)
+
+    def _tint(self, images: Tensor, generator: Generator) -> Tensor:
+        """Draw black-and-white images in one colour each; white stays white.
+
+        The colour's red, green and blue are uniform from 0 to .9. Images with any colour of their
+        own are left as they are.
+        """
+        if self.tint == 0:
+            return images
+        colourless = (images.amax(dim=1) - images.amin(dim=1)).flatten(1).amax(dim=1) < 0.02  # (n,)
+        chosen = colourless & (_uniform(images, generator, 0, 1) < self.tint)
+        colour = torch.stack([_uniform(images, generator, 0, 0.9) for _ in range(3)], dim=1)
+        tinted = 1 - (1 - images) * (1 - colour)[:, :, None, None]
+        return torch.where(chosen[:, None, None, None], tinted, images)
+
+    def _move(self, images: Tensor, generator: Generator) -> Tensor:
+        """Crop, rotate, zoom, shift and mirror each image in one step.
+
+        The random resized crop differs from torchvision's in one way: a box that would leave the
+        image is clipped to it instead of drawn again.
+        """
+
+        def draw(low: float, high: float) -> Tensor:
+            return _uniform(images, generator, low, high)
+
+        inside = self.rotate == self.zoom == self.shift == 0
+        if inside and self.crop == 0:  # a mirror image alone needs no interpolation
+            if not self.flip:
+                return images
+            mirrored = draw(0, 1) < self.flip
+            return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+        area = draw(1 - self.crop, 1)
+        # The square root of width / height.
+        stretch = draw(-1, 1).mul(math.log(4 / 3) / 2).exp() if self.crop else 1
+        width = (area.sqrt() * stretch).clamp(max=1)  # of the box, as a share of the image's
+        height = (area.sqrt() / stretch).clamp(max=1)
+        center_x = (1 - width) * draw(-1, 1) + 2 * self.shift * draw(-1, 1)  # it spans [-1, 1]
+        center_y = (1 - height) * draw(-1, 1) + 2 * self.shift * draw(-1, 1)
+        larger = (draw(-1, 1) * math.log1p(self.zoom)).exp()
+        angle = draw(-1, 1) * math.radians(self.rotate)
+        mirror = 1 - 2 * (draw(0, 1) < self.flip).float()
+        aspect = images.shape[3] / images.shape[2]
+        width, height = mirror * width / larger, height / larger
+        # A crop stays inside the image, so what is outside must not tint its edge.
+        fill = None if inside else self.fill
+        return warp(images, affine_box(center_x, center_y, width, height, angle, aspect), fill)
+
+    def _recolor(self, images: Tensor, generator: Generator) -> Tensor:
+        """Change brightness, contrast, saturation and hue, each image by its own.
+
+        The first three are factors, the last is up to `hue` turns of the colour wheel. Nearly
+        torchvision's ColorJitter and RandomGrayscale: `color_matrices` says how nearly.
+        """
+        if self.color == self.hue == self.gray == 0:
+            return images
+        low, high = 1 - self.color, 1 + self.color
+        factors = [_uniform(images, generator, low, high) for _ in range(3)]
+        turns = _uniform(images, generator, -self.hue, self.hue)
+        changed = _uniform(images, generator, 0, 1) < self.color_probability
+        colorful = _uniform(images, generator, 0, 1) >= self.gray
+        brightness, contrast, saturation = (factor.where(changed, 1.0) for factor in factors)
+        matrices, offsets = color_matrices(
+            brightness, contrast, saturation * colorful, turns * changed, mean_luma(images)
         )
-        images = color_jitter(
-            images, generator, self.color, self.hue, self.color_probability, self.gray
-        )
-        return gaussian_blur(images, generator, self.blur, self.blur_probability)
+        colors = torch.baddbmm(offsets, matrices, images.flatten(2))  # (n, 3, h * w)
+        return colors.clamp_(0, 1).view_as(images)
+
+    def _soften(self, images: Tensor, generator: Generator) -> Tensor:
+        """Blur images, each by its own standard deviation from 0.1 to `blur` pixels.
+
+        Beyond the border the image is reflected, as in torchvision.
+        """
+        if self.blur == 0 or self.blur_probability == 0:
+            return images
+        sigmas = _uniform(images, generator, min(0.1, self.blur), self.blur)
+        rows = (_uniform(images, generator, 0, 1) < self.blur_probability).nonzero()[:, 0]
+        radius = min(math.ceil(3 * self.blur), min(images.shape[2:]) - 1)
+        return images.index_copy(0, rows, blur(images[rows], sigmas[rows], radius))
 
 
 # ---------------------------------------------------------------- where pixels come from
-
-
-def random_affine(
-    images: Tensor,
-    generator: Generator,
-    crop: float = 0.0,
-    rotate: float = 0.0,
-    zoom: float = 0.0,
-    shift: float = 0.0,
-    flip: float = 0.0,
-    fill: float | None = 1.0,
-) -> Tensor:
-    """Crop, rotate, zoom, shift and mirror each image in one step: (n, 3, h, w) -> the same shape.
-
-    The arguments are `Augmentation`'s fields. The random resized crop differs from torchvision's in
-    one way: a box that would leave the image is clipped to it instead of drawn again.
-    """
-    _check(crop=crop, rotate=rotate, zoom=zoom, shift=shift, flip=flip, fill=fill)
-    images = as_float(images)
-
-    def draw(low: float, high: float) -> Tensor:
-        return _uniform(images, generator, low, high)
-
-    if crop == rotate == zoom == shift == 0:  # a mirror image alone needs no interpolation
-        if not flip:
-            return images
-        return torch.where((draw(0, 1) < flip)[:, None, None, None], images.flip(3), images)
-
-    area = draw(1 - crop, 1)
-    stretch = draw(-1, 1).mul(math.log(4 / 3) / 2).exp() if crop else 1  # sqrt(width / height)
-    width = (area.sqrt() * stretch).clamp(max=1)  # of the box, as a share of the image's
-    height = (area.sqrt() / stretch).clamp(max=1)
-    center_x = (1 - width) * draw(-1, 1) + 2 * shift * draw(-1, 1)  # the image spans [-1, 1]
-    center_y = (1 - height) * draw(-1, 1) + 2 * shift * draw(-1, 1)
-    larger = (draw(-1, 1) * math.log1p(zoom)).exp()
-    angle = draw(-1, 1) * math.radians(rotate)
-    mirror = 1 - 2 * (draw(0, 1) < flip).float()
-    aspect = images.shape[3] / images.shape[2]
-    width, height = mirror * width / larger, height / larger
-    if rotate == zoom == shift == 0:
-        fill = None  # a crop stays inside the image, so what is outside must not tint its edge
-    return warp(images, affine_box(center_x, center_y, width, height, angle, aspect), fill)
 
 
 def affine_box(
@@ -140,23 +174,6 @@ def warp(images: Tensor, box: Tensor, fill: float | None = 1.0) -> Tensor:
     return F.grid_sample(images - fill, grid, align_corners=False).add_(fill).clamp_(0, 1)
 
 
-def gaussian_blur(
-    images: Tensor, generator: Generator, sigma: float, probability: float = 1.0
-) -> Tensor:
-    """Blur each image with `probability`, by its own standard deviation from 0.1 to `sigma` pixels.
-
-    (n, 3, h, w) -> the same shape. Beyond the border the image is reflected, as in torchvision.
-    """
-    _check(sigma=sigma, probability=probability)
-    images = as_float(images)
-    if sigma == 0 or probability == 0:
-        return images
-    sigmas = _uniform(images, generator, min(0.1, sigma), sigma)
-    rows = (_uniform(images, generator, 0, 1) < probability).nonzero()[:, 0]
-    radius = min(math.ceil(3 * sigma), min(images.shape[2:]) - 1)
-    return images.index_copy(0, rows, blur(images[rows], sigmas[rows], radius))
-
-
 def blur(images: Tensor, sigmas: Tensor, radius: int) -> Tensor:
     """Blur float images (n, 3, h, w) by `sigmas` (n,) pixels; kernels reach `radius` pixels.
 
@@ -182,53 +199,6 @@ def _blur_matrices(kernels: Tensor, side: int) -> Tensor:
 
 
 LUMA = (0.2989, 0.587, 0.114)  # how bright red, green and blue look (torchvision's weights)
-
-
-def color_jitter(
-    images: Tensor,
-    generator: Generator,
-    strength: float = 0.4,
-    hue: float = 0.1,
-    probability: float = 1.0,
-    gray: float = 0.0,
-) -> Tensor:
-    """Change brightness, contrast, saturation and hue with `probability`, each image by its own.
-
-    (n, 3, h, w) -> the same shape. The first three are factors from 1 - strength to 1 + strength,
-    the last is up to `hue` turns of the colour wheel; with probability `gray` no colour is left.
-    Nearly torchvision's ColorJitter and RandomGrayscale: `color_matrices` says how nearly.
-    """
-    _check(strength=strength, hue=hue, probability=probability, gray=gray)
-    images = as_float(images)
-    if strength == hue == gray == 0:
-        return images
-    factors = [_uniform(images, generator, 1 - strength, 1 + strength) for _ in range(3)]
-    turns = _uniform(images, generator, -hue, hue)
-    changed = _uniform(images, generator, 0, 1) < probability
-    colorful = _uniform(images, generator, 0, 1) >= gray
-    brightness, contrast, saturation = (factor.where(changed, 1.0) for factor in factors)
-    matrices, offsets = color_matrices(
-        brightness, contrast, saturation * colorful, turns * changed, mean_luma(images)
-    )
-    colors = torch.baddbmm(offsets, matrices, images.flatten(2))  # (n, 3, h * w)
-    return colors.clamp_(0, 1).view_as(images)
-
-
-def random_tint(images: Tensor, generator: Generator, probability: float) -> Tensor:
-    """Draw black-and-white images in one colour each, with `probability`; white stays white.
-
-    (n, 3, h, w) -> the same shape. The colour's red, green and blue are uniform from 0 to .9.
-    Images with any colour of their own are left as they are.
-    """
-    _check(probability=probability)
-    images = as_float(images)
-    if probability == 0:
-        return images
-    colourless = (images.amax(dim=1) - images.amin(dim=1)).flatten(1).amax(dim=1) < 0.02  # (n,)
-    chosen = colourless & (_uniform(images, generator, 0, 1) < probability)
-    colour = torch.stack([_uniform(images, generator, 0, 0.9) for _ in range(3)], dim=1)  # (n, 3)
-    tinted = 1 - (1 - images) * (1 - colour)[:, :, None, None]
-    return torch.where(chosen[:, None, None, None], tinted, images)
 
 
 def mean_luma(images: Tensor) -> Tensor:
@@ -291,15 +261,6 @@ def _uniform(images: Tensor, generator: Generator, low: float, high: float) -> T
 
 def _like(x: Tensor) -> dict:
     return {"device": x.device, "dtype": x.dtype}
-
-
-LARGEST = {"rotate": 180, "zoom": 10, "hue": 0.5, "blur": 100, "sigma": 100}  # 1 for all others
-
-
-def _check(**values: float | None) -> None:
-    for name, value in values.items():
-        if name != "fill" or value is not None:
-            real(name, value, LARGEST.get(name, 1))
 
 
 # ---------------------------------------------------------------- presets

@@ -16,17 +16,30 @@ from labkit.augment import (
     Augmentation,
     affine_box,
     blur,
-    color_jitter,
     color_matrices,
-    gaussian_blur,
     mean_luma,
-    random_affine,
-    random_tint,
     warp,
 )
 from labkit.torchvision_compat import import_torchvision
 
 few = cases(20)
+
+
+def random_affine(images, generator, **fields):
+    return Augmentation(**fields)(images, generator)
+
+
+def color_jitter(images, generator, color=0.4, hue=0.1, probability=1.0, gray=0.0):
+    change = Augmentation(color=color, hue=hue, color_probability=probability, gray=gray)
+    return change(images, generator)
+
+
+def gaussian_blur(images, generator, sigma, probability=1.0):
+    return Augmentation(blur=sigma, blur_probability=probability)(images, generator)
+
+
+def random_tint(images, generator, probability):
+    return Augmentation(tint=probability)(images, generator)
 
 
 def blocky(n: int = 24, height: int = 16, width: int = 16, seed: int = 0) -> torch.Tensor:
@@ -199,7 +212,7 @@ def test_jitter_moves_no_pixel():
 
 def test_hue_alone_leaves_gray_images_gray():
     gray = blocky()[:, :1].expand(-1, 3, -1, -1)
-    torch.testing.assert_close(color_jitter(gray, generator(), strength=0, hue=0.5), gray)
+    torch.testing.assert_close(color_jitter(gray, generator(), color=0, hue=0.5), gray)
 
 
 def test_blur_keeps_flat_images_and_softens_others():
@@ -220,14 +233,14 @@ def functional():
 def test_jitter_draws_what_it_says():
     """Read the drawn amounts back from images on which only one of them shows."""
     grey = torch.full((2000, 3, 2, 2), 0.5)  # contrast, saturation and hue leave it alone
-    factor = color_jitter(grey, generator(), strength=0.4, hue=0.1)[:, 0, 0, 0] / 0.5
+    factor = color_jitter(grey, generator(), color=0.4, hue=0.1)[:, 0, 0, 0] / 0.5
     assert factor.min() == pytest.approx(0.6, abs=0.01)
     assert factor.max() == pytest.approx(1.4, abs=0.01)
     assert factor.mean() == pytest.approx(1, abs=0.02)
 
 
 def jitter(images, brightness, contrast, saturation, turns):
-    """What `color_jitter` does with the amounts that it drew, each (n,)."""
+    """What an augmentation does with the amounts that it drew, each (n,)."""
     matrices, offsets = color_matrices(brightness, contrast, saturation, turns, mean_luma(images))
     return torch.baddbmm(offsets, matrices, images.flatten(2)).clamp(0, 1).view_as(images)
 
