@@ -45,7 +45,7 @@ class Concept(NamedTuple):
 
     position: int  # its tile in every sheet, and its row in captions.csv
     emoji: str
-    name: str
+    name: str  # its caption
     keywords: tuple[str, ...]
     group: str
     subgroup: str
@@ -53,10 +53,6 @@ class Concept(NamedTuple):
     label: str  # its downstream class, "" for none
     population: str  # "source" or "target" within the class, for sub-population shift
     part: str  # one of PARTS
-
-    @property
-    def caption(self) -> str:
-        return self.name
 
 
 class Trap(NamedTuple):
@@ -84,7 +80,7 @@ class Emoji:
 
     @property
     def captions(self) -> list[str]:
-        return [concepts()[i].caption for i in self.concept.tolist()]
+        return [concepts()[i].name for i in self.concept.tolist()]
 
     def of(self, positions: Sequence[int]) -> Emoji:
         """Only the images of these concepts."""

@@ -4,10 +4,9 @@ Tables are those of `labkit.sweeps`: a row for each cell, columns mean, low and 
 key of `looks`, by default of `labkit.looks.LOOKS`.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # pandas imports jinja2 with its Styler
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,9 +19,6 @@ from labkit.looks import LOOKS, Look
 from labkit.statistics import Interval, Scores
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
 from labkit.ui.style import INK, label_end, label_ends, percent_axis, percent_ticks, spread, style
-
-if TYPE_CHECKING:  # jinja2, and in some versions pyplot, come with it
-    from pandas.io.formats.style import Styler
 
 # Of text in a page: 4.5:1 on white and on #111, by a share of the ink around it.
 READ = "color: color-mix(in srgb, {} 60%, currentColor); font-weight: bold"
@@ -79,13 +75,9 @@ def name_methods(ax: Axes, columns: int = 4) -> None:
 
 def describe_dots(table: pd.DataFrame, looks: Looks = LOOKS, percent: bool = True) -> str:
     """Every row in words: the alternative text of `draw_dots`."""
-    parts = []
-    for row, found in table.groupby(level=0, sort=False):
-        form = ".0%" if percent else ".3g"
-        each = [
-            f"{looks[m].name} {mean:{form}}"
-            for (_, m), mean in zip(found.index, found["mean"], strict=True)
-        ]
+    parts, form = [], ".0%" if percent else ".3g"
+    for row, means in table["mean"].groupby(level=0, sort=False):
+        each = [f"{looks[m].name} {mean:{form}}" for m, mean in means.droplevel(0).items()]
         parts.append(f"{' '.join(str(row).split())}: {', '.join(each)}")
     return f"{'; '.join(parts)}."
 
@@ -170,7 +162,7 @@ def describe_history(histories: Mapping[str, Sequence], looks: Looks = LOOKS) ->
     return f"Test accuracy while it trains{dashed}. {'; '.join(parts)}."
 
 
-def in_points(leads: Mapping[str, Scores]) -> Styler:
+def in_points(leads: Mapping[str, Scores]) -> pd.io.formats.style.Styler:
     """What was compared -> its lead in percentage points with its interval, and what for."""
     names = {method: look.name for method, look in LOOKS.items()}
     found = {what: lead.interval for what, lead in leads.items()}
@@ -182,7 +174,7 @@ def in_points(leads: Mapping[str, Scores]) -> Styler:
 
 def styled(
     table: pd.DataFrame, form: str | Mapping[str, str] = "{:.1%}", looks: Looks = LOOKS
-) -> Styler:
+) -> pd.io.formats.style.Styler:
     """A table as a notebook shows it: numbers short, methods in their colour and by their name."""
     colors = {look.name: look.color for look in looks.values()}
     names = {method: look.name for method, look in looks.items()}
@@ -196,7 +188,7 @@ def styled(
     )
 
 
-def folded(summary: str, table: Styler) -> HTML:
+def folded(summary: str, table: pd.io.formats.style.Styler) -> HTML:
     """A long table behind a line that opens it."""
     return HTML(f"<details><summary>{summary}</summary>{table.to_html()}</details>")
 
@@ -257,7 +249,7 @@ def sure_and_right(diagram: Reliability) -> str:
     return f"{sure:.0%} sure, {right:.0%} right"
 
 
-def show_advice(situations: Sequence[Situation]) -> Styler:
+def show_advice(situations: Sequence[Situation]) -> pd.io.formats.style.Styler:
     """What to try first: points behind the best in each situation; the advice is filled."""
     first = {s.name: first_try(s.scores) for s in situations}
 

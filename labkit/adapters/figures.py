@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,6 @@ from labkit.adapters.comparison import GREEN, TUNED, look_of
 from labkit.figures import describe_dots, draw_dots, name_methods, styled
 from labkit.looks import Look
 from labkit.ui.style import INK, label_end, label_ends, percent_axis, place_ticks, spread, style
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
 
 # ------------------------------------------------ instant panels
 
@@ -129,7 +125,7 @@ def size(megabytes: float) -> str:
 MARKERS = "osD^vX"  # of tasks
 
 
-def show(table: pd.DataFrame, form: str = "{:+.1f}") -> Styler:
+def show(table: pd.DataFrame, form: str = "{:+.1f}") -> pd.io.formats.style.Styler:
     """A result as the notebook shows it, settings in their method's colour."""
     return styled(table, form, {name: look_of(name) for name in table.index})
 

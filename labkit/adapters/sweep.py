@@ -74,7 +74,7 @@ def upstream() -> tuple:
     clip, emoji = encoders.load("clip-vit"), data.load(parts="upstream")
     order = torch.randperm(len(emoji), generator=torch.Generator().manual_seed(0))
     concepts = [c for c in data.concepts() if c.part == "upstream"]
-    names = clip.embed_captions([concept.caption for concept in concepts]).detach()
+    names = clip.embed_captions([concept.name for concept in concepts]).detach()
     positions = torch.tensor([concept.position for concept in concepts])
     return clip, emoji[order[:OLD_JOB_IMAGES]], positions, names
 
