@@ -17,7 +17,7 @@ SETTINGS = {
     "within": (data.COLOUR_STYLES, data.COLOUR_STYLES),
     "across": (data.COLOUR_STYLES, data.MONO_STYLES),
 }
-WEIGHTS = {"maml": "fewshot/maml", "prototypes": "fewshot/prototypes"}  # file names under data/
+META_TRAINED = ("maml", "prototypes")  # files in data/fewshot
 
 INNER_LR, STEPS = 0.4, 3  # the rate of meta-training; its one step and two more, as in the paper
 
@@ -84,8 +84,8 @@ def load(name: str) -> nn.Sequential:
 
     Raises ValueError for an unknown name, DataError for a missing or damaged file.
     """
-    check_choice("name", (name,), tuple(WEIGHTS))
-    config, tensors = parse_tensors(data.read_bytes(f"{WEIGHTS[name]}.safetensors"))
+    check_choice("name", (name,), META_TRAINED)
+    config, tensors = parse_tensors(data.read_bytes(f"fewshot/{name}.safetensors"))
     model = network(config["width"], config["ways"])
     model.load_state_dict(tensors)
     return model.eval()

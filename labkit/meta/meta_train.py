@@ -19,9 +19,7 @@ from labkit import data, encoders, meta
 from labkit.files import make_folder, told, write_csv
 from labkit.inputs import check_choice, whole
 from labkit.meta import fewshot
-
-META_TRAINED = ("maml", "prototypes")
-COLUMNS = ("step", "loss", "validation")
+from labkit.meta.fewshot import META_TRAINED
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def meta_train(config: MetaTraining, every: int, folder: Path) -> list[float]:
     generator, algorithm = torch.Generator().manual_seed(config.seed), config.algorithm(model)
     batches = (config.sample(upstream, config.tasks, generator) for _ in range(config.steps))
     fixed = config.sample(validation, 100, torch.Generator().manual_seed(1))
-    rows, recent = [COLUMNS], deque(maxlen=every)
+    rows, recent = [("step", "loss", "validation")], deque(maxlen=every)
     bar = tqdm(total=config.steps, desc=config.method)
 
     def on_step(step: int, loss: float) -> None:

@@ -211,17 +211,15 @@ def episode_models() -> dict[str, Answer]:
     clip, maml = encoders.load("clip-conv").image, fewshot.load("maml")
     meta_trained = fewshot.load("prototypes").body
 
-    def answer(algorithm: Callable[[int], meta.Algorithm], batch: meta.TaskBatch, steps: int):
-        logits = algorithm(steps)(batch.support_x, batch.support_y)(batch.query_x)
-        return logits[0].argmax(dim=1)
+    def answer(algorithm: meta.Algorithm, task: meta.TaskBatch) -> Tensor:
+        return algorithm(task.support_x, task.support_y)(task.query_x)[0].argmax(dim=1)
 
-    algorithms = {
-        "MAML": lambda steps: fewshot.maml(maml, steps),
-        "prototypes, meta-trained": lambda _: meta.Prototypes(meta_trained),
-        "prototypes, pretrained encoder": lambda _: meta.Prototypes(clip),
-        "logistic head, pretrained encoder": lambda _: meta.LogisticHead(clip),
+    return {
+        "MAML": lambda task, steps: answer(fewshot.maml(maml, steps), task),
+        "prototypes, meta-trained": lambda task, _: answer(meta.Prototypes(meta_trained), task),
+        "prototypes, pretrained encoder": lambda task, _: answer(meta.Prototypes(clip), task),
+        "logistic head, pretrained encoder": lambda task, _: answer(meta.LogisticHead(clip), task),
     }
-    return {name: partial(answer, algorithm) for name, algorithm in algorithms.items()}
 
 
 def compute_episode(

@@ -5,7 +5,7 @@ second and of first order, Reptile, and joint training on all tasks at once.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -60,11 +60,6 @@ def sample(
     return meta.TaskBatch(support, a * (support - b).sin() + noise, query, a * (query - b).sin())
 
 
-def batches(steps: int, tasks: int, shots: int, seed: int) -> Iterator[meta.TaskBatch]:
-    generator = torch.Generator().manual_seed(seed)
-    return (sample(tasks, shots, shots, generator) for _ in range(steps))
-
-
 def loss_of(method: str, model: nn.Module) -> Callable[[meta.TaskBatch], Tensor]:
     """What `method` minimises over theta, as a function of a batch of tasks."""
     check_choice("method", (method,), THETAS[:-1])
@@ -88,7 +83,8 @@ def meta_train(
     check_choice("method", (method,), THETAS)
     model = network(seed)
     if method != "random":
-        tasks = batches(steps, 25, 10, seed)
+        generator = torch.Generator().manual_seed(seed)
+        tasks = (sample(25, 10, 10, generator) for _ in range(steps))
         meta.train(model, loss_of(method, model), tasks, 0.005, on_step, decay_steps=steps)
     return model
 

@@ -25,7 +25,7 @@ READERS = {  # of the files that are not read as tables of their own
     **{f"emoji/{style}.webp": lambda style=style: data.load(style) for style in data.STYLES},
     **{name: partial(data.read_tiles, name, 32, data.ICON_COLUMNS) for name in ICON_SHEETS},
     "scenes/explorer.json": explorers.feature_distortion,
-    **{f"{path}.safetensors": lambda n=n: fewshot.load(n) for n, path in fewshot.WEIGHTS.items()},
+    **{f"fewshot/{n}.safetensors": lambda n=n: fewshot.load(n) for n in fewshot.META_TRAINED},
     **{f"weights/{n}.safetensors": lambda n=n: encoders.load(n) for n in encoders.available()},
 }
 
