@@ -1,6 +1,8 @@
 """An encoder stage by stage: what its layers say of an image, and which of them may train."""
 
 import re
+from contextlib import ExitStack
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -47,26 +49,17 @@ def layer_features(encoder: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """
     found: dict[str, list[Tensor]] = {}
 
-    def keep(name: str, parameters: list[nn.Parameter]):
-        widths = {len(p) for p in parameters}
-
-        def hook(_module, _inputs, output: Tensor) -> None:
-            # A copy, since an activation that follows may write into the output.
-            found.setdefault(name, []).append(_averaged(output, widths).clone())
-
-        return hook
+    def keep(name: str, widths: set[int], _module, _inputs, output: Tensor) -> None:
+        # A copy, since an activation that follows may write into the output.
+        found.setdefault(name, []).append(_averaged(output, widths).clone())
 
     modules = dict(encoder.named_modules())
-    hooks = [
-        modules[name].register_forward_hook(keep(name, parameters))
-        for name, parameters in stages(encoder).items()
-        if name in modules
-    ]
-    try:
+    with ExitStack() as hooks:
+        for name, parameters in stages(encoder).items():
+            if name in modules:
+                hook = partial(keep, name, {len(p) for p in parameters})
+                hooks.enter_context(modules[name].register_forward_hook(hook))
         last = features(encoder, images)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return {name: torch.cat(parts) for name, parts in found.items()} | {"features": last}
 
 
