@@ -10,7 +10,7 @@ from labkit.failure.invariance import WEIGHTS
 from labkit.failure.label_free_estimates import Line
 from labkit.figures import RIGHT, SURE, square
 from labkit.looks import LOOKS, Look
-from labkit.ui.images import draw_framed, draw_images, frame_first
+from labkit.ui.images import draw_answers, draw_images
 from labkit.ui.style import INK, percent_axis, percent_ticks, place_ticks, shorten, style
 
 KINDS = {  # of shifts
@@ -156,9 +156,7 @@ def draw_traps(
 def draw_seen(axes: Sequence[Axes], result) -> None:
     """Left: the emoji and what the encoder takes it for. Right: what its probe can read."""
     row, scores = axes
-    images = np.concatenate([result.query[None], result.images])
-    draw_framed(row, images, 3, [False, *result.same])
-    frame_first(row, images.shape[-1])
+    draw_answers(row, result.query, result.images, result.same, 3)
     row.set_title(f"{sum(result.same)} of {len(result.same)}: same {result.trait}")
     draw_traps(
         scores, result.scores, result.chance, "What a probe can read", WEIGHTS[result.encoder]

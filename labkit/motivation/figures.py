@@ -10,7 +10,7 @@ from labkit import sweeps
 from labkit.evaluate import labels_needed
 from labkit.figures import describe_curves, draw_curves
 from labkit.looks import LOOKS
-from labkit.ui.images import draw_framed, frame_first
+from labkit.ui.images import draw_answers
 from labkit.ui.style import INK, percent_axis, style
 
 
@@ -42,7 +42,6 @@ def draw_shots(ax: Axes, curves: Mapping[str, pd.DataFrame], chance: float, titl
 
 
 def describe_shots(curves: Mapping[str, pd.DataFrame]) -> str:
-    """The alternative text of `draw_shots`."""
     return f"Accuracy by labels for each class, with 95 % intervals. {describe_curves(curves)}"
 
 
@@ -83,7 +82,6 @@ def draw_neighbours(axes: np.ndarray, result) -> None:
     titles = {"random": "Before pretraining", "pretrained": "After pretraining"}
     for ax, (network, title) in zip(axes, titles.items(), strict=True):
         same = result.same_class[network]
-        images = np.concatenate([result.query[None], result.images[network]])
-        draw_framed(ax, images, len(images), [False, *same], interpolation="bilinear")
-        frame_first(ax, images.shape[-1])
+        images = result.images[network]
+        draw_answers(ax, result.query, images, same, 1 + len(images), interpolation="bilinear")
         ax.set_title(f"{title}: {sum(same)} of {len(same)} share its class")

@@ -101,18 +101,15 @@ def url(image: np.ndarray) -> str:
 
 
 @style()
-def draw_framed(
-    ax: Axes, images: np.ndarray, columns: int, framed: Sequence[bool], color: str = OWN,
+def draw_answers(
+    ax: Axes, query: np.ndarray, images: np.ndarray, framed: Sequence[bool], columns: int,
     interpolation: str = "nearest",
 ) -> None:  # fmt: skip
-    """A grid of pictures (n, 3, size, size) without titles, some of them in frames of colour."""
-    corners = draw_images(ax, images, (), columns, interpolation)
-    frames = [UNIT_SQUARE * images.shape[-1] + c for c in corners[np.array(framed, dtype=bool)]]
-    ax.add_collection(PolyCollection(frames, facecolor="none", edgecolor=color, linewidth=4))
-
-
-def frame_first(ax: Axes, size: int) -> None:
-    """Set the first picture of a row apart: it is the question, the others are the answer."""
+    """A picture (3, size, size) that asks, and n that answer, some of them in frames of colour."""
+    images, size = np.concatenate([query[None], images]), query.shape[-1]
+    corners = draw_images(ax, images, (), columns, interpolation)[1:]
+    frames = [UNIT_SQUARE * size + c for c in corners[np.array(framed, dtype=bool)]]
+    ax.add_collection(PolyCollection(frames, facecolor="none", edgecolor=OWN, linewidth=4))
     ax.plot(np.array([0, 1, 1, 0, 0]) * size, np.array([0, 0, 1, 1, 0]) * size, color=INK, lw=3)
 
 

@@ -171,19 +171,20 @@ def test_images_are_drawn_in_a_grid_each_with_its_title(columns) -> None:
         assert not mosaic[round(y) : round(y) + 2, left : left + 8, 3].any(), "no picture below it"
 
 
-def test_torch_images_are_accepted_and_the_frame_has_the_colour_asked_for() -> None:
+def test_torch_images_are_accepted_and_what_asks_and_what_belongs_to_it_is_framed() -> None:
     import torch
 
-    fig, (grid, framed, other) = style.figure(1, 3)
+    fig, (grid, framed) = style.figure(1, 2)
     images.draw_images(grid, torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
-    images.draw_framed(framed, np.zeros((2, 3, 8, 8), np.uint8), 2, [True, False])
-    images.draw_framed(other, np.zeros((2, 3, 8, 8), np.uint8), 2, [False, True], INK)
+    answers = np.zeros((2, 3, 8, 8), np.uint8)
+    images.draw_answers(framed, answers[0], answers, [True, False], columns=3)
     Picture(fig, "drawn for real")
     assert grid.images[0].get_array().shape == (9, 18, 4)
-    for ax, color in ((framed, images.OWN), (other, INK)):
-        (frames,) = ax.collections
-        assert len(frames.get_paths()) == 1
-        assert tuple(frames.get_edgecolor()[0]) == to_rgba(color)
+    (frames,) = framed.collections
+    assert len(frames.get_paths()) == 1
+    assert tuple(frames.get_edgecolor()[0]) == to_rgba(images.OWN)
+    (frame,) = framed.lines
+    assert frame.get_color() == INK and frame.get_xdata().tolist() == [0, 8, 8, 0, 0]
 
 
 @given(n=st.integers(1, 4), size=st.integers(1, 5), gap=st.integers(0, 3))
