@@ -22,6 +22,8 @@ from pathlib import Path
 import resvg_py
 from PIL import Image
 
+from labkit.files import make_folder, replacing, told
+
 OUT = Path(__file__).parent / "emoji"
 TILE, COLUMNS = 64, 41  # 41 x 41 tiles hold the 1,644 concepts
 
@@ -164,7 +166,8 @@ def build_sheet(style: str, concepts: list[dict], folder: Path) -> set[int]:
             row, column = divmod(position, COLUMNS)
             sheet.paste(rasterise(icons, *match), (column * TILE, row * TILE))
             found.add(position)
-    sheet.save(OUT / f"{style}.webp", lossless=True, quality=100, method=6)
+    with replacing(OUT / f"{style}.webp") as temporary:
+        sheet.save(temporary, "WEBP", lossless=True, quality=100, method=6)
     print(f"{style:14} {len(found)} images", flush=True)
     return found
 
@@ -172,7 +175,10 @@ def build_sheet(style: str, concepts: list[dict], folder: Path) -> set[int]:
 def write_captions(concepts: list[dict], have: dict[str, set[int]]) -> None:
     """One readable line per concept; `styles` lists the sheets that show it."""
     fields = ["position", "emoji", "name", "keywords", "group", "subgroup", "styles"]
-    with open(OUT / "captions.csv", "w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(OUT / "captions.csv") as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, fields, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for position, concept in enumerate(concepts):
@@ -186,6 +192,7 @@ def main() -> None:
     folder = parser.parse_args().packages
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor() as pool:
         folder = folder or Path(temporary)
+        make_folder(folder)
         concepts = read_concepts(folder)
         OUT.mkdir(exist_ok=True)
         found = pool.map(lambda style: build_sheet(style, concepts, folder), STYLES)
@@ -193,4 +200,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with told("--packages", subprocess.CalledProcessError):
+        main()

@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import icon_rules
 import numpy as np
@@ -21,7 +22,7 @@ from build_emoji import fetch, rasterise, read_json
 from PIL import Image
 
 from labkit.data import ICON_COLUMNS
-from labkit.files import make_folder, replacing, write_csv
+from labkit.files import make_folder, replacing, told, write_csv
 
 OUT = Path(__file__).parent / "icons"
 SIDE = 32
@@ -195,7 +196,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--packages", type=Path, help="folder with (or for) the npm tarballs")
     folder = parser.parse_args().packages
-    make_folder(OUT)
+    for place in filter(None, (OUT, folder)):
+        make_folder(place)
     _, others = icon_rules.held_back_pictures()
     table, seen, total = [("set", "position", "name", "caption")], set(), Counter()
     with tempfile.TemporaryDirectory() as temporary:
@@ -214,4 +216,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with told("--packages", CalledProcessError):
+        main()

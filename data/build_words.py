@@ -10,6 +10,7 @@ every run of three letters has a vector too, fitted by ridge regression on the w
 processor may round a number otherwise; the same one gives the same file.
 """
 
+import argparse
 from collections import Counter
 from pathlib import Path
 
@@ -91,6 +92,7 @@ def in_8_bits(vectors: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     torch.set_num_threads(1)
     words = list_words()
     vectors = reduce(embed(words))

@@ -4,6 +4,7 @@ python data/checksum.py
 cd data && sha256sum --check checksums.txt
 """
 
+import argparse
 import hashlib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     folders = ("emoji", "icons", "words", "weights", "fewshot", "sweeps", "scenes")
     files = [f for name in folders for f in (FOLDER / name).iterdir()]
     files = [f for f in files if not f.name.startswith(".")]  # macOS leaves a .DS_Store

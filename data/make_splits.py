@@ -9,6 +9,7 @@ subgroups; all other concepts are upstream, except the augmentation traps, which
 learn from. Concepts are divided, not pictures: `same_pictures` says which are the same even so.
 """
 
+import argparse
 import csv
 import random
 from collections import defaultdict
@@ -17,6 +18,7 @@ from pathlib import Path
 from readme import replace_section
 
 from labkit import data
+from labkit.files import replacing
 
 FOLDER = Path(__file__).parent / "emoji"
 SEED = 2026
@@ -96,6 +98,7 @@ def same_pictures(emoji: data.Emoji, concepts: list[data.Concept]) -> str:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     concepts, rng = read("captions.csv"), random.Random(SEED)
     traps = {row["emoji"] for row in read("traps.csv")}
     label(concepts)
@@ -104,7 +107,10 @@ def main() -> None:
     for name in sorted({concept["class"] for concept in concepts} - {""}):
         assign([c for c in concepts if c["class"] == name and c["part"] != "trap"], rng)
     fields = ["position", "emoji", "name", "subgroup", "class", "population", "part"]
-    with open(FOLDER / "splits.csv", "w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(FOLDER / "splits.csv") as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, fields, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(concepts)

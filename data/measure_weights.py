@@ -13,6 +13,7 @@ in the others; `labkit.statistics.crossed_estimate`). The lead over scratch is p
 labels and the same test images.
 """
 
+import argparse
 from collections.abc import Callable
 from functools import cache
 
@@ -134,6 +135,7 @@ def table(rows: dict[str, Tensor]) -> str:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     torch.set_num_threads(1)
     baseline = over_seeds(scratch(encoders.load(BASELINE).image))
     rows = {f"from scratch, {SHOTS} labels": baseline}

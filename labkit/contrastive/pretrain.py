@@ -212,10 +212,12 @@ def pretrain(config: Config, out: Path, checkpoint_every: int = 200) -> nn.Modul
     """Train, write `out` (weights) and its .csv (learning curve); resume from `out`'s checkpoint.
 
     Raises ValueError when the checkpoint is damaged or was made with another configuration, when
-    the batch cannot be divided among the processes or is larger than the captions; OSError, before
-    any work, for a folder that cannot be written to.
+    the batch cannot be divided among the processes or is larger than the captions, and for an `out`
+    that is a .csv; OSError, before any work, for a folder that cannot be written to.
     """
     share_size(config.batch)  # before any work
+    if out.suffix == ".csv":
+        raise refused("out", out, "another name than the learning curve's, which ends in .csv")
     make_place(out)
     upstream = load_upstream(icons=config.icons > 0)
     model, stored = make_model(config, upstream.emoji + upstream.icons)

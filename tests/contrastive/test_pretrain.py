@@ -446,6 +446,12 @@ def test_a_rate_that_diverges_is_named_and_leaves_no_weights(
     assert not list(tmp_path.iterdir())
 
 
+def test_weights_do_not_take_the_place_of_their_curve(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(pretrain, "load_upstream", lambda icons: pytest.fail("work"))
+    with pytest.raises(ValueError, match="out: got .*w.csv, accepted: another name"):
+        pretrain.pretrain(CONV, tmp_path / "w.csv")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
