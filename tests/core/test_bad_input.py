@@ -89,7 +89,7 @@ def info_nce(image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
 
 NUMBERS = {"temperature": ABOVE_0, "logit_scale": AT_LEAST_0, "logit_bias": FINITE}
 BACKBONE = next(iter(storage_cost.BACKBONES.values()))
-IMAGE, AUGMENTED = {"images": IMAGES}, {"images": IMAGES / 255}
+IMAGE = {"images": IMAGES}
 CALLS = [
     # the core
     Call("data.load", {"styles": ("noto",), "parts": ("test",), "size": 32},
@@ -106,16 +106,6 @@ CALLS = [
     Call("tasks.sample_episode",
          {"emoji": EMOJI, "ways": 3, "shots": 1, "queries": 1, "support_styles": ("noto", "blob")},
          {"ways": COUNTS, "shots": COUNTS, "queries": COUNTS, "support_styles": (UNKNOWN,)}),
-    Call("augment.random_affine",
-         {**AUGMENTED, "crop": 0.5, "rotate": 9.0, "zoom": 0.5, "flip": 0.5},
-         {"images": NO_IMAGES, "crop": SHARES, "rotate": (-1, 181, NAN), "zoom": (-1, 11),
-          "flip": SHARES}),
-    Call("augment.gaussian_blur", {**AUGMENTED, "sigma": 1.0, "probability": 0.5},
-         {"images": NO_IMAGES, "sigma": (-1, 101, NAN), "probability": SHARES}),
-    Call("augment.color_jitter", {**AUGMENTED, "strength": 0.4, "hue": 0.1, "gray": 0.1},
-         {"images": NO_IMAGES, "strength": SHARES, "hue": (-0.1, 0.6), "gray": SHARES}),
-    Call("augment.random_tint", {**AUGMENTED, "probability": 0.5},
-         {"images": NO_IMAGES, "probability": SHARES}),
     Call("augment.Augmentation", asdict(SIMCLR),
          dict.fromkeys(asdict(SIMCLR), (-0.1, 1000, NAN, "1", [1]))),
     Call("SIMCLR", IMAGE, {"images": BAD_IMAGES}, SIMCLR),
