@@ -3,7 +3,7 @@
     python -m labkit.lp_ft.sweep lp_ft                         # all cores: 70 minutes on two
     python -m labkit.lp_ft.sweep --scheduler tcp://host:8786   # on a dask.distributed cluster
     python -m labkit.lp_ft.sweep lp_ft_steps                   # two hours on two
-    python -m labkit.lp_ft.sweep lp_ft_heads                   # 80 minutes on two
+    python -m labkit.lp_ft.sweep lp_ft_heads                   # three hours on two
 
 A row for each network trained, `picked` marking the one that its method chose by ID validation; OOD
 accuracies are recorded for every network and choose nothing. data/README.md says what the tables
@@ -66,6 +66,7 @@ SHIFTS = {
     "poor features": ("simclr-conv", FLAT, SHADED),
 }
 FAR = ("colour to shaded and mono", "twemoji to nine others")
+FAR_ALONE = ("colour to shaded, emoji alone", "twemoji to others, emoji alone")
 NOTHING_SET = {"rate": None, "strength": None, "block": None}  # a probe's C; the block that trains
 Tried = list[tuple[Row, transfer.Fit]]  # what was set, and the network
 
@@ -214,11 +215,12 @@ def ood_tested(row: Row) -> frozenset[int]:
 
 CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in SHIFTS]
 FAR_CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in FAR]
+ALONE_CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in FAR_ALONE]
 BOTH = {"overlap": tested, "overlap_ood": ood_tested}
 EXPERIMENTS = (
     Experiment("lp_ft", run, CELLS, BOTH),
     Experiment("lp_ft_steps", run_longer, FAR_CELLS, {"overlap": tested}),
-    Experiment("lp_ft_heads", run_heads, FAR_CELLS, {"overlap": tested}),
+    Experiment("lp_ft_heads", run_heads, FAR_CELLS + ALONE_CELLS, {"overlap": tested}),
 )
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ def lp_ft(score: str, one: str, two: str, shift: list[str] | str, name: str = "l
     return sweeps.lead(table(name), score, one, two, shift=shift, picked=True)
 
 
-def head(score: str, one: str, two: str) -> Scores:
-    return lp_ft(score, one, two, FAR, "lp_ft_heads")
+def head(score: str, one: str, two: str, where: list[str]) -> Scores:
+    return lp_ft(score, one, two, where, "lp_ft_heads")
 
 
 def mean(name: str, score: str, **where) -> float:
@@ -195,13 +195,18 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
      and is_level(lp_ft("id", "lp-ft", "fine-tuning", ALL_FAR))),
     ("06", "On **close** shifts there is nothing to choose",
      lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", CLOSE))),
-    ("06", "**A fast head does as well as the probe's**, also after 320 steps, and the statistics",
-     lambda: all(is_level(head(score, "lp-ft", other))
-                 for score in ("id", "ood") for other in (FAST, "lp-ft, free"))
+    ("06", "**A fast head does as well as the probe's**, with more prior knowledge or less, also after",
+     lambda: all(is_level(head(s, "lp-ft", FAST, where))
+                 for s in ("id", "ood") for where in (ALL_FAR, FAR, ALONE))
      and all(is_level(lp_ft(s, "lp-ft", FAST, FAR, "lp_ft_steps")) for s in ("id", "ood"))),
     ("06", "Out of distribution both beat plain fine-tuning",
-     lambda: all(is_ahead(lp_ft("ood", one, "fine-tuning", FAR, name))
-                 for one in (FAST, "lp-ft") for name in ("lp_ft_heads", "lp_ft_steps"))),
+     lambda: all(is_ahead(head("ood", one, "fine-tuning", where))
+                 for one in (FAST, "lp-ft") for where in (ALL_FAR, FAR, ALONE))
+     and all(is_ahead(lp_ft("ood", one, "fine-tuning", FAR, "lp_ft_steps"))
+             for one in (FAST, "lp-ft"))),
+    ("06", "Free statistics help LP-FT in distribution, and change nothing out of it",
+     lambda: is_ahead(head("id", "lp-ft, free", "lp-ft", ALL_FAR))
+     and is_level(head("ood", "lp-ft, free", "lp-ft", ALL_FAR))),
     ("06", "**In distribution** fine-tuning and LP-FT are ahead of the probe",
      lambda: all(is_ahead(lp_ft("id", method, "probe", FAR, "lp_ft_steps"))
                  for method in ("fine-tuning", "lp-ft"))),

@@ -96,6 +96,7 @@ def test_the_split_script_reproduces_the_committed_split_and_what_it_found(
         shutil.copy(data.DATA / name, folder.parent)
     monkeypatch.syspath_prepend(folder.parent)
     (folder / "splits.csv").unlink()
+    monkeypatch.setattr("sys.argv", ["make_splits.py"])
     runpy.run_path(str(folder.parent / "make_splits.py"), run_name="__main__")
     for name in ("emoji/splits.csv", "README.md"):
         assert (folder.parent / name).read_bytes() == (data.DATA / name).read_bytes(), name
