@@ -195,7 +195,7 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
      and is_level(lp_ft("id", "lp-ft", "fine-tuning", ALL_FAR))),
     ("06", "On **close** shifts there is nothing to choose",
      lambda: is_level(lp_ft("ood", "lp-ft", "fine-tuning", CLOSE))),
-    ("06", "**A fast head does as well as the probe's**, with more prior knowledge or less, also after",
+    ("06", "**A fast head does as well as the probe's**, with more prior knowledge or less",
      lambda: all(is_level(head(s, "lp-ft", FAST, where))
                  for s in ("id", "ood") for where in (ALL_FAR, FAR, ALONE))
      and all(is_level(lp_ft(s, "lp-ft", FAST, FAR, "lp_ft_steps")) for s in ("id", "ood"))),
