@@ -4,8 +4,6 @@ Nothing is read at import. Images come from one lossless sheet per style in `dat
 classes and splits from the readable tables beside them; `data/README.md` tells where all is from.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io
@@ -75,14 +73,14 @@ class Emoji:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index) -> Emoji:
+    def __getitem__(self, index) -> "Emoji":
         return Emoji(self.images[index], self.concept[index], self.style[index])
 
     @property
     def captions(self) -> list[str]:
         return [concepts()[i].name for i in self.concept.tolist()]
 
-    def of(self, positions: Sequence[int]) -> Emoji:
+    def of(self, positions: Sequence[int]) -> "Emoji":
         """Only the images of these concepts."""
         return self[torch.isin(self.concept, torch.as_tensor(positions, dtype=torch.int64))]
 
@@ -97,7 +95,7 @@ class Emoji:
         in_style = rows[self.style[rows] == STYLES.index(style)]
         return int((in_style if len(in_style) else rows)[0])
 
-    def drawn_in(self, *styles: str) -> Emoji:
+    def drawn_in(self, *styles: str) -> "Emoji":
         """Only the images in these styles."""
         check_choice("styles", styles, STYLES)
         return self[torch.isin(self.style, torch.tensor([STYLES.index(s) for s in styles]))]

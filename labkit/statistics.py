@@ -8,8 +8,6 @@ All intervals but `share_interval`'s (Wilson's) are mean +/- t * error, and the 
 what two repetitions share. tests/benchmarks/INTERVALS.md says how often each kind covers the truth.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -203,7 +201,7 @@ class Scores:
     by_concept: np.ndarray | None = None
     members: np.ndarray | None = None
 
-    def __sub__(self, other: Scores) -> Scores:
+    def __sub__(self, other: "Scores") -> "Scores":
         """ours - theirs, repetition by repetition: what both share cancels."""
         if self.index != other.index or len(self.values) != len(other.values):
             raise ValueError(f"theirs: has {list(other.index)}, ours {list(self.index)}")

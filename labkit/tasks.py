@@ -3,8 +3,6 @@
 A `Task` knows nothing of emoji, so the recipes of `labkit.transfer` take any images in this form.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -26,10 +24,10 @@ class Examples(NamedTuple):
     images: Tensor  # (n, 3, size, size) uint8
     labels: Tensor  # (n,) int64, indices into Task.classes
 
-    def at(self, index: Tensor) -> Examples:
+    def at(self, index: Tensor) -> "Examples":
         return Examples(self.images[index], self.labels[index])
 
-    def to(self, device: torch.device | str) -> Examples:
+    def to(self, device: torch.device | str) -> "Examples":
         return Examples(*(as_tensor("examples", part).to(device) for part in self))
 
 
@@ -49,7 +47,7 @@ class Task:
         """The ID test accuracy of always answering the largest class."""
         return largest_share(self.test.labels)
 
-    def to(self, device: torch.device | str) -> Task:
+    def to(self, device: torch.device | str) -> "Task":
         """The same task on a GPU; train an encoder that is there too."""
         parts = {name: getattr(self, name).to(device) for name in DOWNSTREAM}
         return replace(self, **parts, ood={name: x.to(device) for name, x in self.ood.items()})

@@ -21,7 +21,6 @@ from labkit.inputs import above_0, at_least_0, real, refused
 from labkit.layers import train_only
 from labkit.tasks import Task
 from labkit.training import (
-    NO_AUGMENTATION,
     Classifier,
     Fit,
     Moment,

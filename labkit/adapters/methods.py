@@ -4,8 +4,6 @@ A method is a small class: what it puts into a block (`into`), how many numbers 
 (`new_numbers`), and which of the network's own weights train beside it.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -45,7 +43,7 @@ class Method:
         """How many numbers are new in one block."""
         return 0
 
-    def with_width(self, width: int) -> Method:
+    def with_width(self, width: int) -> "Method":
         """The same with another width, if it has one."""
         return replace(self, width=width) if self.width else self
 

@@ -1,7 +1,5 @@
 """Your own data, read once: a folder of images (a subfolder a class) or a table of features."""
 
-from __future__ import annotations
-
 import os
 import re
 import struct
@@ -52,7 +50,7 @@ class Collection:
     def examples(self) -> Examples:
         return Examples(self.images, self.labels)
 
-    def at(self, rows: np.ndarray, notes: Sequence[str] = ()) -> Collection:
+    def at(self, rows: np.ndarray, notes: Sequence[str] = ()) -> "Collection":
         names = tuple(self.names[row] for row in rows)
         images, labels, groups = (x[rows] for x in (self.images, self.labels, self.groups))
         return Collection(self.classes, images, labels, names, groups, (*self.notes, *notes))

@@ -6,8 +6,6 @@
 in a sentence or two: the picture's alternative text. All three are pure: no globals, no widgets.
 """
 
-from __future__ import annotations
-
 import base64
 import gc
 import html
@@ -46,7 +44,7 @@ def panel(
     title: str | None = None,
     click: Callable[[Any, Place], dict[str, Any]] | None = None,
     **controls: Any,
-) -> Panel:
+) -> "Panel":
     """Return a panel that shows `draw(axes, compute(**values))` for the values of its controls.
 
     A control is an ipywidgets value widget or short for one: `True` (check box), `(low, high)`,
