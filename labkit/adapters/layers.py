@@ -12,7 +12,13 @@ from labkit.inputs import finite, whole
 
 
 class Wrapper(nn.Module):
-    """What is inserted stands where a part stood and holds it as `layer`; `remove` puts it back."""
+    """What is inserted stands where a part stood and holds it; `remove` puts the part back."""
+
+    held = "layer"  # the name of the part
+
+    @property
+    def original(self) -> nn.Module:
+        return getattr(self, self.held)
 
 
 class Bottleneck(nn.Module):
@@ -83,19 +89,21 @@ class LowRank(nn.Module):
 class LoRALinear(LowRank, Wrapper):
     """W x + b + alpha / rank * B A x, with W and b frozen. (..., in) -> (..., out)."""
 
+    held = "linear"
+
     def __init__(
         self, linear: nn.Linear, rank: int, alpha: float, generator: Generator | None = None
     ) -> None:
         super().__init__(linear.weight, rank, alpha, generator)
-        self.layer = linear.requires_grad_(False)
+        self.linear = linear.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x) + self.scale * F.linear(F.linear(x, self.A), self.B)
+        return self.linear(x) + self.scale * F.linear(F.linear(x, self.A), self.B)
 
     @torch.no_grad()
     def merged(self) -> nn.Linear:
         """One linear layer that does the same: LoRA costs nothing once training is over."""
-        linear = copy.deepcopy(self.layer)
+        linear = copy.deepcopy(self.linear)
         linear.weight += self.matrix()
         return linear
 

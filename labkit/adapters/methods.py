@@ -113,8 +113,7 @@ class Prompts(Method):
         pixels = next(encoder.get_submodule(parts.patches).parameters())[0].numel()
         bound = (6 / (pixels + dim)) ** 0.5
         prompts = torch.empty(self.width, dim).uniform_(-bound, bound, generator=generator)
-        tokens = encoder.get_parameter(parts.position).shape[-2]  # patches, and class tokens
-        return Prompted(block, prompts.to(like), tokens, parts.class_tokens)
+        return Prompted(block, prompts.to(like), parts.tokens_of(encoder), parts.class_tokens)
 
     def new_numbers(self, dim: int) -> int:
         return self.width * dim
@@ -197,7 +196,7 @@ def remove(encoder: nn.Module) -> nn.Module:
     before = inserted(encoder)
     if before is None:
         raise ValueError("encoder: nothing is inserted")
-    _replace(encoder, lambda module: module.layer)
+    _replace(encoder, lambda module: module.original)
     _require_gradients_as(before, encoder)
     for name, parameter in encoder.named_parameters():
         if name in before.values:
@@ -234,7 +233,7 @@ def without(encoder: nn.Module, blocks: tuple[int, ...]) -> nn.Module:
     check_choice("blocks", blocks, range(len(inside)))
     for number in blocks:
         holder = nn.Sequential(inside[number])
-        _replace(holder, lambda module: module.layer)
+        _replace(holder, lambda module: module.original)
         inside[number] = holder[0]
     return found
 

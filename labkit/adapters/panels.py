@@ -69,7 +69,7 @@ def compute_block(encoder: nn.Module, method: str, width: int) -> Block:
 
 def count_block(block: nn.Module, parts: Parts) -> tuple[dict[str, int], tuple[str, ...]]:
     """What trains in one block, part by part, and which adapters stand beside their layer."""
-    inner = block.layer if isinstance(block, Wrapper) else block
+    inner = block.original if isinstance(block, Wrapper) else block
     found, beside = {"tokens": count(block) - count(inner)}, []
     for name in ("norm1", "norm2", *HALVES):
         layer = inner.get_submodule(getattr(parts, name))

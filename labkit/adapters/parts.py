@@ -33,6 +33,10 @@ class Parts:
     def dim_of(self, encoder: nn.Module) -> int:
         return encoder.get_submodule(self.norm).normalized_shape[-1]
 
+    def tokens_of(self, encoder: nn.Module) -> int:
+        """How many tokens a block is given: patches, and class tokens."""
+        return encoder.get_parameter(self.position).shape[-2]
+
 
 THIS_LABS = Parts(
     "patches", "position", "blocks", "norm",
