@@ -15,6 +15,13 @@ function line(c, ...ends) {
   c.stroke();
 }
 
+// The CSS pixels across that a canvas in `el` has, or it would be squeezed.
+function widthIn(el) {
+  const style = getComputedStyle(el);
+  const room = el.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  return Math.max(0, Math.min(room, 1280));
+}
+
 // Returns how many of the screen's pixels a CSS pixel has.
 function fitCanvas(canvas, width, height, zoom) {
   const ratio = Math.min(2.5, window.devicePixelRatio * zoom);

@@ -88,7 +88,7 @@ function mount(el, content) {
     if (!el.clientWidth) return;
     play.advance(now);
     if (!layout) {
-      layout = proofLayout(Math.min(el.clientWidth, 1280));
+      layout = proofLayout(widthIn(el));
       ratio = fitCanvas(canvas, layout.width, layout.height, zoomOf(el) || 1);
     }
     sweep ??= overErrors(content.instances[state.seed], setting(), content.farthest);

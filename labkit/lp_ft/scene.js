@@ -51,7 +51,7 @@ function mount(el, packed, ask = null) {
 
   const measure = () => {
     const zoom = zoomOf(el) || 1;
-    const width = Math.min(el.clientWidth, 1280);
+    const width = widthIn(el);
     const room = width < 560 ? 1200 :
       Math.max(300, window.innerHeight / zoom - 250 - story.offsetHeight);
     const layout = layoutOf(width, room, methods());

@@ -133,7 +133,7 @@ function drawCurves(c, shown, methods, what) {
   names.forEach((name, k) => {
     if (k) name.y = Math.max(name.y, names[k - 1].y + 14);
   });
-  const over = Math.max(0, (names.at(-1)?.y ?? 0) - (box.y + box.h + 4));
+  const over = Math.max(0, (names.at(-1)?.y ?? 0) - (box.y + box.h));
   c.font = `13px ${FONT}`;
   c.textBaseline = "alphabetic";
   c.textAlign = "left";

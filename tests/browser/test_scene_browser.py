@@ -23,30 +23,33 @@ HEAD = (
 )
 SHOWN = "document.querySelector('.labkit-canvas').dataset.shown"
 PICTURE = "document.querySelector('.labkit-canvas').toDataURL()"
+SQUEEZED = """(canvas) =>
+    (canvas.clientWidth / canvas.width) / (canvas.clientHeight / canvas.height)"""
 # Draws once more and returns every word that is in the picture: text, left, top, right, bottom.
+# Some are drawn on a canvas behind the scenes, of the same pixels.
 WORDS = """async () => {
-    const drawing = CanvasRenderingContext2D.prototype, words = [];
-    const { fillText, clearRect } = drawing;
-    drawing.clearRect = function (...box) { words.length = 0; clearRect.apply(this, box); };
+    const drawing = CanvasRenderingContext2D.prototype, { fillText } = drawing, words = new Map();
+    const canvas = document.querySelector(".labkit-canvas");
     drawing.fillText = function (text, x, y, most) {
         const size = this.measureText(text), matrix = this.getTransform();
         const narrower = Math.min(1, (most ?? Infinity) / size.width);
-        const at = (px, py) => {
+        const corners = [
+            [x - narrower * size.actualBoundingBoxLeft, y - size.actualBoundingBoxAscent],
+            [x + narrower * size.actualBoundingBoxRight, y + size.actualBoundingBoxDescent],
+        ].map(([px, py]) => {
             const point = matrix.transformPoint(new DOMPoint(px, py));
-            const ratio = this.canvas.width / this.canvas.clientWidth;
-            return [point.x / ratio, point.y / ratio];
-        };
-        const corners = [[-1, -1], [1, 1]].map(([i, j]) => at(
-            x + narrower * (i < 0 ? -size.actualBoundingBoxLeft : size.actualBoundingBoxRight),
-            y + (j < 0 ? -size.actualBoundingBoxAscent : size.actualBoundingBoxDescent)));
+            return [point.x * canvas.clientWidth / canvas.width,
+                point.y * canvas.clientHeight / canvas.height];
+        });
         const [xs, ys] = [0, 1].map((k) => corners.map((c) => c[k]).sort((a, b) => a - b));
-        words.push([text, xs[0], ys[0], xs[1], ys[1]]);
+        const box = [xs[0], ys[0], xs[1], ys[1]].map((v) => Math.round(10 * v) / 10);
+        words.set([text, ...box].join(), [text, ...box]);
         fillText.call(this, text, x, y, ...(most === undefined ? [] : [most]));
     };
     window.dispatchEvent(new Event("resize"));
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
-    Object.assign(drawing, { fillText, clearRect });
-    return words;
+    drawing.fillText = fillText;
+    return [...words.values()];
 }"""
 
 
@@ -219,7 +222,9 @@ def test_no_word_is_cut_off_or_lies_on_another(browser, pages, name: str, width:
         for moment in ("Home", "End"):
             page.locator(".labkit-scrubber").press(moment)
             shown(page)
-            words, size = page.evaluate(WORDS), page.locator(".labkit-canvas").bounding_box()
+            canvas = page.locator(".labkit-canvas")
+            assert canvas.evaluate(SQUEEZED) == pytest.approx(1, abs=0.005)
+            words, size = page.evaluate(WORDS), canvas.bounding_box()
             assert len(words) > 10
             for text, left, top, right, bottom in words:
                 assert left > -1 and right < size["width"] + 1, f"{text!r} is cut off"
