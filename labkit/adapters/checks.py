@@ -43,6 +43,8 @@ def bottleneck(make: Callable[[int, int], nn.Module]) -> Iterator[str]:
         if not 3e-4 < weight.std() < 3e-3:
             yield f"`{name}` starts with a standard deviation of {weight.std():.1g}, expected 1e-3."
     yield from _formula(yours)
+    if not yours(torch.ones(1, DIM)).requires_grad:
+        yield "the values are right, but nothing trains: what cuts your output off its weights?"
 
 
 def _start(yours: nn.Module) -> Iterator[str]:

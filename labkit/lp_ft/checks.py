@@ -7,16 +7,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 from labkit import encoders, sweeps, tasks, transfer
 from labkit.exercise import checker, compare
 from labkit.tasks import Examples, Task
 
 
+class _Normed(encoders.TinyEncoder):
+    """With BatchNorm, of which training replaces the statistics unless they are kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(self.dim)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.norm(super().forward(images))
+
+
 @checker
 def lp_ft(function: Callable) -> Iterator[str]:
     """Notebook 06: function(encoder, task, lr, generator) -> the Fit of LP-FT."""
-    encoder, task = encoders.TinyEncoder(), tasks.toy()
+    encoder, task = _Normed(), tasks.toy()
     before = copy.deepcopy(encoder.state_dict())
 
     def run(lr: float):
@@ -38,6 +50,11 @@ def lp_ft(function: Callable) -> Iterator[str]:
             "with a learning rate of almost zero, your head should still be the probe's, and it is "
             f"not (norms: yours {start.norm():.2f}, expected {probe.norm():.2f}). A random head is "
             "plain fine-tuning.\nStart from transfer.linear_probe(encoder, task).model."
+        )
+    if not torch.equal(still.model.encoder.norm.running_mean, before["norm.running_mean"]):
+        yield (
+            "with a learning rate of almost zero BatchNorm's statistics have changed all the same."
+            "\nHand `schedule`, which keeps them, to transfer.fit."
         )
     moved = run(0.05).model
     if torch.equal(moved.encoder.state_dict()["linear.weight"], before["linear.weight"]):

@@ -5,6 +5,7 @@ The browser plays what was recorded. A training that it asks for is drawn as it 
     python -m labkit.lp_ft.explorer     # record data/scenes/explorer.json: half a minute
 """
 
+import argparse
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import replace
@@ -132,6 +133,7 @@ def two_takes(
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     with progress_bar("recording") as bar:
         takes = two_takes(encoders.load(ENCODER).image, ExplorerSetting(), bar)
     path = data.DATA / RECORDING

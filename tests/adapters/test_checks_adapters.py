@@ -74,6 +74,7 @@ MISTAKES = {
         "ReLU": make(lambda x, down, up: x + up(F.relu(down(x)))),
         "applies GELU after `up`": make(lambda x, down, up: x + F.gelu(up(down(x)))),
         "your output is (4, 5, 3)": make(lambda x, down, up: down(x)),
+        "nothing trains": make(lambda x, down, up: right(x, down, up).detach()),
         "your output is NoneType": make(lambda x, down, up: None),
     },
     checks.what_trains: {

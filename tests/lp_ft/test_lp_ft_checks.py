@@ -12,7 +12,7 @@ from exercises import exercise_tests
 from labkit import checks, sweeps, tasks, theory, transfer
 from labkit.lp_ft.checks import two_that_err_oppositely
 
-SCHEDULE = transfer.Schedule(steps=10, record_every=0)
+SCHEDULE = transfer.Schedule(steps=10, record_every=0, freeze_norm=True)
 
 
 def right_lp_ft(encoder, task, lr, generator):
@@ -23,6 +23,11 @@ def right_lp_ft(encoder, task, lr, generator):
 def in_place(encoder, task, lr, generator):
     probe = transfer.linear_probe(encoder, task)
     return transfer.fit(transfer.Classifier(encoder, probe.model.head), task, lr, generator)
+
+
+def free_statistics(encoder, task, lr, generator):
+    start, free = transfer.linear_probe(encoder, task).model, transfer.Schedule(steps=10)
+    return transfer.fit(copy.deepcopy(start), task, lr, generator, free)
 
 
 def keeps_head(encoder, task, lr, generator):
@@ -195,6 +200,7 @@ MISTAKES = {
         "that is the probe": lambda e, t, *_: transfer.linear_probe(e, t),
         "changed the encoder": in_place,
         "encoder but not the head": keeps_head,
+        "BatchNorm's statistics have changed": free_statistics,
         "raised KeyError": lambda *_: {}["x"],
     },
     checks.wise_ft: {
