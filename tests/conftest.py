@@ -64,9 +64,9 @@ def pixel_of():
     """Where a point of a panel's picture lies: shares of width and height, from the upper left."""
 
     def find(panel, axes: int, x: float, y: float) -> tuple[float, float]:
-        canvas = panel.canvas
-        across, up = canvas.shown[axes][1].transform((x, y)) / (100 * canvas.scale) / canvas.size
-        assert canvas.locate(across, 1 - up) == pytest.approx((axes, x, y))
+        figure = panel.canvas.shown
+        across, up = figure.axes[axes].transData.transform((x, y)) / figure.bbox.size
+        assert panel.canvas.locate(across, 1 - up) == pytest.approx((axes, x, y))
         return float(across), float(1 - up)
 
     return find

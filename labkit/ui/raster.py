@@ -42,6 +42,22 @@ class Place(NamedTuple):
     y: float
 
 
+class ShownAxes(NamedTuple):
+    bbox: Bbox
+    transData: Transform  # from data to pixels, upwards
+
+
+class Shown(NamedTuple):
+    """All that is kept of a figure: where it and its axes lie, named as in matplotlib.
+
+    The figure itself is garbage at once. If it lived until the next frame, the collector would put
+    it among the old objects, and would soon look through all of those, which takes 200 ms.
+    """
+
+    bbox: Bbox
+    axes: tuple[ShownAxes, ...]
+
+
 class Canvas:
     """Draws results with `draw(axes, result)`."""
 
@@ -51,9 +67,8 @@ class Canvas:
         self.theme = ""  # "light" or "dark", once a page has told its own
         self.fast = has_fast_path()
         self.hits = 0  # frames that reused the background
-        self.shown: list[tuple[Bbox, Transform]] = []  # of the last frame's axes, in pixels upwards
-        self._drawn_for: tuple = (0, 0)  # width and height of the last frame, resolution, theme
-        self._renderer: RendererAgg | None = None
+        self.shown: Shown | None = None  # the last frame
+        self._drawn_for = self._renderer = None  # size, resolution and theme; RendererAgg
         self._empty = b""  # a figure and its axes, pickled
         self._background: Any = None
         self._signature: Any = None  # what the background depends on
@@ -89,11 +104,11 @@ class Canvas:
 
         across, down: shares of the picture's width and height, from its upper left corner.
         """
-        width, height = self._drawn_for[:2]
+        width, height = self.shown.bbox.size if self.shown else (0, 0)
         pixel = (across * width, (1 - down) * height)
-        for i, (box, from_data) in enumerate(self.shown):
-            if box.contains(*pixel):
-                return Place(i, *map(float, from_data.inverted().transform(pixel)))
+        for i, ax in enumerate(self.shown.axes if self.shown else ()):
+            if ax.bbox.contains(*pixel):
+                return Place(i, *map(float, ax.transData.inverted().transform(pixel)))
         return None
 
     def _new_figure(self) -> tuple[Figure, Any]:
@@ -144,13 +159,20 @@ class Canvas:
         return fig.dpi, self.theme, fig.patch.get_facecolor(), axes
 
     def _pixels(self, fig: Figure, renderer: RendererAgg) -> np.ndarray:
-        # All that is kept of the figure: if it lived until the next frame, the collector would put
-        # it among the old objects, and would soon look through all of those, which takes 200 ms.
-        self.shown = [(ax.bbox.frozen(), ax.transData.frozen()) for ax in fig.axes]
+        axes = (ShownAxes(ax.bbox.frozen(), ax.transData.frozen()) for ax in fig.axes)
+        self.shown = Shown(fig.bbox.frozen(), tuple(axes))
         return np.array(renderer.buffer_rgba())
 
 
 # Texts
+
+
+class TextMask(NamedTuple):
+    """The pixels of a text, and where its first one lies from the text's origin."""
+
+    coverage: np.ndarray  # (height, width) uint8
+    right: int
+    below: int  # of the lower edge
 
 
 class TextKeepingRenderer(RendererAgg):
@@ -163,7 +185,7 @@ class TextKeepingRenderer(RendererAgg):
 
     def __init__(self, width: float, height: float, dpi: float) -> None:
         super().__init__(width, height, dpi)
-        self._masks: dict[tuple[str, int], tuple[np.ndarray, int, int]] = {}  # by text and font
+        self._masks: dict[tuple[str, int], TextMask] = {}
 
     def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None) -> None:
         if ismath or angle or not s.strip():
@@ -174,17 +196,17 @@ class TextKeepingRenderer(RendererAgg):
             if len(self._masks) >= KEPT_TEXTS:
                 self._masks.clear()
             self._masks[key] = self._mask(s, prop)
-        mask, right, below = self._masks[key]
-        self._renderer.draw_text_image(mask, round(x) + right, round(y) + below, 0, gc)
+        mask = self._masks[key]
+        left, bottom = round(x) + mask.right, round(y) + mask.below
+        self._renderer.draw_text_image(mask.coverage, left, bottom, 0, gc)
 
-    def _mask(self, s: str, prop) -> tuple[np.ndarray, int, int]:
-        """Its pixels (height, width) uint8; how far they begin right of it, and end below it."""
+    def _mask(self, s: str, prop) -> TextMask:
         font = self._prepare_font(prop)
         font.set_text(s, 0, flags=backend_agg.get_hinting_flag())
         right, up = font.get_bitmap_offset()  # in 64ths of a pixel, like the descent
         below = font.get_descent() - up
         font.draw_glyphs_to_bitmap()
-        return np.array(font.get_image()), right // 64, round(below / 64) + 1
+        return TextMask(np.array(font.get_image()), right // 64, round(below / 64) + 1)
 
 
 @cache
