@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor, nn
 
 from labkit.inputs import above_0, at_least_0, real, refused
 from labkit.layers import train_only
 from labkit.tasks import Task
+from labkit.threads import one_blas_thread
 from labkit.training import (
     Classifier,
     Fit,
@@ -61,8 +61,7 @@ def linear_probe(
     regression = LogisticRegression(tol=1e-5, max_iter=1000, warm_start=True)
     tried: list[tuple[float, float, nn.Linear]] = []
     scaled = ((x - mean) / std).double().numpy()
-    # Small products in a row: between them several threads would spin (test_probe_speed.py).
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         for strength in sorted(strengths):
             regression.C = strength
             if not _converges(regression, scaled, labels):

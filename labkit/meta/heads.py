@@ -11,11 +11,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from labkit.inputs import above_0, refused
 from labkit.ridge import finite_or_raise, ridge, with_one
+from labkit.threads import one_blas_thread
 
 Function = Callable[[Tensor], Tensor]  # f_i of every task: x (tasks, m, ...) -> (tasks, m, ...)
 
@@ -62,7 +62,7 @@ class LogisticHead:
         one_hot(support_x, support_y)
         support = embed(self.encoder, support_x).detach()  # (tasks, n, dim)
         scale = support.square().mean(dim=(1, 2), keepdim=True).sqrt().clamp(min=1e-12)
-        with threadpool_limits(1, user_api="blas"):  # as in `labkit.transfer.linear_probe`
+        with one_blas_thread():
             regressions = [
                 LogisticRegression(C=strength, max_iter=1000).fit(x.numpy(), y.numpy())
                 for x, y in zip(support / scale, support_y, strict=True)

@@ -11,13 +11,13 @@ from threadpoolctl import threadpool_limits
 
 from labkit import encoders, tasks, transfer
 
-THREADS = {"one": threadpool_limits, "all": lambda *_, **__: nullcontext()}
+THREADS = {"one": transfer.one_blas_thread, "all": nullcontext}
 
 
 @pytest.mark.benchmark(group="probe")
 @pytest.mark.parametrize("threads", THREADS)
 def test_probe(benchmark, monkeypatch, threads: str) -> None:
     encoder, task = encoders.load("clip-vit").image, tasks.who_drew_it()
-    monkeypatch.setattr(transfer, "threadpool_limits", THREADS[threads])
+    monkeypatch.setattr(transfer, "one_blas_thread", THREADS[threads])
     with threadpool_limits(os.cpu_count(), user_api="blas"):  # tests/conftest.py asks for one
         benchmark.pedantic(transfer.linear_probe, (encoder, task), rounds=1)
