@@ -9,7 +9,6 @@
 
 import argparse
 import base64
-import csv
 import hashlib
 import io
 import json
@@ -22,7 +21,7 @@ from pathlib import Path
 import resvg_py
 from PIL import Image
 
-from labkit.files import make_folder, replacing, told
+from labkit.files import make_folder, replacing, told, write_csv
 
 OUT = Path(__file__).parent / "emoji"
 TILE, COLUMNS = 64, 41  # 41 x 41 tiles hold the 1,644 concepts
@@ -175,15 +174,12 @@ def build_sheet(style: str, concepts: list[dict], folder: Path) -> set[int]:
 def write_captions(concepts: list[dict], have: dict[str, set[int]]) -> None:
     """One readable line per concept; `styles` lists the sheets that show it."""
     fields = ["position", "emoji", "name", "keywords", "group", "subgroup", "styles"]
-    with (
-        replacing(OUT / "captions.csv") as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, fields, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for position, concept in enumerate(concepts):
-            styles = " ".join(style for style in STYLES if position in have[style])
-            writer.writerow({**concept, "position": position, "styles": styles})
+    rows: list[list] = [fields]
+    for position, concept in enumerate(concepts):
+        styles = " ".join(style for style in STYLES if position in have[style])
+        row = {**concept, "position": position, "styles": styles}
+        rows.append([row.get(field, "") for field in fields])
+    write_csv(OUT / "captions.csv", rows)
 
 
 def main() -> None:

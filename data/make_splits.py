@@ -18,7 +18,7 @@ from pathlib import Path
 from readme import replace_section
 
 from labkit import data
-from labkit.files import replacing
+from labkit.files import write_csv
 
 FOLDER = Path(__file__).parent / "emoji"
 SEED = 2026
@@ -107,13 +107,7 @@ def main() -> None:
     for name in sorted({concept["class"] for concept in concepts} - {""}):
         assign([c for c in concepts if c["class"] == name and c["part"] != "trap"], rng)
     fields = ["position", "emoji", "name", "subgroup", "class", "population", "part"]
-    with (
-        replacing(FOLDER / "splits.csv") as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, fields, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(concepts)
+    write_csv(FOLDER / "splits.csv", [fields, *([c[field] for field in fields] for c in concepts)])
     replace_section("same pictures", same_pictures(data.load(size=64), data.concepts()))
 
 

@@ -70,16 +70,14 @@ def view_similarity(
 def partners_found(models: Mapping[str, encoders.SimCLR], seed: int = 0) -> Picture:
     """The squares of networks on ten unseen emoji; above, how many of all find their own view."""
     images = data.load("noto", parts="test").images
-    every = len(images) // WATCHED
-    shown = images[: every * WATCHED : every]
+    few = slice(0, len(images) - len(images) % WATCHED, len(images) // WATCHED)
     fig, axes = figure(1, len(models), size=(5 * len(models), 5))
     said = []
     for ax, (name, model) in zip(axes, models.items(), strict=True):
         similarity = view_similarity(model, images, augment.SIMCLR, seed)
         found = np.mean(similarity.argmax(axis=1) == np.arange(len(images)))
         said.append(f"{name}: {found:.0%} find their own")
-        few = similarity[: every * WATCHED : every, : every * WATCHED : every]
-        draw_matrix(ax, few, shown.numpy(), said[-1])
+        draw_matrix(ax, similarity[few, few], images[few].numpy(), said[-1])
     return Picture(fig, f"Views of {len(images)} unseen emoji. {'; '.join(said)}.")
 
 

@@ -213,14 +213,15 @@ def ood_tested(row: Row) -> frozenset[int]:
     return tasks.other_subgroups() if row["shift"] == "sub-population" else tested(row)
 
 
-CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in SHIFTS]
-FAR_CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in FAR]
-ALONE_CELLS = [{"shift": shift, "seed": seed} for seed in range(10) for shift in FAR_ALONE]
+def cells(*shifts: str) -> list[Row]:
+    return [{"shift": shift, "seed": seed} for seed in range(10) for shift in shifts]
+
+
 BOTH = {"overlap": tested, "overlap_ood": ood_tested}
 EXPERIMENTS = (
-    Experiment("lp_ft", run, CELLS, BOTH),
-    Experiment("lp_ft_steps", run_longer, FAR_CELLS, {"overlap": tested}),
-    Experiment("lp_ft_heads", run_heads, FAR_CELLS + ALONE_CELLS, {"overlap": tested}),
+    Experiment("lp_ft", run, cells(*SHIFTS), BOTH),
+    Experiment("lp_ft_steps", run_longer, cells(*FAR), {"overlap": tested}),
+    Experiment("lp_ft_heads", run_heads, cells(*FAR, *FAR_ALONE), {"overlap": tested}),
 )
 
 if __name__ == "__main__":

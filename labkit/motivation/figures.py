@@ -42,6 +42,7 @@ def draw_shots(ax: Axes, curves: Mapping[str, pd.DataFrame], chance: float, titl
 
 
 def describe_shots(curves: Mapping[str, pd.DataFrame]) -> str:
+    """The alternative text of `draw_shots`."""
     return f"Accuracy by labels for each class, with 95 % intervals. {describe_curves(curves)}"
 
 

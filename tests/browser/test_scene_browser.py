@@ -30,12 +30,11 @@ SQUEEZED = """(canvas) =>
 WORDS = """async () => {
     const drawing = CanvasRenderingContext2D.prototype, { fillText } = drawing, words = new Map();
     const canvas = document.querySelector(".labkit-canvas");
-    drawing.fillText = function (text, x, y, most) {
+    drawing.fillText = function (text, x, y) {
         const size = this.measureText(text), matrix = this.getTransform();
-        const narrower = Math.min(1, (most ?? Infinity) / size.width);
         const corners = [
-            [x - narrower * size.actualBoundingBoxLeft, y - size.actualBoundingBoxAscent],
-            [x + narrower * size.actualBoundingBoxRight, y + size.actualBoundingBoxDescent],
+            [x - size.actualBoundingBoxLeft, y - size.actualBoundingBoxAscent],
+            [x + size.actualBoundingBoxRight, y + size.actualBoundingBoxDescent],
         ].map(([px, py]) => {
             const point = matrix.transformPoint(new DOMPoint(px, py));
             return [point.x * canvas.clientWidth / canvas.width,
@@ -44,7 +43,7 @@ WORDS = """async () => {
         const [xs, ys] = [0, 1].map((k) => corners.map((c) => c[k]).sort((a, b) => a - b));
         const box = [xs[0], ys[0], xs[1], ys[1]].map((v) => Math.round(10 * v) / 10);
         words.set([text, ...box].join(), [text, ...box]);
-        fillText.call(this, text, x, y, ...(most === undefined ? [] : [most]));
+        fillText.call(this, text, x, y);
     };
     window.dispatchEvent(new Event("resize"));
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);

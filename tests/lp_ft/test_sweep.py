@@ -89,7 +89,7 @@ def assert_same(one: torch.nn.Module, two: torch.nn.Module) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "rows", "ood"), [("lp_ft_steps", 2 * 5, 0.01), ("lp_ft_heads", 4 * 9, 0.012)]
+    ("name", "rows", "ood"), [("lp_ft_steps", 2 * 5, 0.01), ("lp_ft_heads", 4 * 9, 0.011)]
 )
 def test_the_hits_of_far_tables_are_their_accuracies(name: str, rows: int, ood: float) -> None:
     table = sweeps.read(name)
