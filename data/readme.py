@@ -14,3 +14,10 @@ def replace_section(name: str, text: str) -> None:
     after = rest.split(end)[1]
     with replacing(README) as temporary:
         temporary.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
+
+
+def markdown(rows: list[dict[str, object]]) -> str:
+    """A table of rows that have the same columns."""
+    head = [list(rows[0]), ["---"] * len(rows[0])]
+    lines = [*head, *([str(value) for value in row.values()] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

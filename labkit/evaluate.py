@@ -1,7 +1,5 @@
 """What was learned: neighbours, labels needed, how far things moved."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

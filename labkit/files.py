@@ -1,5 +1,6 @@
 """A file is written whole or not at all: a crash or a full disk leaves what was there before."""
 
+import argparse
 import csv
 import errno
 import os
@@ -68,6 +69,13 @@ def explain_os_error(error: OSError, cure: str) -> str:
             f"Copy the lab to a place you may write to, or {cure}."
         )
     return str(error)
+
+
+def a_path(text: str) -> Path:
+    """A command's path; an empty one (of a variable that is not set, say) is refused."""
+    if not text:
+        raise argparse.ArgumentTypeError("got an empty name, accepted: a path")
+    return Path(text)
 
 
 @contextmanager

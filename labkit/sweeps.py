@@ -8,8 +8,6 @@ it measured, dicts of plain values, and `out` gathers all rows in a CSV table, e
 values first. Cells that are in the table already are not run again.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import sys
@@ -27,12 +25,11 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from labkit import data
-from labkit.files import make_folder, replacing, told
-from labkit.inputs import check_choice
+from labkit.files import a_path, make_folder, replacing, told
+from labkit.inputs import check_choice, refused
 from labkit.statistics import Interval, Scores, concept_scores, read_hits
 
 Row = dict[str, Any]
-KILLED = "its process was killed (by the system, where memory ran out)"
 
 # ---------------------------------------------------------------- run
 
@@ -97,7 +94,8 @@ def outcomes(
     that are left go on in two halves, until one is alone with its problem.
     """
     left = list(cells)
-    workers = 2 if len(left) == 1 and jobs != 1 else jobs  # alone, but not in this process
+    # One cell: alone, but not in this process.
+    workers = 2 if len(left) == 1 and jobs != 1 else min(jobs, len(left) or 1)
     try:
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
         for outcome in parallel(joblib.delayed(attempt)(run, cell) for cell in cells):
@@ -105,7 +103,7 @@ def outcomes(
             yield outcome
     except TerminatedWorkerError:
         if len(cells) == 1:
-            yield cells[0], [], KILLED
+            yield cells[0], [], "its process was killed (by the system, where memory ran out)"
             return
         middle = (len(left) + 1) // 2
         for half in filter(None, (left[:middle], left[middle:])):
@@ -117,7 +115,11 @@ def attempt(run: Callable[..., list[Row]], cell: Row) -> tuple[Row, list[Row], s
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return cell, [{**cell, **row} for row in run(**cell)], ""
+        rows = [{**cell, **row} for row in run(**cell)]
+        other = [k for k in cell if any(canonical(row[k]) != canonical(cell[k]) for row in rows)]
+        if other:
+            raise refused("run", f"rows with another {', '.join(other)}", "the cell's own")
+        return cell, rows, ""
     except Exception:
         return cell, [], traceback.format_exc()
     finally:
@@ -175,10 +177,10 @@ def command_line(about: str, *experiments: Experiment) -> None:
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(names) + " (all)")
     parser.add_argument("--jobs", type=int, default=-1, help="processes (default: all cores)")
     parser.add_argument("--scheduler", help="a dask.distributed scheduler, e.g. tcp://host:8786")
-    parser.add_argument("--folder", type=Path, default=data.DATA / "sweeps", help="for the tables")
+    parser.add_argument("--folder", type=a_path, default=data.DATA / "sweeps", help="of the tables")
     options = parser.parse_args()
-    if options.jobs == 0:
-        parser.error("--jobs: got 0, accepted: 1 or more, or -1 for all cores")
+    if options.jobs < 1 and options.jobs != -1:
+        parser.error(f"--jobs: got {options.jobs}, accepted: 1 or more, or -1 for all cores")
     if unknown := set(options.tables) - set(names):
         parser.error(f"TABLE: got {', '.join(sorted(unknown))}, accepted: {', '.join(names)}")
     for table, run, cells, tested in experiments:
@@ -340,11 +342,9 @@ def picked_again(
     """
     if without:
         check_choice("without", tuple(without), tuple(table["method"].unique()))
-    left_out = [
-        (table["method"] == method) & table["rate"].isin(list(rates))
-        for method, rates in without.items()
-    ]
-    kept = table[~np.logical_or.reduce(left_out)] if left_out else table
+    kept = table
+    for method, rates in without.items():
+        kept = kept[(kept["method"] != method) | ~kept["rate"].isin(list(rates))]
     ordered = kept.sort_values("rate", kind="stable", na_position="first")
     best = ordered.groupby([*by, "method"])["validation"].idxmax()
     return kept.assign(picked=kept.index.isin(best))

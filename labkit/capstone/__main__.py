@@ -8,20 +8,20 @@ from pathlib import Path
 from labkit.capstone.example import GROUP, write_example
 from labkit.capstone.measure import QUICK, Plan, load_backbone
 from labkit.capstone.report import write_report
-from labkit.files import told
+from labkit.files import a_path, told
 from labkit.training import Stopped
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m labkit.capstone", description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path,
+    parser.add_argument("folder", nargs="?", type=a_path,
                         help="a subfolder a class, or a CSV (none: an example)")  # fmt: skip
-    parser.add_argument("--ood", type=Path, help="a second one, with the same classes")
+    parser.add_argument("--ood", type=a_path, help="a second one, with the same classes")
     parser.add_argument("--group", default="", help="regular expression: what belongs together")
     parser.add_argument("--backbone", default="clip-words-conv", help="or torchvision's, resnet18")
     parser.add_argument("--weights", help="torchvision's, such as DEFAULT; else random")
     parser.add_argument("--size", type=int, help="pixels (default: 32, or 96 for torchvision)")
-    parser.add_argument("--out", type=Path, default=Path("capstone"), help="for the report")
+    parser.add_argument("--out", type=a_path, default=Path("capstone"), help="for the report")
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--steps", type=int, help="of training (default: 60)")
     parser.add_argument("--quick", action="store_true", help="as in the notebook: a rough look")

@@ -1,7 +1,5 @@
 """Notebook 07: honest intervals, the planted leak, and advice that says its numbers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 

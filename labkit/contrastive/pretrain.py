@@ -13,8 +13,6 @@ statistics of its own share, so with the convolutional encoder two processes tra
 differently from one; the transformer's LayerNorm looks at one image only, and its losses are equal.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math
@@ -36,7 +34,7 @@ from labkit import augment, data, optimizers
 from labkit.contrastive.losses import clip_loss, nt_xent
 from labkit.contrastive.upstream import Entry, Upstream, draw_caption, load_upstream
 from labkit.encoders import ARCHITECTURES, Clip, Supervised, build, save
-from labkit.files import make_place, told, write_csv
+from labkit.files import a_path, make_place, told, write_csv
 from labkit.inputs import above_0, at_least_0, check_choice, real, refused, whole
 from labkit.text import make_vocabulary
 from labkit.weights import parse_tensors, write_tensors
@@ -299,7 +297,7 @@ def parse_arguments() -> tuple[Config, Path]:
         kind = json.loads if isinstance(default, dict) else type(default)
         text = "JSON" if kind is json.loads else kind.__name__
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=text)
-    parser.add_argument("--out", type=Path, help="else data/weights/METHOD-ARCHITECTURE")
+    parser.add_argument("--out", type=a_path, help="else data/weights/METHOD-ARCHITECTURE")
     arguments = vars(parser.parse_args())
     out = arguments.pop("out")
     try:

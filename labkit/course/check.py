@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 from labkit.course.notebooks import LIMIT, NOTEBOOKS, chosen, read, run_cells, tags
 from labkit.exercise import OUTCOMES
-from labkit.files import make_place, replacing, told
+from labkit.files import a_path, make_place, replacing, told
 from labkit.inputs import above_0
 
 MISSING = "not checked: its last line is missing or was not reached."
@@ -135,8 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m labkit check", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("notebooks", nargs="*", help="how their names begin: 01 03 (default: all)")
-    parser.add_argument("--folder", type=Path, help="where they are")
-    parser.add_argument("--json", type=Path, help="write the result here too")
+    parser.add_argument("--folder", type=a_path, help="where they are")
+    parser.add_argument("--json", type=a_path, help="write the result here too")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds a cell (exercise: 1/3)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 unless all are solved")
     options = parser.parse_args(arguments)

@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 from labkit.course import pages
 from labkit.course.notebooks import NOTEBOOKS, chosen, read, run_cells, tags
-from labkit.files import make_folder, replacing, told
+from labkit.files import a_path, make_folder, replacing, told
 from labkit.ui import narrow
 
 HERE = Path(__file__).parent
@@ -99,7 +99,7 @@ def make(paths: Sequence[Path], folder: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m labkit site")
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("site"))
+    parser.add_argument("folder", nargs="?", type=a_path, default=Path("site"))
     parser.add_argument("notebooks", nargs="*", help="how their names begin: 01 06 (default: all)")
     options = parser.parse_args(arguments)
     try:

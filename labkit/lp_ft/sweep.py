@@ -10,8 +10,6 @@ accuracies are recorded for every network and choose nothing. data/README.md say
 hold. Columns of hits are for intervals that know which concepts two seeds share.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress

@@ -16,7 +16,7 @@ from torch import nn
 from tqdm import tqdm
 
 from labkit import data, encoders, meta
-from labkit.files import make_folder, told, write_csv
+from labkit.files import a_path, make_folder, told, write_csv
 from labkit.inputs import check_choice, whole
 from labkit.meta import fewshot
 from labkit.meta.fewshot import META_TRAINED
@@ -40,8 +40,9 @@ class MetaTraining:
 
     def __post_init__(self) -> None:
         check_choice("method", (self.method,), META_TRAINED)
-        for name in ("steps", "tasks", "ways", "shots", "queries", "width"):
+        for name in ("steps", "ways", "shots", "queries", "width"):
             whole(name, getattr(self, name), 1)
+        whole("tasks", self.tasks, 1, 1000)  # all of them at once in memory
         whole("seed", self.seed, 0)
 
     def sample(self, emoji: data.Emoji, count: int, generator: torch.Generator) -> meta.TaskBatch:
@@ -96,7 +97,7 @@ def main() -> None:
     parser.add_argument("method", choices=META_TRAINED)
     parser.add_argument("--steps", type=int, default=MetaTraining.steps)
     parser.add_argument("--tasks", type=int, default=MetaTraining.tasks, help="in a batch")
-    parser.add_argument("--out", type=Path, default=data.DATA / "fewshot")
+    parser.add_argument("--out", type=a_path, default=data.DATA / "fewshot")
     parser.add_argument("--every", type=int, default=200, help="steps between two validations")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

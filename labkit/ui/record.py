@@ -4,8 +4,6 @@ From the first values one control moves at a time, while the others rest; check 
 that every control is recorded for every state of them.
 """
 
-from __future__ import annotations
-
 import inspect
 import itertools
 from collections.abc import Iterator

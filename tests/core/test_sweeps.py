@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,6 +125,27 @@ def test_a_cell_without_a_value_that_was_cut_off_is_run_again(tmp_path) -> None:
     assert out.read_text(encoding="utf-8") == whole
 
 
+def test_rows_of_another_cell_are_refused(tmp_path) -> None:
+    """They were written, and the cell run anew at every start."""
+    failed = sweep(lambda shift, seed: [{"seed": seed + 1}], CELLS, tmp_path / "t.csv", jobs=1)
+    assert len(failed) == len(CELLS) and not (tmp_path / "t.csv").exists()
+    assert all("run: got rows with another seed, accepted" in text for text in failed.values())
+    same = sweep(lambda shift, seed: [{"seed": float(seed)}], CELLS, tmp_path / "t.csv", jobs=1)
+    assert same == {}
+
+
+@pytest.mark.parametrize(("jobs", "started"), [(9999, 4), (3, 3), (-1, -1), (1, 1)])
+def test_no_more_processes_than_cells(tmp_path, monkeypatch, jobs, started) -> None:
+    asked, parallel = [], joblib.Parallel
+
+    def recorded(n_jobs: int, **options):
+        asked.append(n_jobs)
+        return parallel(n_jobs=1, **options)
+
+    monkeypatch.setattr(joblib, "Parallel", recorded)
+    assert sweep(run, CELLS, tmp_path / "t.csv", jobs=jobs) == {} and asked == [started]
+
+
 @pytest.mark.parametrize("order", [CELLS, CELLS[::-1]])
 def test_a_cell_without_rows_is_run_again_and_harms_no_other(tmp_path, order) -> None:
     out = tmp_path / "t.csv"
@@ -184,7 +206,8 @@ def test_a_killed_process_loses_its_own_cell_only(tmp_path) -> None:
         return run(shift, seed)
 
     failed = sweep(deadly, CELLS, out, jobs=2)
-    assert failed == {"{'shift': 'far', 'seed': 0}": sweeps.KILLED}
+    assert list(failed) == ["{'shift': 'far', 'seed': 0}"]
+    assert "its process was killed" in failed.popitem()[1]
     assert len(read_table(out)) == 6
 
 
@@ -218,6 +241,8 @@ def test_the_command_line_runs_the_tables_that_are_named(tmp_path, monkeypatch, 
         ("", r"labkit: .*t\.csv is damaged, or another table: columns \['a'\]"),
         ("--scheduler foo", "labkit: .*distributed"),
         ("--jobs 0", "--jobs: got 0, accepted: 1 or more"),
+        ("--jobs -2", "--jobs: got -2, accepted: 1 or more"),
+        ("--folder=", "--folder: got an empty name, accepted: a path"),
     ],
 )
 def test_the_command_line_refuses_before_any_work(

@@ -85,6 +85,20 @@ def test_the_movement_of_other_features_is_told() -> None:
     assert not outcome and "in distribution" in outcome.message
 
 
+def test_medians_are_told() -> None:
+    """In the shipped table they lead to the same rates as means."""
+
+    def by_medians(rows, shift):
+        rows = rows[rows["shift"] == shift]
+        tuned = rows[(rows["method"] == "fine-tuning") & rows["picked"]]["moved_id"].median()
+        moved = rows[rows["method"] == "lp-ft"].groupby("rate")["moved_id"].median()
+        return min(moved.index[moved >= tuned], default=float("inf"))
+
+    table = sweeps.read("lp_ft")
+    outcome = checks.rate_that_moves(by_medians, table, "twemoji to nine others")
+    assert not outcome and "a long way off" in outcome.message and "average" in outcome.message
+
+
 @pytest.mark.parametrize(
     ("answer", "table", "hint"),
     [

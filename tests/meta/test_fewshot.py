@@ -56,12 +56,23 @@ def test_meta_training_repeats_and_writes_weights_with_their_config(tmp_path, mo
     assert contents[0] == contents[1] and b'\\"tasks\\": 2' in contents[0]
 
 
-@pytest.mark.parametrize("option", ["--steps", "--tasks", "--every"])
-def test_the_command_names_a_wrong_number_and_ends(monkeypatch, capsys, option) -> None:
-    monkeypatch.setattr("sys.argv", ["meta_train", "maml", option, "0"])
+@pytest.mark.parametrize(
+    ("option", "number", "accepted"),
+    [
+        ("--steps", 0, "1 or more"),
+        ("--every", 0, "1 or more"),
+        ("--tasks", 0, "1 to 1000"),
+        ("--tasks", 9999999999, "1 to 1000"),
+    ],
+)
+def test_the_command_names_a_wrong_number_and_ends(
+    monkeypatch, capsys, option, number, accepted
+) -> None:
+    monkeypatch.setattr("sys.argv", ["meta_train", "maml", option, str(number)])
     with pytest.raises(SystemExit, match="2"):
         meta_train.main()
-    assert f"error: {option[2:]}: got 0, accepted: 1 or more" in capsys.readouterr().err
+    said = f"error: {option[2:]}: got {number}, accepted: {accepted}"
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", fewshot.META_TRAINED)
