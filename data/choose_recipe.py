@@ -11,10 +11,12 @@ table of README.md is rewritten when all recipes are there.
 
 import argparse
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import torch
-from measure_weights import SHOTS
+from measure_weights import COLUMNS as ALL_COLUMNS
+from measure_weights import SHOTS, estimate
 from readme import markdown, replace_section
 
 from labkit import data, encoders, tasks, transfer
@@ -25,6 +27,8 @@ from labkit.motivation.sweep import SEEDS
 from labkit.weights import parse_tensors
 
 FOLDS = 5
+COLUMNS = tuple(ALL_COLUMNS.values())[:2]  # six flat styles, four others
+TOLD = f"probe, {SHOTS} labels"  # what a lead is told of
 SHIPPED = ("clip-conv", "clip-words-conv")  # to compare with
 STRONGER = {"crop": 0.5, "flip": 0.5, "hue": 0.05}
 RECIPES = {
@@ -37,60 +41,61 @@ RECIPES = {
 }
 
 
-def known_concepts() -> list[data.Concept]:
-    return [c for c in data.concepts() if c.part in ("train", "validation")]
+@cache
+def known_images() -> data.Emoji:
+    """All drawings of the concepts that recipes are scored on."""
+    return data.load(parts=("train", "validation"))
 
 
+@cache
 def fold_of() -> torch.Tensor:
     """The fold of every position, -1 for concepts of other parts: in turn within each class."""
     fold = torch.full((len(data.concepts()),), -1)
-    for name in data.class_names():
-        for turn, concept in enumerate(c for c in known_concepts() if c.label == name):
-            fold[concept.position] = turn % FOLDS
+    positions = known_images().concept.unique()
+    labels = data.labels_of(positions)
+    for label in labels.unique():
+        members = positions[labels == label]
+        fold[members] = torch.arange(len(members)) % FOLDS
     return fold
 
 
 def fold_task(number: int) -> tasks.Task:
-    """Six flat styles, scored in them and in the four others on the concepts of one fold."""
-    fold, names = fold_of(), data.class_names()
-
-    def examples(styles: tuple[str, ...], folds: list[int]) -> tasks.Examples:
-        emoji = data.load(styles, parts=("train", "validation"))
-        emoji = emoji.of(torch.isin(fold, torch.tensor(folds)).nonzero()[:, 0].tolist())
-        return tasks.Examples(emoji.images, data.labels_of(emoji.concept))
-
-    chosen = (number + 1) % FOLDS
-    rest = [f for f in range(FOLDS) if f not in (number, chosen)]
-    parts = [examples(data.COLOUR_STYLES, folds) for folds in (rest, [chosen], [number])]
-    others = examples(data.SHADED_STYLES + data.MONO_STYLES, [number])
-    return tasks.Task(f"fold {number}", names, *parts, ood={"four others": others})
+    """Learn from six flat styles; the test is one fold's concepts in all ten."""
+    fold, emoji = fold_of()[known_images().concept], known_images()
+    flat = torch.isin(emoji.style, torch.tensor([*map(data.STYLES.index, data.COLOUR_STYLES)]))
+    chosen = fold == (number + 1) % FOLDS
+    scored = fold == number
+    parts = (~chosen & ~scored & flat, chosen & flat, scored)
+    everything = tasks.Examples(emoji.images, data.labels_of(emoji.concept))
+    return tasks.Task(f"fold {number}", data.class_names(), *map(everything.at, parts), ood={})
 
 
-def probe_scores(encoder: torch.nn.Module, shots: int | None) -> tuple[float, float]:
-    """A linear probe's accuracy over folds and draws of labels: six flat styles, four others."""
-    found = []
+def probe_hits(encoder: torch.nn.Module, shots: int | None) -> torch.Tensor:
+    """Which images a linear probe gets right, each by the fold that it is in. (draws, images)"""
+    draws = SEEDS if shots else SEEDS[:1]
+    hits = torch.empty(len(draws), len(known_images()))
     for number in range(FOLDS):
-        task = fold_task(number)
-        for seed in SEEDS if shots else SEEDS[:1]:
+        task, scored = fold_task(number), fold_of()[known_images().concept] == number
+        for row, seed in enumerate(draws):
             generator = torch.Generator().manual_seed(seed)
             fit = transfer.linear_probe(encoder, tasks.few_shot(task, shots, generator))
-            examples = task.test, task.ood["four others"]
-            found.append([transfer.accuracy(fit.model, x) for x in examples])
-    return tuple(torch.tensor(found).mean(dim=0).tolist())
+            guess = transfer.features(fit.model, task.test.images).argmax(dim=1)
+            hits[row, scored] = (guess == task.test.labels).float()
+    return hits
 
 
 @torch.no_grad()
-def text_scores(clip: encoders.Clip) -> tuple[float, float]:
-    """Zero-shot by class names, and how often an image's own caption is in the first five."""
-    emoji = data.load(parts=("train", "validation"))
+def text_hits(clip: encoders.Clip) -> dict[str, torch.Tensor]:
+    """Zero-shot by class names, and whether an image's own caption is in the first five."""
+    emoji, known = known_images(), [c for c in data.concepts() if c.part in ("train", "validation")]
     image = torch.cat([clip.embed_images(part) for part in emoji.images.split(256)])
     classes = clip.embed_captions(data.class_names())
     zero_shot = (image @ classes.T).argmax(dim=1) == data.labels_of(emoji.concept)
-    captions = clip.embed_captions([concept.name for concept in known_concepts()])
-    own = emoji.concept[:, None] == torch.tensor([c.position for c in known_concepts()])
-    scores = image @ captions.T
-    rank = (scores >= scores[own][:, None]).sum(dim=1)
-    return zero_shot.float().mean().item(), (rank <= 5).float().mean().item()
+    own = emoji.concept[:, None] == torch.tensor([c.position for c in known])
+    scores = image @ clip.embed_captions([c.name for c in known]).T
+    first = (scores >= scores[own][:, None]).sum(dim=1) <= 5
+    hits = {"zero-shot": zero_shot, f"own caption in first five of {len(known)}": first}
+    return {name: hit[None].float() for name, hit in hits.items()}
 
 
 def trained(name: str, steps: int, folder: Path) -> encoders.Clip:
@@ -105,14 +110,22 @@ def trained(name: str, steps: int, folder: Path) -> encoders.Clip:
     return model.eval()
 
 
-def measure(name: str, model: encoders.Clip) -> dict[str, str]:
-    """One row: accuracies in percent, six flat styles / four others."""
-    row = {"%": name}
-    for shots, title in ((SHOTS, f"probe, {SHOTS} labels"), (None, "probe, all labels")):
-        row[title] = " / ".join(f"{100 * found:.1f}" for found in probe_scores(model.image, shots))
-    titles = "zero-shot", f"own caption in first five of {len(known_concepts())}"
-    found = (f"{100 * value:.1f}" for value in text_scores(model))
-    return row | dict(zip(titles, found, strict=True))
+def measure(model: encoders.Clip) -> dict[str, torch.Tensor]:
+    """Title -> hits (draws, images)."""
+    probes = {f"probe, {n or 'all'} labels": probe_hits(model.image, n) for n in (SHOTS, None)}
+    return probes | text_hits(model)
+
+
+def row(name: str, hits: dict[str, torch.Tensor], first: dict[str, torch.Tensor]) -> dict[str, str]:
+    """Percent right in six flat styles / four others, and the lead over the table's first row."""
+    found = {"%": name}
+    for title, own in hits.items():
+        pooled = [estimate(own, styles, known_images())[0] for styles in COLUMNS]
+        found[title] = " / ".join(f"{mean:.1f}" for mean in pooled)
+    lead = hits[TOLD] - first[TOLD]
+    leads = [estimate(lead, styles, known_images()) for styles in COLUMNS]
+    found[f"lead, {TOLD}"] = " / ".join(f"{mean:.1f} ± {half:.1f}" for mean, half in leads)
+    return found
 
 
 def main() -> None:
@@ -124,11 +137,15 @@ def main() -> None:
     check_choice("only", arguments.only, tuple(RECIPES))
     torch.set_num_threads(1)
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    rows = [measure(name, encoders.load(name)) for name in SHIPPED]
+    models = {name: partial(encoders.load, name) for name in SHIPPED}
     for name in arguments.only:
-        rows.append(measure(name, trained(name, arguments.steps, arguments.folder)))
+        models[name] = partial(trained, name, arguments.steps, arguments.folder)
+    hits, rows = {}, []
+    for name, make in models.items():
+        hits[name] = measure(make())
+        rows.append(row(name, hits[name], hits[SHIPPED[0]]))
         print(rows[-1], flush=True)
-    if len(rows) == len(SHIPPED) + len(RECIPES):
+    if len(arguments.only) == len(RECIPES):
         replace_section("recipes", markdown(rows))
 
 

@@ -95,9 +95,8 @@ def text_hits(clip: encoders.Clip) -> dict[str, Tensor]:
     return {name: hit[None].float() for name, hit in hits.items()}
 
 
-def estimate(hits: Tensor, styles: tuple[str, ...]) -> tuple[float, float]:
+def estimate(hits: Tensor, styles: tuple[str, ...], emoji: data.Emoji) -> tuple[float, float]:
     """Mean and half the 95 % interval, in percent, of (seeds, images) in these styles."""
-    emoji = test_images()
     chosen = torch.isin(emoji.style, torch.tensor([data.STYLES.index(s) for s in styles]))
     _, concept = emoji.concept[chosen].unique(return_inverse=True)
     member = torch.nn.functional.one_hot(concept).float()  # (images, concepts)
@@ -126,7 +125,7 @@ def table(rows: dict[str, Tensor]) -> str:
     lines = [["%", *COLUMNS], ["---"] * (1 + len(COLUMNS))]
     single = []
     for name, hits in rows.items():
-        found = [estimate(hits, styles) for styles in COLUMNS.values()]
+        found = [estimate(hits, styles, test_images()) for styles in COLUMNS.values()]
         pooled = [f"{mean:.0f} ± {half:.0f}" for mean, half in found[:2]]
         lines.append([name, *pooled, *(f"{mean:.0f}" for mean, _ in found[2:])])
         single += [half for _, half in found[2:]]

@@ -4,6 +4,7 @@ Nothing here looks at an OOD image except to record how well it is classified.
 """
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -181,7 +182,7 @@ def train(
         rows = next(batches)
         images = schedule.augmentation(task.train.images[rows], generator)
         _train_mode(model, schedule.freeze_norm)
-        with _seeded(generator.initial_seed() + step, images.device):
+        with _seeded(_digest(generator) + step, images.device):
             loss = F.cross_entropy(model(images), task.train.labels[rows])
         loss = loss if penalty is None else loss + penalty(model)
         if not torch.isfinite(loss):
@@ -269,6 +270,12 @@ def moment(step: int, model: Classifier, task: Task) -> Moment:
     return Moment(step, accuracy(model, task.test), ood)
 
 
+def _digest(generator: Generator) -> int:
+    """A number of the generator's seed and of how far it has come, which stays as it is."""
+    state = hashlib.sha256(generator.get_state().numpy().tobytes())
+    return int.from_bytes(state.digest()[:8], "little")
+
+
 @contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Dropout and its kind draw from torch's own generator only: here by `seed`, then as before."""
@@ -280,12 +287,18 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def _train_mode(model: nn.Module, freeze_norm: bool) -> None:
-    """Training mode, but a BatchNorm that is frozen, weights or all, keeps its statistics too."""
+    """Training mode, but a BatchNorm that is frozen, weights or all, keeps its statistics too.
+
+    One without weights of its own is frozen where all weights of the module around it are.
+    """
     model.train()
-    for module in model.modules():
+    for name, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._NormBase):
-            weights = list(module.parameters())
-            if freeze_norm or (weights and not any(p.requires_grad for p in weights)):
+            around = module
+            while name and not list(around.parameters()):
+                name = name.rpartition(".")[0]
+                around = model.get_submodule(name)
+            if freeze_norm or not any(p.requires_grad for p in around.parameters()):
                 module.eval()
 
 

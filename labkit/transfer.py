@@ -55,7 +55,8 @@ def linear_probe(
         raise refused("strengths", "none", "one or more")
     strengths = [above_0("strengths", strength) for strength in strengths]
     found, validation = (features(encoder, x.images) for x in (task.train, task.validation))
-    x, validation = found.cpu().float(), validation.cpu().float()
+    number = torch.promote_types(found.dtype, torch.float32)
+    x, validation = found.to("cpu", number), validation.to("cpu", number)
     labels, expected = task.train.labels.cpu(), task.validation.labels.cpu()
     mean, std = x.mean().item(), max(x.std().item(), 1e-12)
     regression = LogisticRegression(tol=1e-5, max_iter=1000, warm_start=True)
@@ -66,7 +67,8 @@ def linear_probe(
             regression.C = strength
             if not _converges(regression, scaled, labels):
                 break  # a weaker penalty converges later still
-            head = _as_linear(regression, mean, std, len(task.classes))
+            blank = blank_head(x.shape[1], len(task.classes)).to(x)
+            head = _as_linear(regression, mean, std, blank)
             right = (head(validation).argmax(dim=1) == expected).float().mean().item()
             tried.append((right, strength, head))
     if not tried:
@@ -87,17 +89,19 @@ def _converges(regression: LogisticRegression, x: np.ndarray, labels: Tensor) ->
 
 
 @torch.no_grad()
-def _as_linear(regression: LogisticRegression, mean: float, std: float, classes: int) -> nn.Linear:
-    """scikit-learn's coefficients as a head on raw features.
+def _as_linear(
+    regression: LogisticRegression, mean: float, std: float, head: nn.Linear
+) -> nn.Linear:
+    """scikit-learn's coefficients as a head on raw features: `head`, filled in.
 
     A class without examples would lose bias without end. Its logit is the others' mean less ABSENT:
     never the largest, and small enough for fine-tuning, averaging and temperatures to work with.
     """
-    weight, bias = (torch.from_numpy(x).float() for x in (regression.coef_, regression.intercept_))
+    found = (regression.coef_, regression.intercept_)
+    weight, bias = (torch.from_numpy(x).to(head.weight) for x in found)
     if len(weight) == 1:  # two classes: scikit-learn keeps one row, for the second of them
         weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
     weight, bias = weight / std, bias - (weight * mean / std).sum(dim=1)
-    head = blank_head(weight.shape[1], classes)
     head.weight.copy_(weight.mean(dim=0))
     head.bias.fill_(bias.mean() - ABSENT)
     seen = torch.from_numpy(regression.classes_)
@@ -157,7 +161,11 @@ def reinitialised(encoder: nn.Module, generator: Generator) -> nn.Module:
 
     Raises ValueError for a layer that holds weights but has no `reset_parameters` to draw new ones.
     """
+    accepted = "layers that can be reinitialised, by a method reset_parameters"
     fresh = copy.deepcopy(encoder)
+    with torch.no_grad():
+        for parameter in fresh.parameters():
+            parameter.fill_(torch.nan)  # of what is not drawn anew, nothing is left
     seed = torch.randint(2**31, (), generator=generator).item()
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # torch's layers draw from the global generator only
@@ -165,8 +173,10 @@ def reinitialised(encoder: nn.Module, generator: Generator) -> nn.Module:
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
             elif next(module.parameters(recurse=False), None) is not None:
-                accepted = "layers that can be reinitialised, by a method reset_parameters"
                 raise refused("encoder", f"{name} ({type(module).__name__})", accepted)
+    for name, parameter in fresh.named_parameters():
+        if parameter.isnan().any():  # such as the weight below a spectral norm
+            raise refused("encoder", name, accepted)
     return fresh
 
 

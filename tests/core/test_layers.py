@@ -109,6 +109,57 @@ def test_places_are_averaged_wherever_the_channels_are(last, shape) -> None:
     torch.testing.assert_close(layers.layer_features(encoder, x)["parts.0"], expected)
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (5, 8), (8, 5), (16, 8)])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_side_as_long_as_there_are_channels_is_not_taken_for_them(last, shape) -> None:
+    stage = ChannelsLast(8) if last else torch.nn.Conv2d(3, 8, 1)
+    encoder = Features(stage, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), dim=8)
+    x = torch.rand(2, 3, *shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = (stage.conv if last else stage)(x).mean(dim=(2, 3))
+    torch.testing.assert_close(layers.layer_features(encoder, x)["parts.0"], expected)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "swin_t", "shufflenet_v2_x0_5"])
+def test_torchvision_s_stages_on_pictures_that_are_no_squares(name) -> None:
+    encoder = encoders.torchvision_encoder(name).eval()
+    sizes = [(64, 96), (96, 64), (96, 96)]
+    channels = [
+        [x.shape[1] for x in layers.layer_features(encoder, torch.zeros(1, 3, *size)).values()]
+        for size in sizes
+    ]
+    assert channels[0] == channels[1] == channels[2]
+
+
+def test_of_a_block_that_is_used_again_the_last_output_counts() -> None:
+    class Again(Features):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.parts[0](self.parts[0](x))
+
+    encoder, x = Again(torch.nn.Linear(4, 4), dim=4), torch.rand(300, 4)
+    found = layers.layer_features(encoder, x)
+    assert torch.equal(found["parts.0"], found["features"])
+
+
+@pytest.mark.parametrize("around", ["resnet18", "0", "model.b2"])
+def test_a_module_around_the_network_is_no_block_whatever_its_name(around) -> None:
+    expected = layers.stages(encoders.torchvision_encoder("resnet18"))
+    inner, whole = encoders.torchvision_encoder("resnet18").backbone, torch.nn.Module()
+    for part in reversed(around.split(".")):
+        whole = torch.nn.Module()
+        whole.add_module(part, inner)
+        inner = whole
+    names = [name.replace("backbone", around) for name in expected]
+    assert list(layers.stages(whole)) == names
+    assert list(layers.stages(Features(torch.nn.Linear(4, 4), dim=4))) == ["parts.0"]
+
+
+def test_a_head_that_was_frozen_trains_again() -> None:
+    model = training.new_classifier(make("conv"), 3, torch.Generator().manual_seed(0))
+    model.requires_grad_(False)
+    assert all(p.requires_grad for p in layers.train_only(model, "stem").head.parameters())
+
+
 def test_swin_s_stages_have_the_channels_it_is_known_for() -> None:
     from labkit.torchvision_compat import import_torchvision
 

@@ -16,9 +16,9 @@ from seeds import generator, seeded
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from labkit import optimizers, tasks, training, transfer
+from labkit import layers, optimizers, tasks, training, transfer
 from labkit.augment import Augmentation
-from labkit.encoders import ConvEncoder, TinyEncoder, VisionTransformer
+from labkit.encoders import ConvEncoder, TinyEncoder, VisionTransformer, standardise
 from labkit.tasks import Examples, Task, few_shot
 from labkit.transfer import Fit, Schedule, fine_tune, fit, from_scratch, linear_probe
 
@@ -254,6 +254,29 @@ def test_dropout_draws_by_the_generator_s_seed_and_torch_s_own_random_state_is_l
     assert equal(*found[:2]) and not equal(*found[1:])
 
 
+def test_dropout_of_another_seed_or_of_a_later_use_is_another() -> None:
+    """The masks of seed 1 were those of seed 0, a step later."""
+
+    class Dropping(TinyEncoder):
+        masks = []
+
+        def forward(self, images):
+            mask = nn.functional.dropout(torch.ones(len(images), 6), training=self.training)
+            self.masks.extend([mask] * self.training)
+            return super().forward(images) * mask
+
+    def masks(generator: torch.Generator) -> list[torch.Tensor]:
+        Dropping.masks.clear()
+        fine_tune(Dropping(), tasks.toy(), 0.1, generator, QUICK)
+        return list(Dropping.masks)
+
+    used = generator(0)
+    drawn = [masks(used), masks(used), masks(generator(1)), masks(generator(2))]
+    for one, two in itertools.combinations(itertools.chain(*drawn), 2):
+        assert not torch.equal(one, two)
+    assert all(map(torch.equal, masks(generator(1)), drawn[2]))
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_the_first_step_is_the_optimizer_s(encoder, optimizer) -> None:
     """SGD's is lr * gradient; Adam's lr * its sign (Kingma & Ba 2015, up to epsilon).
@@ -347,6 +370,26 @@ def test_frozen_norms_keep_their_statistics_and_still_learn(encoder, frozen) -> 
     for name in statistics:
         assert torch.equal(before[name], after[name]) == frozen, name
     assert not torch.equal(before["norm.weight"], after["norm.weight"])
+
+
+def test_a_norm_without_weights_is_frozen_with_what_is_around_it() -> None:
+    class Standardised(nn.Sequential):
+        dim = 4
+
+        def forward(self, images):
+            return super().forward(standardise(images))
+
+    encoder = Standardised(
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, affine=False)),
+        nn.Sequential(nn.BatchNorm2d(4, affine=False), nn.Conv2d(4, 4, 3)),
+        nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+    )
+    model = layers.train_only(transfer.new_classifier(encoder, 3, generator()), "1")
+    before = weights(model)
+    fit(model, TASK, 0.1, generator(), QUICK)
+    moved = {name for name, x in model.state_dict().items() if not torch.equal(x, before[name])}
+    assert "encoder.1.0.running_mean" in moved
+    assert all(name.startswith(("encoder.1", "head")) for name in moved)
 
 
 @given(count=st.integers(1, 40), batch=st.integers(1, 12), seed=st.integers(0, 9))
@@ -517,6 +560,13 @@ def test_a_layer_that_cannot_be_reinitialised_is_named() -> None:
         transfer.reinitialised(nn.Sequential(nn.Linear(3, 3), Shift()), generator())
 
 
+def test_a_weight_below_a_norm_of_it_is_not_kept_in_silence() -> None:
+    """`reset_parameters` writes the weight that is computed from it."""
+    normed = nn.Sequential(nn.utils.spectral_norm(nn.Linear(3, 3)))
+    with pytest.raises(ValueError, match=r"^encoder: got 0\.weight_orig, accepted"):
+        transfer.reinitialised(normed, generator())
+
+
 # Choosing a learning rate
 
 
@@ -545,6 +595,19 @@ class Impatient(LogisticRegression):
     def fit(self, x, y):
         self.max_iter = 1000 if self.C <= self.enough else 1
         return super().fit(x, y)
+
+
+@pytest.mark.parametrize("far", [0.0, 1e4, 1e6])
+def test_features_in_double_precision_keep_it(far) -> None:
+    """They were rounded before their mean was taken off."""
+
+    class Far(TinyEncoder):
+        def forward(self, images):
+            return super().forward(images).double() * 1e-3 + far
+
+    probe = linear_probe(Far(), tasks.toy())
+    assert probe.validation == linear_probe(TinyEncoder(), tasks.toy()).validation
+    assert probe.model.head.weight.dtype == torch.float64
 
 
 def test_an_unconverged_probe_is_no_probe(encoder, monkeypatch) -> None:
