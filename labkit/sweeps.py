@@ -12,8 +12,9 @@ import argparse
 import io
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from labkit.inputs import check_choice, refused
 from labkit.statistics import Interval, Scores, concept_scores, read_hits
 
 Row = dict[str, Any]
+Tested = Callable[[Row], Collection]  # what the test of a row is made of
 
 # ---------------------------------------------------------------- run
 
@@ -152,22 +154,24 @@ class Experiment(NamedTuple):
     table: str
     run: Callable[..., list[Row]]
     cells: Sequence[Row]
-    tested: Mapping[str, Callable[[Row], Collection]] | None = None
+    tested: Mapping[str, Tested] | None = None
 
 
-def with_overlaps(
-    table: pd.DataFrame, tested: Mapping[str, Callable[[Row], Collection]]
-) -> pd.DataFrame:
+def grid(**values: Iterable) -> list[Row]:
+    """The cells of an experiment: every combination of these values, the last varying fastest."""
+    return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+
+
+def with_overlaps(table: pd.DataFrame, tested: Mapping[str, Tested]) -> pd.DataFrame:
     """The table with the mean share of each row's test that its other seeds' tests have too."""
     seeds, rows = sorted(set(table["seed"])), table.to_dict("records")
 
-    def share(row: Row, of: Callable[[Row], Collection]) -> float:
+    def share(row: Row, of: Tested) -> float:
         own, others = set(of(row)), [of({**row, "seed": s}) for s in seeds if s != row["seed"]]
         return float(np.mean([len(own.intersection(x)) / max(1, len(own)) for x in others]))
 
-    return table.assign(**{
-        column: [round(share(row, of), 4) for row in rows] for column, of in tested.items()
-    })  # fmt: skip
+    found = {name: [round(share(row, of), 4) for row in rows] for name, of in tested.items()}
+    return table.assign(**found)
 
 
 def command_line(about: str, *experiments: Experiment) -> None:
@@ -243,8 +247,7 @@ def parse(text: str) -> pd.DataFrame:
 
 def add_rows(table: pd.DataFrame | None, rows: Sequence[Row]) -> pd.DataFrame:
     """The table with more rows; a column that either lacks is empty there."""
-    new = pd.DataFrame(rows)
-    return new if table is None else pd.concat([table, new], ignore_index=True)
+    return pd.concat([table, pd.DataFrame(rows)], ignore_index=True)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -268,11 +271,10 @@ def scores(table: pd.DataFrame, score: str | Sequence[str], **where: Any) -> Sco
     by = "episode" if "episode" in table else "seed"
     check_choice("score, where", [*wanted, by, *where], tuple(table.columns))
     lists = {k: list(v) if isinstance(v, (list, tuple)) else [v] for k, v in where.items()}
-    chosen = np.ones(len(table), dtype=bool)
+    found = table.sort_values(by, kind="stable")
     for name, values in lists.items():
         check_choice(name, values, tuple(table[name].unique()))
-        chosen &= table[name].isin(values).to_numpy()
-    found = table[chosen].sort_values(by, kind="stable")
+        found = found[found[name].isin(values)]
     cells = int(np.prod([len(values) for values in lists.values()]))
     repetitions, counts = np.unique(found[by], return_counts=True)
     incomplete = repetitions[counts != cells].tolist()
@@ -291,14 +293,13 @@ def _in_common(found: pd.DataFrame, wanted: Sequence[str]) -> dict[str, Any]:
         return {"members": np.array([text.split() for text in found["concepts"]], dtype=int)}
     columns = ["overlap_ood" if s.endswith("ood") else "overlap" for s in wanted]
     columns = [name if name in found else "overlap" for name in columns]
-    overlap = found[columns].mean(axis=None) if "overlap" in found else np.nan
+    overlap = float(found[columns].mean(axis=None)) if "overlap" in found else np.nan
     hits = [f"{s}_hits" for s in wanted]
-    shared = {"overlap": float(overlap)}
     if not set(hits) <= set(found) or found[hits].isna().any(axis=None):
-        return shared
+        return {"overlap": overlap}
     each = np.mean([concept_scores(*read_hits(found[name])) for name in hits], axis=0)
     each = each.reshape(found["seed"].nunique(), -1, each.shape[1]).mean(axis=1)
-    return shared | {"by_concept": each}
+    return {"overlap": overlap, "by_concept": each}
 
 
 def lead(
@@ -326,10 +327,9 @@ def intervals(table: pd.DataFrame, score: str, by: Sequence[str], **where: Any) 
     for name, value in where.items():
         check_choice(name, [value], tuple(table[name].unique()))
         table = table[table[name] == value]
-    groups = {k: scores(rows, score).interval for k, rows in table.groupby(list(by), sort=False)}
-    index = pd.MultiIndex.from_tuples(list(groups), names=list(by))
-    index = index if len(by) > 1 else index.get_level_values(0)
-    return pd.DataFrame(groups.values(), index=index, columns=Interval._fields)
+    groups = table.groupby(list(by), sort=False)
+    found = [(*group, *scores(rows, score).interval) for group, rows in groups]
+    return pd.DataFrame(found, columns=[*by, *Interval._fields]).set_index(list(by))
 
 
 def picked_again(

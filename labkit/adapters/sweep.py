@@ -13,7 +13,7 @@ import torch
 
 from labkit import data, encoders, evaluate, sweeps, tasks, transfer
 from labkit.adapters.methods import METHODS, Method, count, insert, without
-from labkit.sweeps import Experiment, Row, command_line
+from labkit.sweeps import Experiment, Row, command_line, grid
 
 RATES_TABLE = data.DATA / "sweeps/adapters_rates.csv"
 FLAT, FAR = data.COLOUR_STYLES, data.SHADED_STYLES + data.MONO_STYLES
@@ -135,19 +135,15 @@ def run_steps(task: str, method: str, seed: int) -> list[Row]:
     return [{"times": n, "validation": round(fit.validation, 4)} for n, fit in fits.items()]
 
 
-def cells(methods, names, seeds=(100, 101)) -> list[Row]:
-    return [{"task": t, "method": m, "seed": s} for t in names for s in seeds for m in methods]
-
-
+TUNING_SEEDS = (100, 101)  # not those that are compared
+RATE_CELLS = grid(task=(FIRST, THIRD), method=RATES, seed=TUNING_SEEDS)
+CELLS = grid(task=JOBS, seed=range(5), method=METHODS)
+LONGER_CELLS = grid(task=(THIRD, FIRST), method=LONGER, seed=TUNING_SEEDS)
+TESTED = {"overlap": lambda row: tasks.test_concepts(row["seed"])}
 EXPERIMENTS = (
-    Experiment("adapters_rates", run_rates, cells(RATES, (FIRST, THIRD))),
-    Experiment(
-        "adapters",
-        run_main,
-        [{"task": t, "seed": s, "method": m} for s in range(5) for t in JOBS for m in METHODS],
-        {"overlap": lambda row: tasks.test_concepts(row["seed"])},
-    ),
-    Experiment("adapters_steps", run_steps, cells(LONGER, (THIRD, FIRST))),
+    Experiment("adapters_rates", run_rates, RATE_CELLS),
+    Experiment("adapters", run_main, CELLS, TESTED),
+    Experiment("adapters_steps", run_steps, LONGER_CELLS),
 )
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ tested on the same concepts, so the columns of hits say how each concept fared.
 
 from collections.abc import Mapping
 from functools import cache
-from itertools import product
 
 import pandas as pd
 import torch
 
 from labkit import data, encoders, evaluate, tasks, transfer
-from labkit.sweeps import Experiment, Row, command_line, intervals
+from labkit.sweeps import Experiment, Row, command_line, grid, intervals
 
 SHOTS = (5, 50)  # few labels, and as many as the smallest class has
 WEIGHTS = {"clip": "clip-conv", "simclr": "simclr-conv", "supervised": "supervised-conv"}
@@ -85,7 +84,7 @@ def probe_at(places: Mapping[str, torch.nn.Module], task: tasks.Task) -> pd.Data
     return pd.DataFrame(found).T
 
 
-CELLS = [{"method": method, "seed": seed} for method, seed in product(ENCODERS, range(5))]
+CELLS = grid(method=ENCODERS, seed=range(5))
 EXPERIMENT = Experiment("contrastive", run, CELLS, {"overlap": lambda _: tasks.test_concepts()})
 
 if __name__ == "__main__":

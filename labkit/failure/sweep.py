@@ -13,7 +13,7 @@ from labkit import data, encoders, evaluate, tasks, transfer
 from labkit.failure.corruptions import AMOUNTS, resize, strength, with_corruptions
 from labkit.failure.invariance import QUESTIONS, WEIGHTS, Pixels, trap_styles, trap_task
 from labkit.failure.under_shift import Known, in_distribution, report
-from labkit.sweeps import Experiment, Row, command_line
+from labkit.sweeps import Experiment, Row, command_line, grid
 
 ID_STYLES = data.COLOUR_STYLES[:3]
 SEVERITIES = (1, 3, 5)
@@ -143,16 +143,11 @@ def tested_styles(row: Row) -> list[str]:
 
 ENCODERS = (*WEIGHTS.values(), "clip-conv", "pixels")
 KINDS = ("strength", "resolution")
-
-
-def cells(seeds: int, name: str, values) -> list[Row]:
-    return [{name: value, "seed": seed} for seed in range(seeds) for value in values]
-
-
+TRAPS = grid(weights=ENCODERS, seed=range(6))
 EXPERIMENTS = (
-    Experiment("shifts", run_shifts, cells(5, "model", MODELS), {"overlap": tested}),
-    Experiment("traps", run_traps, cells(6, "weights", ENCODERS), {"overlap": tested_styles}),
-    Experiment("mismatch", run_mismatch, cells(6, "kind", KINDS), {"overlap": tested}),
+    Experiment("shifts", run_shifts, grid(model=MODELS, seed=range(5)), {"overlap": tested}),
+    Experiment("traps", run_traps, TRAPS, {"overlap": tested_styles}),
+    Experiment("mismatch", run_mismatch, grid(kind=KINDS, seed=range(6)), {"overlap": tested}),
 )
 
 if __name__ == "__main__":

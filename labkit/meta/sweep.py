@@ -7,7 +7,6 @@ Or tables by name: fewshot_chosen (on validation), fewshot (on test), sinusoids.
 
 from collections.abc import Callable
 from functools import cache
-from itertools import product
 from typing import Any, NamedTuple
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from labkit import data, encoders, meta, tasks, transfer
 from labkit.meta import fewshot, sinusoids
-from labkit.sweeps import Experiment, Row, command_line
+from labkit.sweeps import Experiment, Row, command_line, grid
 
 # ------------------------------------------------ few-shot emoji
 
@@ -124,8 +123,8 @@ def adapt(seed: int, method: str) -> list[Row]:
     return rows
 
 
-FEW_SHOT = [{"setting": s, "shots": n} for s, n in product(fewshot.SETTINGS, SHOTS)]
-SEEDS = [{"seed": seed, "method": m} for seed, m in product(range(5), sinusoids.THETAS)]
+FEW_SHOT = grid(setting=fewshot.SETTINGS, shots=SHOTS)
+SEEDS = grid(seed=range(5), method=sinusoids.THETAS)
 EXPERIMENTS = (
     Experiment("fewshot_chosen", choose, FEW_SHOT),
     Experiment("fewshot", test, FEW_SHOT),

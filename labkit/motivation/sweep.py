@@ -6,13 +6,11 @@ Learning rates (and the probe's strength) are chosen on ID validation images. Al
 on the same concepts. A table made now has columns of hits for each; the shipped one has none.
 """
 
-from itertools import product
-
 import numpy as np
 import torch
 
 from labkit import augment, data, encoders, evaluate, tasks, transfer
-from labkit.sweeps import Experiment, Row, command_line
+from labkit.sweeps import Experiment, Row, command_line, grid
 
 SEEDS = range(5)
 SHOTS = (1, 2, 5, 10, 20, 50, None)  # None: all, up to 6 styles of 9 to 38 concepts per class
@@ -59,11 +57,7 @@ def run(seed: int, shots: int | str, method: str) -> list[Row]:
     return [{name: float(f"{value:.4g}") for name, value in scores.items()} | hits]
 
 
-CELLS = [
-    {"seed": seed, "shots": shots or "all", "method": method}
-    for seed, shots, method in product(SEEDS, SHOTS, WAYS)
-]
-
+CELLS = grid(seed=SEEDS, shots=[shots or "all" for shots in SHOTS], method=WAYS)
 EXPERIMENT = Experiment("motivation", run, CELLS, {"overlap": lambda _: tasks.test_concepts()})
 
 if __name__ == "__main__":
