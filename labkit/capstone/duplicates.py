@@ -36,18 +36,17 @@ def near_duplicates(images: Tensor, threshold: float = NEAR) -> pd.DataFrame:
     images: (n, 3, h, w) or (n, columns). A row for each pair a < b: their rows, distance (root mean
     square, 0 to 1) and whether mirrored; the nearest first.
     """
-    threshold, prints, pairs = at_least_0("threshold", threshold), fingerprints(images), {}
+    threshold, prints, pairs = at_least_0("threshold", threshold), fingerprints(images), []
     search = NearestNeighbors(radius=threshold + 1e-6, algorithm="brute").fit(prints)
     mirrors = [prints] if images.ndim == 2 else [prints, fingerprints(images.flip(3))]
     for mirrored, queries in enumerate(mirrors):
         for a, near in enumerate(search.radius_neighbors(queries, return_distance=False)):
             for b in near[near > a].tolist():
-                distance = float(np.linalg.norm(prints[b] - queries[a]))  # the search rounds
-                if distance <= threshold and distance < pairs.get((a, b), (np.inf,))[0]:
-                    pairs[a, b] = distance, bool(mirrored)
-    rows = [(*pair, *found) for pair, found in pairs.items()]
-    table = pd.DataFrame(rows, columns=["a", "b", "distance", "mirrored"])
-    return table.sort_values(["distance", "a", "b"], ignore_index=True)
+                distance = np.linalg.norm(prints[b] - queries[a])  # the search rounds
+                pairs.append((a, b, distance, bool(mirrored)))
+    table = pd.DataFrame(pairs, columns=["a", "b", "distance", "mirrored"])
+    table = table[table["distance"] <= threshold].sort_values(["distance", "a", "b", "mirrored"])
+    return table.drop_duplicates(["a", "b"], ignore_index=True)
 
 
 def joined(collection: Collection, pairs: pd.DataFrame) -> Collection:

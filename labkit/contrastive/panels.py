@@ -11,12 +11,11 @@ import torch
 import torch.nn.functional as F
 from IPython.display import display
 
-from labkit import augment, data, encoders
+from labkit import augment, data, encoders, training
 from labkit.contrastive import geometry, pretrain, projections
 from labkit.contrastive.figures import draw_matrix, draw_push, draw_training, draw_views
 from labkit.contrastive.losses import cosine_similarities, unit
 from labkit.contrastive.upstream import Upstream
-from labkit.training import progress_bar
 from labkit.ui.controls import Dice
 from labkit.ui.panel import Panel, panel
 from labkit.ui.style import Picture, figure
@@ -90,7 +89,7 @@ def watch_simclr(
     """
     short = {"steps": steps, "lr": 3e-3, "icons": 0}  # so few steps want a larger rate
     config = pretrain.Config("simclr", options={"width": width}, batch=batch, seed=seed, **short)
-    with progress_bar("SimCLR") as bar:
+    with training.progress_bar("SimCLR") as bar:
         for trained, snapshot in train_simclr(config, data.load(parts="upstream")):
             model = trained
             bar(len(snapshot.losses) / steps, "")
@@ -146,13 +145,10 @@ class ViewGallery(NamedTuple):
     features: torch.Tensor  # (images, dim) unit vectors of the encoder, without the projector
 
 
-@torch.no_grad()
 def make_view_gallery(model: encoders.SimCLR) -> ViewGallery:
     """Embed the test emoji and the traps in four styles."""
-    parts = ("train", "test", "trap")
-    emoji = data.load(VIEW_STYLES, parts=parts, size=64)
-    small = data.load(VIEW_STYLES, parts=parts).images
-    features = torch.cat([model.image(part) for part in small.split(256)])
+    emoji = data.load(VIEW_STYLES, parts=("train", "test", "trap"), size=64)
+    features = training.features(model.image, data.half_size(emoji.images))
     return ViewGallery(model, emoji, unit(features))
 
 
