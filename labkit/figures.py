@@ -18,7 +18,7 @@ from labkit.calibration import Reliability
 from labkit.looks import LOOKS, Look
 from labkit.statistics import Interval, Scores
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
-from labkit.ui.style import INK, label_end, label_ends, percent_axis, percent_ticks, spread, style
+from labkit.ui.style import INK, label_ends, percent_axis, percent_ticks, style
 
 # Of text in a page: 4.5:1 on white and on #111, by a share of the ink around it.
 READ = "color: color-mix(in srgb, {} 60%, currentColor); font-weight: bold"
@@ -95,22 +95,21 @@ def draw_curves(
 ) -> None:
     """Curves with bands, each named at its end: method -> mean (and low, high) indexed by x.
 
-    gap: between two names, in units of the y axis. chance: a level that needs no knowledge.
+    gap: between two names, as in `label_ends`. chance: a level that needs no knowledge.
     """
     for method, curve in curves.items():
         look, x = looks[method], curve.index.to_numpy(dtype=float)
         if "low" in curve:
             ax.fill_between(x, curve["low"], curve["high"], color=look.color, alpha=0.25, lw=0)
         ax.plot(x, curve["mean"], dashes, color=look.color, marker=look.marker)
-    shown = [looks[method] for method in curves if named]
-    ends = [(curve.index[-1], curve["mean"].iloc[-1]) for curve in curves.values() if named]
+    ends = [(looks[m], c.index[-1], c["mean"].iloc[-1]) for m, c in curves.items() if named]
     if chance is not None:
         first, last = next(iter(curves.values())).index[[0, -1]]
         ax.plot([first, last], [chance, chance], ":", color=INK, lw=1)
-        shown, ends = [*shown, GUESSING], [*ends, (last, chance)]
-    heights = spread([height for _, height in ends], gap)
-    for look, (x, _), height in zip(shown, ends, heights, strict=True):
-        label_end(ax, float(x), height, look.name, look.color)
+        ends.append((GUESSING, last, chance))
+    if ends:
+        shown, x, heights = zip(*ends, strict=True)
+        label_ends(ax, x, heights, shown, gap)
 
 
 def describe_curves(curves: Mapping[str, pd.DataFrame], looks: Looks = LOOKS) -> str:

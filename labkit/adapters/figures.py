@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgba
 from labkit.adapters.comparison import GREEN, TUNED, look_of
 from labkit.figures import describe_dots, draw_dots, name_methods, styled
 from labkit.looks import Look
-from labkit.ui.style import INK, label_end, label_ends, percent_axis, place_ticks, spread, style
+from labkit.ui.style import INK, label_end, label_ends, percent_axis, place_ticks, style
 
 # ------------------------------------------------ instant panels
 
@@ -30,7 +30,7 @@ PARTS = {
     "head": (11.7, "head"),
     "tokens": (1.85, "prompts"),
 }
-LAYER = {"after_attention": "attention", "after_feed_forward": "feed_forward"}
+
 SUMS, SPLITS = (5.35, 9.6), (1.3, 5.6)  # where the residual stream parts, and takes a half in
 BOTH = (-1, 1)  # sides on which what stands above is joined to the stream
 ONCE, EACH = (0.5, (1,)), (1.85, (-1,))  # where tokens stand that join the patches, or every block
@@ -41,7 +41,7 @@ HALF, ABOVE, BELOW = 0.53, 1.15, -0.8  # half a box; where a parallel adapter st
 def draw_block(ax: Axes, result) -> None:
     """One block, with all that stands before and after it; what trains is filled with colour."""
     look, shown = TUNED[result.method], [p for p in PARTS if p not in result.absent]
-    above = {part: (PARTS[LAYER[part]][0], BOTH) for part in result.beside}
+    above = {part: (PARTS[part.removeprefix("after_")][0], BOTH) for part in result.beside}
     if "tokens" in shown:
         above["tokens"] = ONCE if "tokens" in result.once else EACH
     row = [part for part in shown if part not in above]
@@ -103,8 +103,8 @@ def draw_storage(ax: Axes, result) -> None:
     now = list(result.megabytes.values())
     ax.scatter([result.tasks] * len(now), now, s=100, c=colors, zorder=3, clip_on=False)
     ax.axvline(result.tasks, color=INK, lw=1, ls=":")
-    ends = 10 ** spread([np.log10(curve[-1, 1]) for curve in curves], 0.32)
-    label_ends(ax, 1000, ends, [TUNED[method] for method in result.curves], 0)
+    ends = [curve[-1, 1] for curve in curves]
+    label_ends(ax, 1000, ends, [TUNED[method] for method in result.curves], 0.32)
     ax.set(xlabel="number of tasks", ylabel="megabytes in all")
     for axis, ticks in ((ax.xaxis, TICKS[:4]), (ax.yaxis, TICKS)):
         place_ticks(axis, ticks, [f"{tick:,}" for tick in ticks])

@@ -9,7 +9,7 @@ from labkit.capstone.conclusions import TESTS, Calibration, curves_of
 from labkit.capstone.measure import Curve
 from labkit.figures import describe_curves, describe_reliability, draw_curves, draw_reliability
 from labkit.ui.images import draw_images, label_grid
-from labkit.ui.style import Picture, figure, percent_axis, place_ticks, shorten, style
+from labkit.ui.style import Picture, figure, log_ticks, percent_axis, shorten, style
 
 
 def safe(text: str, length: int = 15) -> str:
@@ -77,9 +77,7 @@ def learning(curve: Curve, chance: float) -> Picture:
         found = curves_of(curve, score)
         draw_curves(ax, found, gap=0.07, chance=chance)
         ends = found["probe"].index
-        ax.set_xscale("log")
-        ax.minorticks_off()
-        place_ticks(ax.xaxis, ends, [f"{n:.0f}" for n in ends])
+        log_ticks(ax, ends, [f"{n:.0f}" for n in ends])
         percent_axis(ax)
         best = max(c["mean"].iloc[-1] for c in found.values())
         title = f"{name}: {best:.0%} at best"

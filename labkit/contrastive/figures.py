@@ -13,7 +13,7 @@ from labkit import data, figures
 from labkit.looks import LOOKS, Look
 from labkit.ui.images import draw_images, draw_sheet, tiles
 from labkit.ui.schematic import arrow, box, note, picture, prepare, vector
-from labkit.ui.style import INK, label_end, place_ticks, shorten, style
+from labkit.ui.style import INK, label_end, log_ticks, place_ticks, shorten, style
 
 HEAT = "viridis"  # even steps of lightness, readable without colour vision
 CLIP = LOOKS["clip"].color
@@ -208,9 +208,7 @@ def draw_information(ax: Axes, bounds: Mapping[str, pd.DataFrame]) -> None:
     label_end(ax, batches[-1], ceiling[-1] + 0.3, "ceiling: log N", INK)
     looks = {name: Look(name, CLIP, mark) for name, mark in zip(bounds, "osD", strict=False)}
     figures.draw_curves(ax, bounds, looks, gap=0.5)
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(batches, [str(n) for n in batches])
-    ax.minorticks_off()
+    log_ticks(ax, batches, [str(n) for n in batches], base=2)
     most, shown = ceiling[-1], max(curve["mean"].iloc[-1] for curve in bounds.values())
     ax.set(xlabel="batch size N (N - 1 negatives)", ylabel="log N - loss (nats)")
     ax.set_title(f"A batch of {batches[-1]} shows {most:.1f} nats at most, here {shown:.1f}")
@@ -236,9 +234,7 @@ def draw_geometry(axes: np.ndarray, table: pd.DataFrame) -> None:
     }
     for ax, (name, title) in zip(axes, titles.items(), strict=True):
         ax.plot(table.index, table[name], color=CLIP, marker="o")
-        ax.set_xscale("log")
-        ax.set_xticks(table.index, [f"{t:g}" for t in table.index])
-        ax.minorticks_off()
+        log_ticks(ax, table.index, [f"{t:g}" for t in table.index])
         ax.set(xlabel="temperature", title=title)
         ax.title.set_fontsize(14)
     axes[0].set_ylim(bottom=0)

@@ -11,7 +11,7 @@ from labkit.failure.label_free_estimates import Line
 from labkit.figures import RIGHT, SURE, square
 from labkit.looks import LOOKS, Look
 from labkit.ui.images import draw_answers, draw_images
-from labkit.ui.style import INK, percent_axis, percent_ticks, place_ticks, shorten, style
+from labkit.ui.style import INK, log_ticks, percent_axis, percent_ticks, place_ticks, shorten, style
 
 KINDS = {  # of shifts
     "style": Look("style", "#a89000", "o"),
@@ -172,10 +172,8 @@ def draw_labels(ax: Axes, result) -> None:
     ax.fill_between(result.counts, low, high, color=RIGHT, alpha=0.25, lw=0)
     ax.plot(result.counts, mean, color=RIGHT)
     ax.plot(np.full(len(result.draws), result.n), result.draws, "o", color=INK, ms=9, alpha=0.7)
-    ax.set_xscale("log")
     ticks = [n for n in result.counts if n < 50] + [result.threshold, result.counts[-1]]
-    place_ticks(ax.xaxis, ticks, [f"{n}" for n in ticks])
-    ax.minorticks_off()
+    log_ticks(ax, ticks, [f"{n}" for n in ticks])
     percent_axis(ax, 0, 0.7)
     ax.set(xlabel="labelled images in all (dots: fitted now)", ylabel="test accuracy",
            xlim=(result.counts[0] * 0.9, result.counts[-1] * 1.1))  # fmt: skip

@@ -12,11 +12,11 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MultipleLocator
 
-from labkit.figures import describe_dots, draw_dots, name_methods
+from labkit.figures import describe_dots, draw_curves, draw_dots, name_methods
 from labkit.looks import LOOKS
 from labkit.ui.images import OWN, draw_sheet, tiles
 from labkit.ui.schematic import arrow, box, note, picture, prepare
-from labkit.ui.style import INK, label_ends, spread, style
+from labkit.ui.style import INK, label_ends, style
 
 TASKS = (("#cc7a29", "o"), ("#3366ff", "s"), ("#197380", "D"))  # of the landscape: no method's
 # The sweep's columns: what was learned upstream, and what is done with a support set.
@@ -50,13 +50,12 @@ def draw_sinusoids(axes: Sequence[Axes], result) -> None:
         ax.plot(np.arange(len(shown)), shown, color=look.color, marker=look.marker)
         beyond = np.flatnonzero(error > high)  # an arrow says that the curve goes on
         ax.plot(beyond, np.full(len(beyond), high / 1.3), "^", color=look.color, ms=12)
-    ends = [np.log10(np.clip(error[-1], 10**-1.3, 10**2.3)) for error in result.errors.values()]
-    looks = [SINUSOIDS[method] for method in result.errors]
-    label_ends(ax, 10.3, 10 ** spread(ends, 0.36), looks, 0)
+    ax.set_yscale("log", subs=[])
+    ends = [np.clip(error[-1], 10**-1.3, 10**2.3) for error in result.errors.values()]
+    label_ends(ax, 10.3, ends, [SINUSOIDS[method] for method in result.errors], 0.36)
     best = min(result.errors, key=lambda method: result.errors[method][-1])
     where = "In the trained range" if result.inside else "Out of range"
     outcome = f"{SINUSOIDS[best].name} wins" if result.errors[best][-1] < high else "all diverge"
-    ax.set_yscale("log", subs=[])
     ax.set_title(f"{where}: {outcome}")
     ax.set(ylim=(low, high), xlim=(-0.3, 10.3), xlabel="inner steps k",
            ylabel="squared error, new points")  # fmt: skip
@@ -72,26 +71,22 @@ def draw_errors(ax: Axes, errors: pd.DataFrame, where: str, zero: float) -> str:
     """
     errors = errors.filter(regex=r"^k\d+$")
     steps = [int(name[1:]) for name in errors]
-    most, least, ends = 300.0, 0.1, []
-    methods = list(errors.index.unique("method"))
-    for method in methods:
-        look, found = SINUSOIDS[method], errors.loc[method].clip(least, most)
-        ax.fill_between(steps, found.min(), found.max(), color=look.color, alpha=0.25, lw=0)
-        ax.plot(steps, found.median(), color=look.color, marker=look.marker)
-        ends.append(np.log10(found.median().iloc[-1]))
+    most, least, curves = 300.0, 0.1, {}
+    for method, found in errors.clip(least, most).groupby("method", sort=False):
+        band = {"mean": found.median(), "low": found.min(), "high": found.max()}
+        curves[method] = pd.DataFrame(band).set_axis(steps)
+    ax.set_yscale("log")
+    draw_curves(ax, curves, SINUSOIDS, gap=0.2)
     ax.axhline(zero, color=INK, lw=1, ls=":")
-    looks = [SINUSOIDS[method] for method in methods]
-    label_ends(ax, steps[-1], 10 ** spread(ends, 0.2), looks, 0)
     medians = errors.groupby("method").median()
     best = medians["k1"].idxmin()
     worse = (medians[f"k{steps[-1]}"] > zero).sum()
     ends_well = medians.loc[best, f"k{steps[-1]}"] < zero
     outcome = "leads" if ends_well else "leads, then breaks"
     told = f"{where.capitalize()}: {SINUSOIDS[best].name} {outcome}"
-    ax.set(yscale="log", ylim=(least, 2 * most), xlabel="inner steps k", title=told)
-    return (
-        f"{told}; after {steps[-1]}, {worse} of {len(methods)} are worse than always answering 0."
-    )
+    ax.set(ylim=(least, 2 * most), xlabel="inner steps k", title=told)
+    end = f"after {steps[-1]}, {worse} of {len(curves)} are worse than always answering 0."
+    return f"{told}; {end}"
 
 
 @style()

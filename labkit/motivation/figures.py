@@ -11,7 +11,7 @@ from labkit.evaluate import labels_needed
 from labkit.figures import describe_curves, draw_curves
 from labkit.looks import LOOKS
 from labkit.ui.images import draw_answers
-from labkit.ui.style import INK, percent_axis, style
+from labkit.ui.style import INK, log_ticks, percent_axis, style
 
 
 def shots_curves(table: pd.DataFrame, score: str, all_labels: float) -> dict[str, pd.DataFrame]:
@@ -33,9 +33,7 @@ def draw_shots(ax: Axes, curves: Mapping[str, pd.DataFrame], chance: float, titl
     """Accuracy against labelled examples per class, on a logarithmic axis, bands over seeds."""
     draw_curves(ax, curves, gap=0.055, chance=chance)
     shots = next(iter(curves.values())).index.to_numpy()
-    ax.set_xscale("log")
-    ax.set_xticks(shots, [f"{n:g}" for n in shots[:-1]] + ["all"])
-    ax.minorticks_off()
+    log_ticks(ax, shots, [f"{n:g}" for n in shots[:-1]] + ["all"])
     highest = max(curve["high"].max() for curve in curves.values())
     percent_axis(ax, high=min(1, np.ceil(10 * highest + 0.5) / 10))
     ax.set(xlabel="labelled images per class", ylabel="accuracy", title=title)

@@ -114,10 +114,17 @@ def label_end(ax: Axes, x: float, y: float, text: str, color: str) -> None:
                 va="center", fontweight="bold", annotation_clip=False)  # fmt: skip
 
 
-def label_ends(ax: Axes, x: float, ends: Sequence[float], looks: Iterable, gap: float) -> None:
-    """Name curves at their ends in their `labkit.looks.Look`, `gap` or more between two names."""
-    for look, y in zip(looks, spread(ends, gap), strict=True):
-        label_end(ax, x, y, look.name, look.color)
+def label_ends(
+    ax: Axes, x: float | Sequence[float], ends: Sequence[float], looks: Iterable, gap: float
+) -> None:
+    """Name curves at their ends in their `labkit.looks.Look`, `gap` or more between two names.
+
+    x: of all ends, or of each. gap: of a logarithmic axis, in powers of ten.
+    """
+    scale = ax.yaxis.get_transform()
+    heights = scale.inverted().transform(spread(scale.transform(ends), gap))
+    for look, right, y in zip(looks, np.broadcast_to(x, len(heights)), heights, strict=True):
+        label_end(ax, right, y, look.name, look.color)
 
 
 def spread(values: Sequence[float], gap: float) -> np.ndarray:
@@ -151,6 +158,13 @@ def place_ticks(axis: Axis, places: Sequence[float], labels: Sequence[str] | Non
     axis.set_major_locator(FixedLocator(places))
     if labels is not None:
         axis.set_major_formatter(FixedFormatter(labels))
+
+
+def log_ticks(ax: Axes, places: Sequence[float], labels: Sequence[str], base: float = 10) -> None:
+    """A logarithmic x axis with ticks at `places` alone."""
+    ax.set_xscale("log", base=base)
+    ax.minorticks_off()
+    place_ticks(ax.xaxis, places, labels)
 
 
 def shorten(text: str, length: int = 15) -> str:
