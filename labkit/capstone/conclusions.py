@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from labkit import sweeps
 from labkit.advice import BY_CHANGE, Situation, first_try
-from labkit.calibration import Answers, Reliability, answers, fit_temperature, reliability
+from labkit.calibration import Reliability, answers, fit_temperature, reliability
 from labkit.capstone.collection import Collection
 from labkit.capstone.measure import ALL, Curve
 from labkit.looks import LOOKS
@@ -50,12 +50,10 @@ def calibration_of(curve: Curve, method: str, bins: int = 8) -> Calibration:
     """How sure `method` is and how often right; the temperatures are fitted on validation."""
     own = [a for a in curve.answers if a.method == method]
     fitted = [fit_temperature(a.validation, a.validation_labels) for a in own]
-    found = []
+    labels, found = torch.cat([a.labels for a in own]), []
     for temperatures in ([1.0] * len(own), fitted):
-        given = [answers(a.test, a.labels, t) for a, t in zip(own, temperatures, strict=True)]
-        sure, right = (np.concatenate([getattr(x, k) for x in given])
-                       for k in ("confidence", "right"))  # fmt: skip
-        found.append(reliability(Answers(sure, right), bins))
+        logits = [a.test.double() / t for a, t in zip(own, temperatures, strict=True)]
+        found.append(reliability(answers(torch.cat(logits), labels), bins))
     return Calibration(*found, float(np.median(fitted)))
 
 

@@ -53,7 +53,9 @@ def compute_search(gallery: ClipGallery, words: str, emoji: int, style: str) -> 
     row = gallery.emoji.row_of(emoji, style)
     encoder, words = gallery.clip.text, words.strip()
     query = gallery.clip.embed_captions([words]) if words else gallery.image[row][None]
-    rows = nearest_in_each_style(gallery.emoji, (gallery.image @ query.T)[:, 0])
+    matches = (gallery.image @ query.T)[:, 0]
+    in_style = [(gallery.emoji.style == i).nonzero()[:, 0] for i in range(len(data.STYLES))]
+    nearest = [rows[matches[rows].topk(ROWS).indices] for rows in in_style]  # best first
     similarity = gallery.text @ gallery.image[row]
     order = similarity.argsort(descending=True)
     best = order[:CAPTIONS]
@@ -61,21 +63,12 @@ def compute_search(gallery: ClipGallery, words: str, emoji: int, style: str) -> 
         words=words,
         unknown=encoder.unknown(words),
         nothing_known=bool(words) and not encoder.reads(words),
-        found=gallery.emoji[rows],
+        found=gallery.emoji[torch.stack(nearest, dim=1).flatten()],
         picture=gallery.emoji[row : row + 1],
         captions=[data.concepts()[i].name for i in best.tolist()],
         cosines=similarity[best].numpy(),
         rank=order.tolist().index(emoji) + 1,
     )
-
-
-def nearest_in_each_style(emoji: data.Emoji, similarity: Tensor) -> Tensor:
-    """Rows of the ROWS most similar images of every style, rank by rank: (ROWS * styles,)."""
-    ranked = []
-    for style in range(len(data.STYLES)):
-        rows = (emoji.style == style).nonzero()[:, 0]
-        ranked.append(rows[similarity[rows].topk(ROWS).indices])
-    return torch.stack(ranked, dim=1).flatten()
 
 
 def describe_search(result: Search) -> str:

@@ -137,17 +137,13 @@ def tested(row: Row) -> frozenset[int]:
     return tasks.test_concepts(row["seed"])
 
 
-def tested_styles(row: Row) -> list[str]:
-    return trap_styles(row["seed"])[4:]
-
-
-ENCODERS = (*WEIGHTS.values(), "clip-conv", "pixels")
-KINDS = ("strength", "resolution")
-TRAPS = grid(weights=ENCODERS, seed=range(6))
+SHIFTS = grid(model=MODELS, seed=range(5))
+TRAPS = grid(weights=(*WEIGHTS.values(), "clip-conv", "pixels"), seed=range(6))
+MISMATCHES = grid(kind=("strength", "resolution"), seed=range(6))
 EXPERIMENTS = (
-    Experiment("shifts", run_shifts, grid(model=MODELS, seed=range(5)), {"overlap": tested}),
-    Experiment("traps", run_traps, TRAPS, {"overlap": tested_styles}),
-    Experiment("mismatch", run_mismatch, grid(kind=KINDS, seed=range(6)), {"overlap": tested}),
+    Experiment("shifts", run_shifts, SHIFTS, {"overlap": tested}),
+    Experiment("traps", run_traps, TRAPS, {"overlap": lambda row: trap_styles(row["seed"])[4:]}),
+    Experiment("mismatch", run_mismatch, MISMATCHES, {"overlap": tested}),
 )
 
 if __name__ == "__main__":

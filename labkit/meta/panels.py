@@ -87,8 +87,7 @@ def describe_sinusoids(result: Adapted) -> str:
     return (
         f"Every θ sees the dots of one sinusoid {where} the trained range. Squared error on new "
         f"points, before and after {len(result.errors['maml']) - 1} steps on "
-        f"{len(result.support[0])} points: "
-        f"{'; '.join(parts)}."
+        f"{len(result.support[0])} points: {'; '.join(parts)}."
     )
 
 

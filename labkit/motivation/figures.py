@@ -19,13 +19,9 @@ def shots_curves(table: pd.DataFrame, score: str, all_labels: float) -> dict[str
 
     table: a sweep's, with columns method and shots; all_labels: where to draw shots="all".
     """
-    found = sweeps.intervals(table, score, ["method", "shots"])
-    curves = {}
-    for method in dict.fromkeys(found.index.get_level_values("method")):
-        curve = found.loc[method]
-        curve.index = [all_labels if shots == "all" else float(shots) for shots in curve.index]
-        curves[method] = curve.sort_index()
-    return curves
+    numbers = table["shots"].map(lambda shots: all_labels if shots == "all" else float(shots))
+    methods = table.assign(shots=numbers).groupby("method", sort=False)
+    return {m: sweeps.intervals(rows, score, ["shots"]).sort_index() for m, rows in methods}
 
 
 @style()
