@@ -65,7 +65,6 @@ def planted_leak(function: Callable) -> Iterator[str]:
         yours = {(int(a), int(b)) for a, b in found}
     except (TypeError, ValueError, RuntimeError):
         yield f"yours is {type(found).__name__}, expected pairs of row numbers, such as (3, 16)."
-        return
     extra, missing = yours - expected, expected - yours
     if any(a >= b for a, b in extra):
         yield "yours has a picture beside itself, or a pair both ways round: keep those with a < b."
@@ -107,7 +106,6 @@ def advice(function: Callable) -> Iterator[str]:
             yield NOTHING
         if not isinstance(text, str):
             yield f"yours is a {type(text).__name__}, expected a paragraph of text."
-            return
         named = {m: text.lower().find(LOOKS[m].name.lower()) for m in scores}
         if min((m for m in scores if named[m] >= 0), key=named.get, default="") != first:
             told = ", ".join(f"{LOOKS[m].name} {x.mean:.1%}" for m, x in scores.items())

@@ -94,7 +94,6 @@ def _problems(loss: Callable, inputs: tuple, expected: Tensor, mistakes: dict) -
     yield from compare(yours, expected, mistakes, otherwise)
     if not isinstance(yours, Tensor) or not yours.requires_grad:
         yield "the value is right, but carries no gradient: no `.detach()`, `.item()` or numpy."
-        return
     keep = {"retain_graph": True, "materialize_grads": True}
     pairs = [torch.autograd.grad(x, inputs[:2], **keep) for x in (yours, expected)]
     if not all(torch.allclose(a, b, rtol=1e-4) for a, b in zip(*pairs, strict=True)):
@@ -122,8 +121,7 @@ def gradient(function: Callable) -> Iterator[str]:
     mistakes = {
         "the sign: a positive attracts, so that its vector enters with a minus.": -expected,
         "a factor is missing: the loss is a mean.\nDivide by the batch size.": n * expected,
-        "a factor is missing, by the chain rule.\nMultiply by tau.":
-            expected / tau,
+        "a factor is missing, by the chain rule.\nMultiply by tau.": expected / tau,
         "only the attraction is there.\nAdd sum_j p_ij v_j.": -tau / n * v,
         "only the repulsion is there.\nSubtract v_i.": repulsion,
         "the softmax runs over the wrong axis: each u chooses among all v.":
@@ -168,11 +166,9 @@ def prompts(function: Callable, gallery: zero_shot.ClipGallery) -> Iterator[str]
     yours = function(names)
     if not isinstance(yours, (list, tuple)) or len(yours) != len(names):
         yield f"return a list of {len(names)} prompts, one for each class name, in their order."
-        return
     odd = [x for x in yours if not isinstance(x, str) or not x.strip()]
     if odd:
         yield f"a prompt is a text with at least one word, got {odd[0]!r}."
-        return
     score, bare = (zero_shot.accuracy(gallery, x, "validation").mean for x in (list(yours), names))
     if score < bare + 0.03:
         yield (

@@ -26,6 +26,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from sklearn.preprocessing import MultiLabelBinarizer
 from torch import Generator, Tensor, nn
 from torch.distributed.nn.functional import all_gather
 from tqdm import tqdm
@@ -123,11 +124,9 @@ def batch_loss(
 
 def label_shares(entries: list[Entry], labels: tuple[str, ...]) -> Tensor:
     """Each picture's labels, with equal shares of 1; all zeros for one without. (n, labels)"""
-    index = {label: i for i, label in enumerate(labels)}
-    shares = torch.zeros(len(entries), len(labels))
-    for row, entry in zip(shares, entries, strict=True):
-        row[[index[label] for label in entry.labels]] = 1 / max(1, len(entry.labels))
-    return shares
+    binarizer = MultiLabelBinarizer(classes=labels)
+    has = torch.from_numpy(binarizer.fit_transform([entry.labels for entry in entries]))
+    return has / has.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 def share(batch):
