@@ -92,12 +92,11 @@ def page(name: str, found: Prepared, curve: Curve, mistakes: pd.DataFrame, leak:
     chance = collection.labels.bincount().max().item() / len(collection)
     notes = [*collection.notes, *(ood.notes if ood else ())]
     notes += [f"stopped {curve.stopped}"] * bool(curve.stopped)
-    table = curve.table.groupby(["method", "shots"], sort=False)[
-        [c for c in ("labels", "validation", "id", "ood") if c in curve.table]
-    ].mean().rename(index={m: LOOKS[m].name for m in curve.table["method"]})  # fmt: skip
-    percent = dict.fromkeys(("validation", "id", "ood"), "{:.0%}".format) | {
-        "labels": "{:.0f}".format
-    }
+    forms = dict.fromkeys(("labels", "validation", "id", "ood"), "{:.0%}".format)
+    forms["labels"] = "{:.0f}".format
+    columns = [name for name in forms if name in curve.table]
+    means = curve.table.groupby(["method", "shots"], sort=False)[columns].mean()
+    table = means.rename(index={method: look.name for method, look in LOOKS.items()})
     is_image = collection.images.ndim == 4
     parts = [
         f'<p class="advice">{html.escape(conclusions.advice_of(curve))}</p>',
@@ -107,7 +106,7 @@ def page(name: str, found: Prepared, curve: Curve, mistakes: pd.DataFrame, leak:
         *section("What is there", figures.samples(collection) if is_image else None),
         *section("What is there twice", figures.twice(every, pairs) if is_image else None),
         *section("Accuracy by number of labels", figures.learning(curve, chance)),
-        f"<div>{table.reset_index().to_html(index=False, border=0, formatters=percent)}</div>",
+        f"<div>{table.reset_index().to_html(index=False, border=0, formatters=forms)}</div>",
         *section(f"Is {LOOKS[method].name} as sure as it is right?",
                  figures.calibrated(conclusions.calibration_of(curve, method))),
         *section("The surest mistakes",

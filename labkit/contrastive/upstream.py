@@ -44,11 +44,10 @@ class Upstream:
 
 def list_emoji(emoji: data.Emoji) -> list[Entry]:
     """An entry for each concept, with its drawings in all styles; its label is its subgroup."""
-    order = emoji.concept.argsort(stable=True)
-    positions, counts = emoji.concept.unique(return_counts=True)
-    found = zip(positions.tolist(), order.split(counts.tolist()), strict=True)
-    concepts = [(data.concepts()[position], rows) for position, rows in found]
-    return [Entry(c.name, c.keywords, (c.subgroup,), rows) for c, rows in concepts]
+    concepts = [data.concepts()[position] for position in emoji.concept.unique().tolist()]
+    rows = [(emoji.concept == concept.position).nonzero()[:, 0] for concept in concepts]
+    found = zip(concepts, rows, strict=True)
+    return [Entry(c.name, c.keywords, (c.subgroup,), drawings) for c, drawings in found]
 
 
 def list_icons(icons: data.Icons, first: int, least: int = 20) -> list[Entry]:

@@ -79,4 +79,4 @@ def by_test(table: pd.DataFrame, model: str) -> pd.DataFrame:
     """
     sure = intervals(table, "accuracy", ["test"], model=model)[["low", "high"]]
     means = table[table["model"] == model].groupby("test", sort=False).mean(numeric_only=True)
-    return means.assign(low=sure["low"].to_numpy(), high=sure["high"].to_numpy())
+    return means.join(sure)
