@@ -55,7 +55,6 @@ MEANS = (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, F.binary_cross_e
 
 def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor, name: str) -> Tensor:
     """The sum over tasks of loss_fn(predictions[i], targets[i]). name: of the targets."""
-    tasks = len(predictions)
     if loss_fn in MEANS and predictions.shape != targets.shape:
         accepted = f"{tuple(predictions.shape)}, as predicted"
         raise refused(name, f"shape {tuple(targets.shape)}", accepted)
@@ -64,7 +63,7 @@ def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor, name: str) -
         check_labels(predictions, targets, name)
     # A label of -100 is left out of cross_entropy's mean, which then differs between tasks.
     if loss_fn in MEANS or (labels and targets.min() >= 0):
-        return tasks * loss_fn(predictions.flatten(0, 1), targets.flatten(0, 1))
+        return len(predictions) * loss_fn(predictions.flatten(0, 1), targets.flatten(0, 1))
     losses = [loss_fn(p, y) for p, y in zip(predictions, targets, strict=True)]
     if losses[0].dim():
         raise ValueError(f"loss_fn: returned shape {tuple(losses[0].shape)}, accepted: a scalar")
