@@ -95,7 +95,8 @@ def draw_curves(
 ) -> None:
     """Curves with bands, each named at its end: method -> mean (and low, high) indexed by x.
 
-    gap: between two names, as in `label_ends`. chance: a level that needs no knowledge.
+    gap: between two names, in units of the y axis (powers of ten of a logarithmic one). chance: a
+    level that needs no knowledge.
     """
     for method, curve in curves.items():
         look, x = looks[method], curve.index.to_numpy(dtype=float)

@@ -119,7 +119,7 @@ def label_ends(
 ) -> None:
     """Name curves at their ends in their `labkit.looks.Look`, `gap` or more between two names.
 
-    x: of all ends, or of each. gap: of a logarithmic axis, in powers of ten.
+    x: of all ends, or of each. gap: in units of the y axis, powers of ten of a logarithmic one.
     """
     scale = ax.yaxis.get_transform()
     heights = scale.inverted().transform(spread(scale.transform(ends), gap))
