@@ -194,12 +194,12 @@ def traps() -> dict[int, Trap]:
     }
 
 
-def labels_of(positions: Tensor) -> Tensor:
-    """Concept positions (n,) -> class indices (n,) int64, -1 for concepts of no class."""
+def labels_of(positions: Tensor, names: Sequence[str] | None = None) -> Tensor:
+    """Concept positions (n,) -> indices in class `names` (None: all), (n,) int64, -1 for others."""
     if positions.numel() and not 0 <= positions.min() <= positions.max() < len(concepts()):
         low, high = positions.min(), positions.max()
         raise refused("positions", f"{low} to {high}", f"0 to {len(concepts()) - 1}")
-    index = {name: i for i, name in enumerate(class_names())}
+    index = {name: i for i, name in enumerate(class_names() if names is None else names)}
     table = torch.tensor([index.get(concept.label, -1) for concept in concepts()])
     return table[positions]
 

@@ -297,10 +297,7 @@ def _split_styles(emoji, concept, shots, queries, support_ids, query_ids, genera
 
 
 def _labelled(emoji: data.Emoji, names: Sequence[str]) -> Examples:
-    place = torch.full((len(data.class_names()) + 1,), -1)  # the last row is "no class"
-    for i, name in enumerate(names):
-        place[data.class_names().index(name)] = i
-    labels = place[data.labels_of(emoji.concept)]
+    labels = data.labels_of(emoji.concept, names)
     return Examples(emoji.images, labels).at(labels >= 0)
 
 

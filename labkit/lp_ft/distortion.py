@@ -121,8 +121,8 @@ class Trial:
         self.task = tasks.few_shot(task, setting.shots, draw)
         self.emoji = {s: unseen_emoji(getattr(setting, f"{s}_style")) for s in SIDES}
         self.images = {side: data.half_size(emoji.images) for side, emoji in self.emoji.items()}
-        names = {s: [data.concepts()[i].label for i in x.concept] for s, x in self.emoji.items()}
-        self.labels = {s: np.array([*map(CLASSES.index, of)]) for s, of in names.items()}
+        shown = self.emoji.items()
+        self.labels = {side: data.labels_of(x.concept, CLASSES).numpy() for side, x in shown}
         self.probe = transfer.linear_probe(encoder, self.task).model
         frames = min(FRAMES, setting.steps + 1)
         self.steps = np.unique(np.linspace(0, setting.steps, frames).round().astype(int))
@@ -237,5 +237,4 @@ def share_shown(plane: Plane, moved: np.ndarray) -> float:
 def unseen_emoji(style: str) -> data.Emoji:
     """The test images of CLASSES in one style, 64 pixels."""
     emoji = data.load(style, parts="test", size=64)
-    names = [data.concepts()[i].label for i in emoji.concept.tolist()]
-    return emoji[torch.tensor([name in CLASSES for name in names])]
+    return emoji[data.labels_of(emoji.concept, CLASSES) >= 0]
