@@ -13,7 +13,7 @@ from labkit import data
 from labkit.inputs import all_finite, matrices, refused, whole
 from labkit.statistics import write_hits
 from labkit.tasks import Task, test_concepts
-from labkit.training import Fit, features
+from labkit.training import Fit, features, share_right
 
 
 def nearest(queries: Tensor, gallery: Tensor, count: int) -> Tensor:
@@ -97,10 +97,8 @@ class Measure:
         A task without any has no such columns.
         """
         found = self.features(fit.model.encoder)
-        right = {
-            name: (fit.model.head(x).argmax(dim=1) == self.tests[name].labels).float().mean().item()
-            for name, x in found.items()
-        }
+        answers = {name: fit.model.head(x) for name, x in found.items()}
+        right = {name: share_right(x, self.tests[name].labels) for name, x in answers.items()}
         moved = {name: movement(self.start[name], x).mean for name, x in found.items()}
         first, *others = self.tests
         sides = {"id": [first], "ood": others} if others else {"id": [first]}

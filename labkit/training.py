@@ -111,7 +111,12 @@ def accuracy(model: nn.Module, examples: Examples) -> float:
     examples = checked("examples", examples)
     logits = features(model, examples.images)  # (n, classes)
     checked("examples", examples, logits.shape[1])
-    return (logits.argmax(dim=1) == examples.labels).float().mean().item()
+    return share_right(logits, examples.labels)
+
+
+def share_right(logits: Tensor, labels: Tensor) -> float:
+    """How often the largest of logits (n, classes) is that of the label (n,)."""
+    return (logits.argmax(dim=1) == labels).float().mean().item()
 
 
 def checked_task(task: Task, ood: bool) -> Task:

@@ -35,6 +35,7 @@ from labkit.training import (
     moment,
     new_classifier,
     progress_bar,
+    share_right,
     train,
 )
 
@@ -69,8 +70,7 @@ def linear_probe(
                 break  # a weaker penalty converges later still
             blank = blank_head(x.shape[1], len(task.classes)).to(x)
             head = _as_linear(regression, mean, std, blank)
-            right = (head(validation).argmax(dim=1) == expected).float().mean().item()
-            tried.append((right, strength, head))
+            tried.append((share_right(head(validation), expected), strength, head))
     if not tried:
         raise refused("strengths", strengths, "one for which the probe converges")
     right, strength, head = max(tried, key=lambda one: one[0])  # of equals the simplest

@@ -208,7 +208,7 @@ def measure(pictures: Task, known: Task, encoder: nn.Module, plan: Plan, seed: i
         said = {part: logits(fit.model, x.images) for part, x in parts.items()}
         row = {"seed": seed, "shots": shots, "labels": len(task.train.labels) / len(task.classes)}
         row |= {"method": method, "rate": fit.chosen}
-        row |= {part: share_right(said[part], x) for part, x in parts.items()}
+        row |= {part: share_right(said[part], x.labels) for part, x in parts.items()}
         yield row, Answered(method, seed, test, said["id"], task.test.labels, said["validation"],
                             task.validation.labels)  # fmt: skip
 
@@ -259,10 +259,6 @@ def logits(model: nn.Module, images: Tensor) -> Tensor:
     """`features` of images that may be on another device, on the CPU."""
     device = next(model.parameters(), images).device
     return features(model, images.to(device)).cpu()
-
-
-def share_right(found: Tensor, examples: Examples) -> float:
-    return (found.argmax(dim=1) == examples.labels).float().mean().item()
 
 
 def seeded(seed: int) -> Generator:

@@ -14,6 +14,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -164,12 +165,8 @@ def run_far(
     return rows
 
 
-def run_longer(shift: str, seed: int) -> list[Row]:
-    return run_far(shift, seed, TIMES, LONGER, FAST)
-
-
-def run_heads(shift: str, seed: int) -> list[Row]:
-    return run_far(shift, seed, 1, RATES, HEADS)
+run_longer = partial(run_far, times=TIMES, rates=LONGER, designs=FAST)
+run_heads = partial(run_far, times=1, rates=RATES, designs=HEADS)
 
 
 def taken_apart(here: Recipes, design: Design) -> Tried:

@@ -146,6 +146,11 @@ def height(ax: Axes, inches: float) -> float:
     return inches * abs(high - low) / abs(right - left) * float(ax.get_aspect()) + title
 
 
+def titles_of(ax: Axes) -> tuple[Text, Text, Text]:
+    """The middle one, the left and the right; empty ones too."""
+    return ax.title, ax._left_title, ax._right_title
+
+
 def fit_titles(fig: Figure) -> None:
     """Lay out a figure, breaking titles that would reach the next axes or the figure's edge."""
     fig.draw_without_rendering()
@@ -154,7 +159,7 @@ def fit_titles(fig: Figure) -> None:
         box = ax.bbox
         right = [o.x0 - 10 for o in (other.bbox for other in fig.axes)
                  if o.x0 > box.x1 and o.y0 < box.y1 and o.y1 > box.y0]  # fmt: skip
-        for title in (ax.title, ax._left_title, ax._right_title):
+        for title in titles_of(ax):
             broken |= wrap(title, min([fig.bbox.x1, *right]) - max(box.x0, 0))
     if broken:
         fig.draw_without_rendering()

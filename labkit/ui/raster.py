@@ -11,7 +11,7 @@ pixel, and where matplotlib lacks what this needs, plain Agg draws them (tests/u
 
 import pickle
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from matplotlib.spines import Spine
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, Transform
 
+from labkit.ui.narrow import titles_of
 from labkit.ui.style import RC, figure
 from labkit.ui.theme import dress
 
@@ -122,7 +123,7 @@ class Canvas:
         renderer = self._cleared_renderer(fig)
         self.draw(axes, result)
         for ax in fig.axes:
-            for title in _titles(ax):
+            for title in titles_of(ax):
                 if "\n" not in title.get_text():
                     title.set_linespacing(1)  # else as high as its letters, and the layout with it
             if ax.get_axisbelow() is True:  # under images too, so that a background can hold it
@@ -261,19 +262,13 @@ def _offset_text(axis: Axis) -> str:
     return axis.get_major_formatter().get_offset()
 
 
-def _titles(ax: Axes) -> Iterator[Text]:
-    """The left, the middle and the right one."""
-    own = set(ax.texts)
-    return (a for a in ax.get_children() if isinstance(a, Text) and a not in own)
-
-
 def _get(artist: Artist, names: str) -> list:
     return [getattr(artist, f"get_{name}")() for name in names.split()]
 
 
 def _axes_signature(ax: Axes, renderer: RendererAgg) -> Any:
     """All that the axes' background and the layout depend on, to be compared with ==."""
-    titles = [title for title in _titles(ax) if title.get_text()]
+    titles = [title for title in titles_of(ax) if title.get_text()]
     return (
         ax.axison,
         ax.patch.get_facecolor(),
@@ -316,7 +311,7 @@ def _text_signature(text: Text) -> Any:
 def _overflow(ax: Axes, renderer: RendererAgg) -> Any:
     """How far direct labels and legends stick out of the axes: the layout makes room for them."""
     out = np.zeros(4)
-    titles = set(_titles(ax))
+    titles = set(titles_of(ax))
     for artist in ax.get_default_bbox_extra_artists():
         if isinstance(artist, (Axis, Spine)) or artist in titles or artist is ax.patch:
             continue
