@@ -66,7 +66,7 @@ def sweep(
                 failed[str(cell)] = problem
                 bar.set_postfix(failed=len(failed))
             elif found:
-                table = add_rows(table, found)
+                table = pd.concat([table, pd.DataFrame(found)], ignore_index=True)
                 write_table(out, table)
     return failed
 
@@ -243,11 +243,6 @@ def parse(text: str) -> pd.DataFrame:
         raise ValueError(f"line {odd[0]} has not as many values as there are columns")
     form = {"sep": separator, "decimal": "," if separator == ";" else "."}
     return pd.read_csv(io.StringIO(text), **form, keep_default_na=False, na_values=[""])
-
-
-def add_rows(table: pd.DataFrame | None, rows: Sequence[Row]) -> pd.DataFrame:
-    """The table with more rows; a column that either lacks is empty there."""
-    return pd.concat([table, pd.DataFrame(rows)], ignore_index=True)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

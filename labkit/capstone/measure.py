@@ -19,7 +19,16 @@ from labkit.files import make_folder
 from labkit.inputs import check_choice, refused, whole
 from labkit.sweeps import Row
 from labkit.tasks import Examples, Task, few_shot
-from labkit.training import Classifier, Fit, Schedule, Stopped, accuracy, features, progress_bar
+from labkit.training import (
+    Classifier,
+    Fit,
+    Schedule,
+    Stopped,
+    accuracy,
+    features,
+    progress_bar,
+    share_right,
+)
 from labkit.weights import digest, parse_tensors, write_tensors
 
 ALL = "all"  # shots: as many labels as the training part has
@@ -250,8 +259,8 @@ def promised(collection: Collection, x: Tensor, splits: int) -> list[float]:
 
 def with_overlap(rows: Sequence[Row], splits: Sequence[Split]) -> pd.DataFrame:
     """Rows as a table that knows how much of their test two splits share: all of an OOD test."""
-    table = sweeps.add_rows(None, rows)
-    table = sweeps.with_overlaps(table, {"overlap": lambda row: splits[row["seed"]].test.tolist()})
+    tested = {"overlap": lambda row: splits[row["seed"]].test.tolist()}
+    table = sweeps.with_overlaps(pd.DataFrame(rows), tested)
     return table.assign(overlap_ood=1.0) if "ood" in table else table
 
 

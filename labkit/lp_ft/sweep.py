@@ -23,7 +23,7 @@ import torch
 from labkit import data, encoders, tasks, transfer
 from labkit.evaluate import Measure
 from labkit.statistics import write_hits
-from labkit.sweeps import Experiment, Row, command_line
+from labkit.sweeps import Experiment, Row, command_line, grid
 
 STEPS, TIMES = 80, 4  # of 32 images, for every method but scratch, which gets twice as many
 RATES = {
@@ -208,15 +208,13 @@ def ood_tested(row: Row) -> frozenset[int]:
     return tasks.other_subgroups() if row["shift"] == "sub-population" else tested(row)
 
 
-def cells(*shifts: str) -> list[Row]:
-    return [{"shift": shift, "seed": seed} for seed in range(10) for shift in shifts]
-
-
-BOTH = {"overlap": tested, "overlap_ood": ood_tested}
+SEEDS = range(10)
+TESTED = {"overlap": tested}
+BOTH = TESTED | {"overlap_ood": ood_tested}
 EXPERIMENTS = (
-    Experiment("lp_ft", run, cells(*SHIFTS), BOTH),
-    Experiment("lp_ft_steps", run_longer, cells(*FAR), {"overlap": tested}),
-    Experiment("lp_ft_heads", run_heads, cells(*FAR, *FAR_ALONE), {"overlap": tested}),
+    Experiment("lp_ft", run, grid(shift=SHIFTS, seed=SEEDS), BOTH),
+    Experiment("lp_ft_steps", run_longer, grid(shift=FAR, seed=SEEDS), TESTED),
+    Experiment("lp_ft_heads", run_heads, grid(shift=FAR + FAR_ALONE, seed=SEEDS), TESTED),
 )
 
 if __name__ == "__main__":

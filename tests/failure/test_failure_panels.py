@@ -1,6 +1,7 @@
 """Notebook 05's panels and figures: every control at its ends and middle; what they compute."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from panels import check_background_reused, check_every_control
@@ -130,7 +131,7 @@ def test_a_gain_is_paired_by_seed_and_averages_the_other_switch() -> None:
         for (color, flip), name in invariance.WEIGHTS.items()
         for seed in range(3)
     ]  # fmt: skip
-    table = sweeps.add_rows(None, rows)
+    table = pd.DataFrame(rows)
     assert explorers.gain_without(table, "shape", 0).interval == pytest.approx((0.4, 0.4, 0.4))
     flips = explorers.gain_without(table, "shape", 1)
     assert flips.interval == pytest.approx((0.1, 0.1, 0.1))
@@ -184,7 +185,7 @@ def test_estimates_are_drawn_and_the_worst_is_named(shifted) -> None:
 
 def test_the_line_counts_its_networks() -> None:
     rows = [{"method": "probe", "id": x, "ood": x - 0.1} for x in (0.4, 0.5, 0.6)]
-    networks = sweeps.add_rows(None, rows)
+    networks = pd.DataFrame(rows)
     fig, ax = plots.figure()
     plots.draw_line(ax, networks, accuracy_line(networks["id"], networks["ood"]))
     assert ax.get_title("left").startswith("3 networks: correlation 1.00")
