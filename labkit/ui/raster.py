@@ -68,7 +68,7 @@ class Canvas:
         self.theme = ""  # "light" or "dark", once a page has told its own
         self.fast = has_fast_path()
         self.hits = 0  # frames that reused the background
-        self.shown: Shown | None = None  # the last frame
+        self.shown = Shown(Bbox.unit(), ())  # the last frame, of which nothing is there yet
         self._drawn_for = self._renderer = None  # size, resolution and theme; RendererAgg
         self._empty = b""  # a figure and its axes, pickled
         self._background: Any = None
@@ -105,9 +105,9 @@ class Canvas:
 
         across, down: shares of the picture's width and height, from its upper left corner.
         """
-        width, height = self.shown.bbox.size if self.shown else (0, 0)
+        width, height = self.shown.bbox.size
         pixel = (across * width, (1 - down) * height)
-        for i, ax in enumerate(self.shown.axes if self.shown else ()):
+        for i, ax in enumerate(self.shown.axes):
             if ax.bbox.contains(*pixel):
                 return Place(i, *map(float, ax.transData.inverted().transform(pixel)))
         return None
