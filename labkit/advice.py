@@ -36,8 +36,6 @@ def first_try(scores: Mapping[str, Scores]) -> str:
 
 def points_behind(situations: Sequence[Situation]) -> pd.DataFrame:
     """How many points each method's mean is behind the best: a row for each situation."""
-    means = pd.DataFrame.from_dict(
-        {s.name: {m: x.mean for m, x in s.scores.items()} for s in situations}, orient="index"
-    )
+    means = pd.DataFrame({s.name: {m: x.mean for m, x in s.scores.items()} for s in situations}).T
     measured = [method for method in BY_CHANGE if method in means]
     return 100 * means[measured].sub(means.max(axis=1), axis=0)

@@ -107,12 +107,10 @@ def compare(
     fitting = (hint for hint, wrong in mistakes.items() if close(given, plain(wrong), tolerance))
     hint = next(fitting, otherwise)
     hint = hint[:1].upper() + hint[1:]  # a sentence of its own
+    said = f"yours {shown(yours)}, expected {shown(expected).removeprefix('is ')}"
     if given.shape != right.shape:
-        given, right = given.shape, right.shape
-        yield f"{what}yours has shape {given}, expected {right}. {hint}".rstrip()
-    else:
-        expects = shown(expected).removeprefix("is ")
-        yield f"{what}yours {shown(yours)}, expected {expects}. {hint}".rstrip()
+        said = f"yours has shape {given.shape}, expected {right.shape}"
+    yield f"{what}{said}. {hint}".rstrip()
 
 
 def plain(values: Any) -> np.ndarray:

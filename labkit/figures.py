@@ -205,10 +205,9 @@ def draw_network(
     picture(ax, (0.7, 1.0), image, 1.2)
     for x, part, name in ((3.0, "encoder", "encoder $B$"), (7.2, "head", "head $v$")):
         on = part in trains
+        state, ink = ("trains", color) if on else ("frozen", INK)
         arrow(ax, (x - 1.8, 1.0), (x - 1.15, 1.0))
-        box(
-            ax, (x, 1.0), f"{name}\n{'trains' if on else 'frozen'}", color if on else INK, trains=on
-        )
+        box(ax, (x, 1.0), f"{name}\n{state}", ink, trains=on)
     arrow(ax, (4.1, 1.0), (4.7, 1.0))
     vector(ax, (5.0, 1.0), color if "encoder" in trains else INK)
     arrow(ax, (8.3, 1.0), (9.1, 1.0))

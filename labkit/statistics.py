@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from labkit.inputs import real, refused
+from labkit.inputs import between, real, refused
 
 
 class Interval(NamedTuple):
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
     freedom: float
 
     def interval(self, confidence: float = 0.95) -> Interval:
-        _check_confidence(confidence)
+        between("confidence", confidence, 0, 1)
         half = stats.t.ppf((1 + confidence) / 2, self.freedom) * self.error
         return Interval(self.mean, self.mean - half, self.mean + half)
 
@@ -145,14 +145,9 @@ def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
     """
     if not 0 <= right <= n or n < 1 or right != int(right):
         raise refused("right and n", f"{right} of {n}", "0 to n, with n >= 1")
-    _check_confidence(confidence)
+    between("confidence", confidence, 0, 1)
     found = stats.binomtest(int(right), n).proportion_ci(confidence, "wilson")
     return Interval(right / n, float(found.low), float(found.high))
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise refused("confidence", confidence, "above 0 and below 1")
 
 
 # ---------------------------------------------------------------- scores that know their interval

@@ -15,7 +15,6 @@ from labkit import data
 from labkit.inputs import as_images, as_tensor, check_choice, refused, whole
 
 DOWNSTREAM = ("train", "validation", "test")
-POPULATIONS = ("source", "target")  # of a class's subgroups
 
 
 class Examples(NamedTuple):
@@ -124,17 +123,14 @@ def subpopulation_shift(
     """
     there = {(c.label, c.population) for c in data.concepts()}
     names = _checked_classes(classes)
-    names = tuple(c for c in names if {(c, which) for which in POPULATIONS} <= there)
+    names = tuple(c for c in names if {(c, "source"), (c, "target")} <= there)
     if not names:
         raise refused("classes", classes, "some with subgroups of both populations")
     emoji = data.load(styles, parts=DOWNSTREAM, size=size)
-    source, target = (
-        emoji.of([c.position for c in data.concepts() if c.population == population])
-        for population in POPULATIONS
-    )
+    source = emoji.of([c.position for c in data.concepts() if c.population == "source"])
+    target = _labelled(emoji.of(list(other_subgroups())), names)
     parts = downstream_parts(split)
     seen = {part: _labelled(source.of(positions), names) for part, positions in parts.items()}
-    target = _labelled(target, names)
     return Task("sub-population", names, **seen, ood={"other subgroups": target})
 
 
@@ -261,14 +257,11 @@ def sample_episode(
         whole(name, value, 1)
     check_choice("support_styles", support_styles, data.STYLES)
     check_choice("query_styles", query_styles, data.STYLES)
-    support_ids, query_ids = (
-        [data.STYLES.index(s) for s in styles] for styles in (support_styles, query_styles)
-    )
     rows: dict[int, tuple[list[int], list[int]]] = {}
-    concepts = emoji.concept.unique()
+    concepts, styles = emoji.concept.unique(), (support_styles, query_styles)
     for concept in concepts[torch.randperm(len(concepts), generator=generator)].tolist():
         if len(rows) < ways:
-            drawn = _split_styles(emoji, concept, shots, queries, support_ids, query_ids, generator)
+            drawn = _split_styles(emoji, concept, shots, queries, styles, generator)
             if drawn is not None:
                 rows[concept] = drawn
     if len(rows) < ways:
@@ -284,15 +277,15 @@ def sample_episode(
     )
 
 
-def _split_styles(emoji, concept, shots, queries, support_ids, query_ids, generator):
+def _split_styles(emoji, concept, shots, queries, styles, generator):
     """Rows of one concept for support and query, disjoint; None when there are too few."""
     rows = (emoji.concept == concept).nonzero()[:, 0]
     rows = rows[torch.randperm(len(rows), generator=generator)].tolist()
-    style = {row: emoji.style[row].item() for row in rows}
+    style = {row: data.STYLES[emoji.style[row]] for row in rows}
+    able, asked = ([row for row in rows if style[row] in chosen] for chosen in styles)
     # Rows only the support may use come first, so that shared styles are left for the queries.
-    able = sorted((r for r in rows if style[r] in support_ids), key=lambda r: style[r] in query_ids)
-    support = able[:shots]
-    query = [r for r in rows if style[r] in query_ids and r not in support][:queries]
+    support = sorted(able, key=lambda row: row in asked)[:shots]
+    query = [row for row in asked if row not in support][:queries]
     return (support, query) if len(support) == shots and len(query) == queries else None
 
 

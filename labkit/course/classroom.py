@@ -67,9 +67,8 @@ def prompt(markdown: str) -> str:
 def asked(cell: NotebookNode, question: str) -> NotebookNode:
     """The cell with the question above what it shows."""
     shown = f'<div class="classroom-question">{text(question)}</div>'
-    cell.source = (
-        f"from IPython.display import HTML, display\ndisplay(HTML({shown!r}))\n{cell.source}"
-    )
+    imports = "from IPython.display import HTML, display"
+    cell.source = f"{imports}\ndisplay(HTML({shown!r}))\n{cell.source}"
     return cell
 
 

@@ -89,9 +89,8 @@ def lesson(notebook: NotebookNode, stem: str, keep: Callable[[bytes], str]) -> L
     body = pages.get_template("cells.html").render(
         cells=notebook.cells, recorded=MIME, keep=kept, prepared=lambda one: prepared(one, kept)
     )
-    return Lesson(
-        f"{stem}.html", *title_and_question(notebook, stem), body, pictures[0] if pictures else ""
-    )
+    picture = pictures[0] if pictures else ""
+    return Lesson(f"{stem}.html", *title_and_question(notebook, stem), body, picture)
 
 
 def prepared(recording: dict[str, Any], keep: Callable[[str], str]) -> dict[str, Any]:

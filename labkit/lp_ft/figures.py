@@ -70,8 +70,7 @@ def draw_layers(ax: Axes, moved: Mapping[str, pd.DataFrame]) -> None:
 
 
 def last_layers(moved: Mapping[str, pd.DataFrame], side: str) -> str:
-    each = [f"{LOOKS[m].name} {table[side].iloc[-1]:.0%}" for m, table in moved.items()]
-    return ", ".join(each)
+    return ", ".join(f"{LOOKS[m].name} {table[side].iloc[-1]:.0%}" for m, table in moved.items())
 
 
 def describe_layers(moved: Mapping[str, pd.DataFrame]) -> str:

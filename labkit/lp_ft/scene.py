@@ -50,13 +50,12 @@ def pack_style(emoji: data.Emoji) -> dict[str, Any]:
     """The pictures of one side in one row, with names, classes and concepts."""
     concepts = [data.concepts()[i] for i in emoji.concept.tolist()]
     row = np.concatenate(list(emoji.images.numpy().transpose(0, 2, 3, 1)), axis=1)
-    sheet, buffer = Image.fromarray(row), io.BytesIO()
-    sheet.resize((TILE * len(concepts), TILE), Image.Resampling.LANCZOS).save(
-        buffer, format="webp", quality=82
-    )
+    size, buffer = (TILE * len(concepts), TILE), io.BytesIO()
+    sheet = Image.fromarray(row).resize(size, Image.Resampling.LANCZOS)
+    sheet.save(buffer, "webp", quality=82)
     return {
         "tile": TILE,
-        "sheet": f"data:image/webp;base64,{text(buffer.getvalue())}",
+        "sheet": f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}",
         "names": [concept.name for concept in concepts],
         "concepts": emoji.concept.tolist(),
         "labels": [CLASSES.index(concept.label) for concept in concepts],
@@ -128,10 +127,8 @@ def neighbours(track: Track, frame: int) -> np.ndarray:
     return distance.argsort(axis=1, kind="stable")[:, :NEIGHBOURS].astype("u1")
 
 
-def text(content: np.ndarray | bytes) -> str:
-    if isinstance(content, np.ndarray):
-        content = np.ascontiguousarray(content).tobytes()
-    return base64.b64encode(content).decode("ascii")
+def text(content: np.ndarray) -> str:
+    return base64.b64encode(content.tobytes()).decode("ascii")
 
 
 def describe(name: str, take: Take) -> str:

@@ -100,10 +100,8 @@ class Recipes:
         return transfer.from_scratch(self.encoder, self.task, rate, self.generator(), schedule)
 
     def lp_ft(self, rate: float) -> transfer.Fit:
-        frozen = self.schedule(freeze_norm=True)
-        return transfer.lp_ft(
-            self.encoder, self.task, rate, self.generator(), frozen, probe=self.probe
-        )
+        generator, frozen = self.generator(), self.schedule(freeze_norm=True)
+        return transfer.lp_ft(self.encoder, self.task, rate, generator, frozen, probe=self.probe)
 
     def surgical(self, rate: float, block: str) -> transfer.Fit:
         model = transfer.train_only(copy.deepcopy(self.probe.model), block)

@@ -205,7 +205,14 @@ def probe(problem: Problem) -> Trajectory:
     samples and subspace_dim are both at least the rank.
     """
     span = span_of(problem.X)
-    axes, singular, limit = probe_modes(problem, span, problem.B0)
+    scale = np.sqrt(span.moments)  # (r,)
+    features = scale[:, None] * (span.axes @ problem.B0.T)  # (r, k): X B0' / sqrt(n), rows rotated
+    # Along each of these axes of the head the loss is a parabola of its own: 2 singular^2 is its
+    # curvature, and `limit` where it is least.
+    U, singular, axes = np.linalg.svd(features, full_matrices=False)  # (r, j), (j,), (j, k)
+    seen = singular > 1e-8 * singular[0]  # the others would take 1e17 steps, and so stay at v0
+    aim = U.T @ (scale * (span.axes @ problem.w_star))  # (j,)
+    axes, singular, limit = axes[seen], singular[seen], aim[seen] / singular[seen]
     start = axes @ problem.v0  # (j,)
     rate = 1 / (4 * singular[0] ** 2)  # half the inverse curvature
     shrink = np.log1p(-((singular / singular[0]) ** 2) / 2)  # log of what a step leaves, (j,)
@@ -214,22 +221,6 @@ def probe(problem: Problem) -> Trajectory:
     left[-1] = 0
     v = problem.v0 + (limit + left - start) @ axes  # (t, k)
     return measure(problem, span, at, rate, v, problem.B0, np.zeros((len(at), 1, 1)))
-
-
-def probe_modes(
-    problem: Problem, span: Span, B0: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Directions of the head in which a probe's loss is a separate parabola each.
-
-    Returns axes (j, k) with orthonormal rows, singular values (j,), largest first (the curvature is
-    2 singular^2), and where along each axis the loss is least (j,).
-    """
-    scale = np.sqrt(span.moments)  # (r,)
-    features = scale[:, None] * (span.axes @ B0.T)  # (r, k): X B0' / sqrt(n), its rows rotated
-    U, singular, axes = np.linalg.svd(features, full_matrices=False)  # (r, j), (j,), (j, k)
-    seen = singular > 1e-8 * singular[0]  # the others would take 1e17 steps, and so stay at v0
-    wanted = scale * (span.axes @ problem.w_star)  # (r,)
-    return axes[seen], singular[seen], (U.T @ wanted)[seen] / singular[seen]
 
 
 def measure(
