@@ -90,16 +90,14 @@ class Measure:
         """Test -> features (n, dim) of its images."""
         return {name: features(encoder, test.images) for name, test in self.tests.items()}
 
-    @torch.no_grad()
     def __call__(self, fit: Fit) -> dict[str, float]:
         """Accuracies and movement of the test images' features; OOD is the mean over its tests.
 
         A task without any has no such columns.
         """
         found = self.features(fit.model.encoder)
-        answers = {name: fit.model.head(x) for name, x in found.items()}
-        right = {name: share_right(x, self.tests[name].labels) for name, x in answers.items()}
-        moved = {name: movement(self.start[name], x).mean for name, x in found.items()}
+        right = {n: share_right(fit.model.head(x), self.tests[n].labels) for n, x in found.items()}
+        moved = {n: movement(self.start[n], x).mean for n, x in found.items()}
         first, *others = self.tests
         sides = {"id": [first], "ood": others} if others else {"id": [first]}
         return {

@@ -72,9 +72,8 @@ def new_classifier(encoder: nn.Module, classes: int, generator: Generator) -> Cl
     """A copy of `encoder` with a fresh head, drawn like nn.Linear's: U(-1/sqrt(d), 1/sqrt(d))."""
     head = blank_head(encoder.dim, whole("classes", classes, 1))
     bound = encoder.dim**-0.5
-    with torch.no_grad():
-        for parameter in head.parameters():
-            parameter.uniform_(-bound, bound, generator=generator)
+    for parameter in head.parameters():
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
     return Classifier(copy.deepcopy(encoder), head.to(next(encoder.parameters(), head.weight)))
 
 

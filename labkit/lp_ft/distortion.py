@@ -162,12 +162,8 @@ class Trial:
 
     def frame(self, model: transfer.Classifier) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """What one network makes of the test images: features (n, dim) and classes (n,)."""
-        found = {}
-        for side, images in self.images.items():
-            x = transfer.features(model.encoder, images)
-            with torch.no_grad():
-                found[side] = x.numpy(), model.head(x).argmax(dim=1).numpy()
-        return found
+        found = {side: transfer.features(model.encoder, x) for side, x in self.images.items()}
+        return {s: (x.numpy(), model.head(x).argmax(dim=1).numpy()) for s, x in found.items()}
 
     def take(self) -> Take:
         """What has been recorded up to now."""
