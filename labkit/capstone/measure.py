@@ -19,16 +19,7 @@ from labkit.files import make_folder
 from labkit.inputs import check_choice, refused, whole
 from labkit.sweeps import Row
 from labkit.tasks import Examples, Task, few_shot
-from labkit.training import (
-    Classifier,
-    Fit,
-    Schedule,
-    Stopped,
-    accuracy,
-    features,
-    progress_bar,
-    share_right,
-)
+from labkit.training import Classifier, Fit, Schedule, Stopped, features, progress_bar, share_right
 from labkit.weights import digest, parse_tensors, write_tensors
 
 ALL = "all"  # shots: as many labels as the training part has
@@ -253,8 +244,9 @@ def promised(collection: Collection, x: Tensor, splits: int) -> list[float]:
 
     Ask it of the same images in groups of one, and a leak shows as a higher score.
     """
-    tasks = (as_task(collection, x, divide(collection, seed)) for seed in range(splits))
-    return [accuracy(transfer.linear_probe(nn.Identity(), t).model, t.test) for t in tasks]
+    tasks = [as_task(collection, x, divide(collection, seed)) for seed in range(splits)]
+    heads = [transfer.linear_probe(nn.Identity(), task).model for task in tasks]
+    return [transfer.accuracy(head, task.test) for head, task in zip(heads, tasks, strict=True)]
 
 
 def with_overlap(rows: Sequence[Row], splits: Sequence[Split]) -> pd.DataFrame:
