@@ -77,8 +77,9 @@ class Augmentation:
     def _move(self, images: Tensor, generator: Generator) -> Tensor:
         """Crop, rotate, zoom, shift and mirror each image in one step.
 
-        The random resized crop differs from torchvision's in one way: a box that would leave the
-        image is clipped to it instead of drawn again.
+        The random resized crop differs from torchvision's in two ways: a box that would leave the
+        image is clipped to it instead of drawn again, and its width to height, from 3/4 to 4/3, is
+        in units of the image's own (which for square images is the same).
         """
 
         def draw(low: float, high: float) -> Tensor:
@@ -110,7 +111,8 @@ class Augmentation:
         """Change brightness, contrast, saturation and hue, each image by its own.
 
         The first three are factors, the last is up to `hue` turns of the colour wheel. Nearly
-        torchvision's ColorJitter and RandomGrayscale: `color_matrices` says how nearly.
+        torchvision's ColorJitter and RandomGrayscale: `color_matrices` says how nearly. A grey
+        image is that of the colours before the hue was turned, torchvision's of those after.
         """
         if self.color == self.hue == self.gray == 0:
             return images

@@ -59,8 +59,8 @@ class Reliability(NamedTuple):
 def reliability(given: Answers, bins: int = 10) -> Reliability:
     """Group answers by confidence (DeGroot & Fienberg 1983; Guo et al. 2017, equation 1)."""
     bins = whole("bins", bins, 1)
-    edges = np.linspace(0, 1, bins + 1)
-    place = np.clip(np.searchsorted(edges, given.confidence, side="left") - 1, 0, bins - 1)
+    inner = np.arange(1, bins) / bins  # a bin ends with its edge, and begins after the one before
+    place = np.searchsorted(inner, given.confidence, side="left")
     count, sure, right = (
         np.bincount(place, weights=x, minlength=bins) for x in (None, given.confidence, given.right)
     )

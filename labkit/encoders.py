@@ -145,7 +145,8 @@ class TinyEncoder(nn.Module):
     def __init__(self, size: int = 4) -> None:
         super().__init__()
         self.dim = 6
-        self.linear = nn.Linear(3 * size**2, self.dim)
+        with torch.random.fork_rng(devices=[]):  # what nn.Linear draws is overwritten
+            self.linear = nn.Linear(3 * size**2, self.dim)
         generator = torch.Generator().manual_seed(0)
         for parameter in self.linear.parameters():
             nn.init.normal_(parameter, std=0.3, generator=generator)
@@ -248,7 +249,8 @@ def load(name: str) -> Clip | SimCLR | Supervised:
     if not (data.DATA / path).exists():  # else, if unknown, it is the list of files that is short
         check_choice("name", (name,), available())
     config, tensors = parse_tensors(data.read_bytes(path))
-    model = build(config)
+    with torch.random.fork_rng(devices=[]):  # what layers draw is overwritten
+        model = build(config).float()
     model.load_state_dict(tensors)
     return model.eval()
 

@@ -26,7 +26,10 @@ def nearest(queries: Tensor, gallery: Tensor, count: int) -> Tensor:
         raise refused("queries, gallery", got, "(n, dim) and (m, dim)")
     all_finite(queries=queries, gallery=gallery)
     count = whole("count", count, 1, len(gallery))
-    cosines = F.normalize(queries, dim=1) @ F.normalize(gallery, dim=1).T  # (n, m)
+    # Each row's largest number becomes 1 first: `normalize` leaves rows below 1e-12 as short.
+    sides = (x / x.abs().amax(dim=1, keepdim=True).clamp(min=1e-37) for x in (queries, gallery))
+    one, two = (F.normalize(x, dim=1) for x in sides)
+    cosines = one @ two.T  # (n, m)
     return cosines.topk(count, dim=1).indices
 
 
@@ -164,7 +167,7 @@ def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     1 for features that differ by a rotation and a scale, which it cannot see: read it beside
     `movement`. Biased: Kornblith et al. 2019, equation 5 (near 1 whenever n is small against dim).
     Unbiased: with the HSIC estimator of Song et al. 2012, as Nguyen et al. 2021 use it; it can be
-    negative, at n = 4 to 8 down to -1. Raises ValueError for different numbers of rows, fewer than
+    negative, down to -1. Raises ValueError for different numbers of rows, fewer than
     4 (biased: 2), or features that are all the same.
     """
     x, y = matrices(x=x, y=y)

@@ -54,8 +54,9 @@ def mean_estimate(values: Sequence[float], overlap: float) -> Estimate:
     Nadeau & Bengio 2003, section 4: the corrected resampled t, of variance S^2 (1/n + r / (1 - r)),
     with the overlap in the place of their n2 / (n1 + n2), which is its expectation. At 0, Student's
     t of independent runs. At 1 the test is the same each time, and n draws cannot say what another
-    would give: Student's t, for other repetitions *on the same test*. Raises ValueError for fewer
-    than two values, or one that is not finite.
+    would give: Student's t, for other repetitions *on the same test*. Two values that are equal say
+    nothing of the spread: their error is infinite. Raises ValueError for fewer than two values, or
+    one that is not finite.
     """
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or len(x) < 2 or not np.isfinite(x).all():
@@ -63,6 +64,8 @@ def mean_estimate(values: Sequence[float], overlap: float) -> Estimate:
     overlap = real("overlap", overlap, 1)
     shared = overlap / (1 - overlap) if overlap < 1 else 0.0
     error = x.std(ddof=1) * np.sqrt(1 / len(x) + shared)
+    if len(x) == 2 and error == 0:
+        error = np.inf
     return Estimate(float(x.mean()), float(error), len(x) - 1)
 
 
@@ -202,7 +205,7 @@ class Scores:
             raise ValueError(f"theirs: has {list(other.index)}, ours {list(self.index)}")
         known = self.by_concept is not None and other.by_concept is not None
         by_concept = self.by_concept - other.by_concept if known else None
-        values, overlap = self.values - other.values, max(self.overlap, other.overlap)
+        values, overlap = self.values - other.values, _common(self.overlap, other.overlap)
         return replace(self, values=values, overlap=overlap, by_concept=by_concept)
 
     @cached_property
@@ -241,6 +244,12 @@ class Scores:
         if self.members is not None:
             return "for other concepts"
         return "for other test data" if self.overlap else "for other runs"
+
+
+def _common(one: float, two: float) -> float:
+    """The overlap of a difference: the larger, but 1 (the same test each time) only of two such."""
+    both = np.array([one, two])
+    return float(both.max() if np.isnan(both).any() or (both == 1).all() else both[both < 1].max())
 
 
 def clearly_ahead(leads: Mapping[str, Scores], level: float = 0.05) -> list[str]:

@@ -82,7 +82,7 @@ def canonical(value: Any) -> float | str:
     if word.lower() in ("true", "false"):
         return word.lower()
     try:
-        return word if np.isnan(float(word)) else float(word)
+        return word if "_" in word or np.isnan(float(word)) else float(word)
     except ValueError:
         return word
 
@@ -333,13 +333,14 @@ def picked_again(
     """The table as if some rates (method -> learning rates) had not been tried: `picked` is anew.
 
     As in the sweep, the best network on ID validation of each method in each cell (`by`) is picked,
-    of equal ones that with the smallest rate. Raises ValueError for a method without rows.
+    of equals that with the slowest head, then rate. Raises ValueError for a method without rows.
     """
     if without:
         check_choice("without", tuple(without), tuple(table["method"].unique()))
-    kept = table
+    kept = table.reset_index(drop=True)
     for method, rates in without.items():
         kept = kept[(kept["method"] != method) | ~kept["rate"].isin(list(rates))]
-    ordered = kept.sort_values("rate", kind="stable", na_position="first")
+    order = [name for name in ("head_times", "rate") if name in kept]
+    ordered = kept.sort_values(order, kind="stable", na_position="first")
     best = ordered.groupby([*by, "method"])["validation"].idxmax()
     return kept.assign(picked=kept.index.isin(best))

@@ -145,8 +145,9 @@ def insert(encoder: nn.Module, method: Method, generator: Generator) -> nn.Modul
     """Make `encoder` train as `method` says (in place; returns it).
 
     encoder: a vision transformer, this lab's or torchvision's. Raises TypeError for no method,
-    ValueError for another kind of encoder, a block that does not exist, or when something is
-    inserted already. The output hardly changes yet (with prompts it does).
+    ValueError for another kind of encoder, one whose blocks share weights, a block that does not
+    exist, or when something is inserted already. The output hardly changes yet (with prompts it
+    does).
     """
     if not isinstance(method, Method):
         raise refused("method", repr(method), "a Method, such as METHODS['adapters']", TypeError)
@@ -154,6 +155,8 @@ def insert(encoder: nn.Module, method: Method, generator: Generator) -> nn.Modul
     if inserted(encoder) is not None:
         raise ValueError("encoder: something is inserted already; `remove` it first")
     blocks = parts.blocks_of(encoder)
+    if len(set(blocks)) < len(blocks):
+        raise refused("encoder", "a block that is used several times", "each once")
     everything = range(len(blocks))
     chosen = everything if method.blocks is None else method.blocks
     if set(chosen) - set(everything) or len(set(chosen)) < len(chosen):
@@ -161,8 +164,9 @@ def insert(encoder: nn.Module, method: Method, generator: Generator) -> nn.Modul
     own, there = dict(encoder.named_parameters()), set(encoder.modules())
     flags = {name: parameter.requires_grad for name, parameter in own.items()}
     values = {n: own[n].detach().clone() for n in _trained_names(encoder, method.trains)}
-    for number in chosen:
-        blocks[number] = method.into(blocks[number], encoder, parts, generator)
+    with torch.random.fork_rng(devices=[]):  # what layers draw is overwritten, by `generator`
+        for number in chosen:
+            blocks[number] = method.into(blocks[number], encoder, parts, generator)
     for name, parameter in own.items():  # now: LoRA freezes what it holds
         parameter.requires_grad_(name in values)
     for module in set(encoder.modules()) - there:

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 from labkit.adapters.methods import Method, insert, inserted, remove, trained
 from labkit.adapters.parts import parts_of
 from labkit.inputs import refused
-from labkit.training import Classifier
+from labkit.training import Classifier, blank_head
 from labkit.weights import digest, parse_tensors, write_tensors
 
 
@@ -55,7 +55,7 @@ def attach(encoder: nn.Module, weights: TaskWeights) -> Classifier:
     if head is None or head.ndim != 2:
         raise ValueError("weights: 'head.weight' is missing, accepted: (classes, dim)")
     dim = parts_of(encoder).dim_of(encoder)
-    model = Classifier(encoder, nn.Linear(dim, len(head)).to(head))
+    model = Classifier(encoder, blank_head(dim, len(head)).to(head))
     insert(encoder, weights.method, Generator().manual_seed(0))  # values follow below
     try:
         _copy_into(trained(model), weights.tensors)

@@ -34,7 +34,7 @@ def near_duplicates(images: Tensor, threshold: float = NEAR) -> pd.DataFrame:
     """All pairs of images no further apart than `threshold`, as they are or one of them mirrored.
 
     images: (n, 3, h, w) or (n, columns). A row for each pair a < b: their rows, distance (root mean
-    square, 0 to 1) and whether mirrored; the nearest first.
+    square; of images 0 to 1) and whether mirrored; the nearest first.
     """
     threshold, prints, pairs = at_least_0("threshold", threshold), fingerprints(images), []
     search = NearestNeighbors(radius=threshold + 1e-6, algorithm="brute").fit(prints)

@@ -12,11 +12,6 @@ from labkit.ui.images import draw_images, label_grid
 from labkit.ui.style import Picture, figure, log_ticks, percent_axis, shorten, style
 
 
-def safe(text: str, length: int = 15) -> str:
-    """A file's or class's name in a figure, where dollars would be mathematics."""
-    return shorten(text, length).replace("$", r"\$")
-
-
 @style()
 def draw_titled(ax: Axes, images: np.ndarray, titles: list[str], columns: int, title: str) -> None:
     """Pictures with words below; a figure without any says so in its title."""
@@ -38,7 +33,7 @@ def samples(collection: Collection, columns: int = 10) -> Picture:
                 f"{len(collection)} images, {counts.min()} to {counts.max()} a class")  # fmt: skip
     ax.set_xlim(left=-3.2 * collection.images.shape[-1])
     with style():
-        label_grid(ax, [f"{safe(c)}  {n}" for c, n in named.items()], [],
+        label_grid(ax, [f"{shorten(c)}  {n}" for c, n in named.items()], [],
                    collection.images.shape[-1])  # fmt: skip
     told = ", ".join(f"{c} {n}" for c, n in named.items())
     return Picture(fig, f"A few images of each class, with the number of all. {told}.")
@@ -97,7 +92,7 @@ def mistaken(collection: Collection, mistakes: pd.DataFrame, shown: int = 8) -> 
     """The surest mistakes: the picture, its label, the answer."""
     one_each = mistakes.groupby(collection.groups[mistakes["row"]], sort=False).head(1)
     first = list(one_each.head(shown).itertuples())
-    names = [f"{safe(m.label, 12)}\n→ {safe(m.answer, 11)}" for m in first]
+    names = [f"{shorten(m.label, 12)}\n→ {shorten(m.answer, 11)}" for m in first]
     titles = [f"{n}\n{m.confidence:.0%} sure" for n, m in zip(names, first, strict=True)]
     fig, ax = figure(size=(13, 3.2))
     images = collection.images[[m.row for m in first]]

@@ -53,16 +53,19 @@ def check_size(encoder: nn.Module, size: int) -> None:
 
 
 def cached_features(encoder: nn.Module, images: Tensor, folder: Path | None = None) -> Tensor:
-    """`features` (n, dim) on the CPU, computed once for each content of images and weights.
+    """`features` (n, dim) on the CPU, computed once for each content of images and each encoder.
 
     folder: where they are kept, if anywhere; what is damaged there is computed anew. An
     interruption loses one file's work. A table's rows are their own features.
     """
     if images.ndim == 2:
         return images
-    about, found = {"encoder": digest(encoder.state_dict(), {"type": repr(encoder)})}, []
+    about, found = {}, []
     if folder is not None:
         make_folder(folder)
+        # Its answers too: the same weights may be put together in another way.
+        answers = {"answers": logits(encoder, images[:2])}
+        about["encoder"] = digest(encoder.state_dict() | answers, {"type": repr(encoder)})
     with progress_bar("features") as bar:
         for part in (parts := images.split(CHUNK)):
             path = folder and folder / f"{digest({'images': part}, about)}.safetensors"

@@ -67,8 +67,8 @@ def negative_shares(similarities: Tensor, temperature: float) -> Tensor:
 
 def half_of_push(shares: Tensor) -> Tensor:
     """How few negatives make up half of the push on each row: shares (n, m) -> (n,) int64."""
-    ordered = shares.sort(dim=1, descending=True).values
-    return (ordered.cumsum(dim=1) < 0.5).sum(dim=1) + 1
+    ordered = shares.double().sort(dim=1, descending=True).values
+    return (ordered.cumsum(dim=1) < 0.5 - 1e-6).sum(dim=1) + 1  # less what rounding takes
 
 
 def information(image: Tensor, text: Tensor, logit_scale: float, batch: int) -> float:

@@ -16,7 +16,7 @@ from labkit.contrastive.geometry import alignment, modality_gap, uniformity
 from labkit.contrastive.losses import clip_loss, cosine_similarities, siglip_loss, unit
 from labkit.encoders import Clip
 from labkit.inputs import above_0, all_finite, pairs, whole
-from labkit.transfer import features
+from labkit.training import blank_head, features
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # (n, dim) images, (n, dim) their texts -> a scalar
 TEMPERATURES = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -73,7 +73,7 @@ def project(
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs)
+    layer = blank_head(inputs, outputs)
     with torch.no_grad():
         layer.weight.normal_(std=inputs**-0.5, generator=generator)
         layer.bias.normal_(std=0.25, generator=generator)  # two encoders start apart

@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from labkit import data, sweeps
+from labkit.augment import as_float
 from labkit.inputs import check_choice
 from labkit.statistics import Scores
 from labkit.tasks import Examples, Task
@@ -69,7 +70,7 @@ class Pixels(nn.Module):
         self.side, self.dim = side, 3 * side**2
 
     def forward(self, images: Tensor) -> Tensor:
-        small = nn.functional.adaptive_avg_pool2d(images.float() / 255, self.side)
+        small = nn.functional.adaptive_avg_pool2d(as_float(images), self.side)
         return small.flatten(1)  # (n, 3 * side ** 2)
 
 

@@ -212,8 +212,9 @@ def moving_plane(features: np.ndarray, labels: np.ndarray, moved: np.ndarray) ->
     still = not moved.any()
     up = np.linalg.svd(between if still else moved, full_matrices=False)[2][1 if still else 0]
     up = up * (np.sign(moved.mean(axis=0) @ up) or 1)  # an axis has no sign: it moves upwards
-    parts = [x - np.outer(x @ up, up) for x in (between, moved)]
-    parts = [x / max(np.linalg.norm(x), 1e-12) for x in parts]
+    parts = [scaled_without(up, x) for x in (between, moved)]
+    if not np.any(parts[0]) and not np.any(parts[1]):  # all is along `up`: any other axis will do
+        parts[0] = np.linalg.svd(up[None])[2][-1:]
     for turn in np.linspace(0, 1, 21):
         both = np.concatenate([(1 - turn) ** 0.5 * parts[0], turn**0.5 * parts[1]])
         across = np.linalg.svd(both, full_matrices=False)[2][0]
@@ -222,6 +223,16 @@ def moving_plane(features: np.ndarray, labels: np.ndarray, moved: np.ndarray) ->
         if share_shown(plane, moved) >= SHOWN:
             break
     return plane
+
+
+def scaled_without(axis: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Rows x (n, dim) less their parts along a unit vector, of norm 1 in all; 0 where none is left.
+
+    What is left of rows along the axis is rounding, and no direction.
+    """
+    rest = x - np.outer(x @ axis, axis)
+    size = np.linalg.norm(rest)
+    return rest / size if size > 1e-9 * np.linalg.norm(x) else np.zeros_like(rest)
 
 
 def share_shown(plane: Plane, moved: np.ndarray) -> float:

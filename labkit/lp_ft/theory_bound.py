@@ -14,8 +14,8 @@ What the symbols must mean for this to be true, and how far it is true as it sta
 - The constants are not right at the edges: k = 1, v0 = 0, S nearly along B0 ends below the bound,
   and from |w*| > 1 the features' error counts as eps |w*|. (test_theory.py has both examples.)
 
-`provable` therefore follows the same argument with every constant kept. For |w*| = 1 and k >= 4 it
-is never below the theorem's value; elsewhere `lower_bound` returns the smaller of the two.
+`provable` therefore follows the same argument with every constant kept. For |w*| = 1, k >= 4 and
+phi up to 40 it is not below the theorem's value; `lower_bound` returns the smaller of the two.
 """
 
 import numpy as np

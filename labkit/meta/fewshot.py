@@ -86,6 +86,7 @@ def load(name: str) -> nn.Sequential:
     """
     check_choice("name", (name,), META_TRAINED)
     config, tensors = parse_tensors(data.read_bytes(f"fewshot/{name}.safetensors"))
-    model = network(config["width"], config["ways"])
+    with torch.random.fork_rng(devices=[]):  # what layers draw is overwritten
+        model = network(config["width"], config["ways"]).float()
     model.load_state_dict(tensors)
     return model.eval()

@@ -168,4 +168,6 @@ def log_ticks(ax: Axes, places: Sequence[float], labels: Sequence[str], base: fl
 
 
 def shorten(text: str, length: int = 15) -> str:
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+    """Words that somebody wrote, for a figure: its dollars would be mathematics."""
+    shown = text if len(text) <= length else text[: length - 1].rstrip() + "…"
+    return shown.replace("$", r"\$")

@@ -163,18 +163,26 @@ def test_merged_lora_is_an_ordinary_network_with_the_same_output(make) -> None:
     assert all(parameter.requires_grad for parameter in plain.parameters()), "and can be tuned"
 
 
+def sharing() -> nn.Module:
+    """A transformer that uses one block three times."""
+    encoder = small_encoder()
+    encoder.blocks = nn.Sequential(*[encoder.blocks[0]] * 3)
+    return encoder
+
+
 @pytest.mark.parametrize(
     ("act", "message"),
     [
         (lambda e: adapters.insert(ConvEncoder(4), Adapters(), generator()), "got a ConvEncoder"),
         (lambda e: adapters.insert(e, Adapters(blocks=(3,)), generator()), "accepted: 0 to 2"),
         (lambda e: adapters.insert(e, "lora", generator()), "method: got 'lora'"),
+        (lambda e: adapters.insert(sharing(), LoRA(), generator()), "encoder: got a block that is"),
         (adapters.remove, "nothing is inserted"),
         (adapters.merged, "only LoRA"),
         (lambda e: adapters.insert(tuned(Adapters()).encoder, LoRA(), generator()), "remove"),
         (lambda e: task_weights.extract(training.Classifier(e, nn.Linear(16, 2))), "nothing ins"),
     ],
-    ids=["conv", "block", "method", "remove", "merge", "twice", "extract"],
+    ids=["conv", "block", "method", "shared", "remove", "merge", "twice", "extract"],
 )
 def test_mistakes_are_explained_and_change_nothing(act, message: str) -> None:
     encoder = small_encoder()

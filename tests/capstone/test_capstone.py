@@ -18,6 +18,7 @@ from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from seeds import seeded
 
 from labkit import capstone, encoders, transfer
 from labkit.capstone import collection, conclusions, example, figures, measure, report
@@ -292,8 +293,12 @@ def test_features_are_the_encoder_s_and_are_kept_by_content(tmp_path, monkeypatc
     files = sorted(tmp_path.iterdir())
     assert torch.equal(kept, plain) and len(files) == 3
 
+    def two_at_most(encoder, images):  # by which an encoder is known
+        assert len(images) <= 2, "once more"
+        return features(encoder, images)
+
     with monkeypatch.context() as patch:
-        patch.setattr(measure, "features", Mock(side_effect=AssertionError("once more")))
+        patch.setattr(measure, "features", two_at_most)
         assert torch.equal(capstone.cached_features(ENCODER, x, tmp_path), plain), "the same bits"
         changed = x.clone()
         changed[20] = 0
@@ -305,6 +310,23 @@ def test_features_are_the_encoder_s_and_are_kept_by_content(tmp_path, monkeypatc
     files[0].write_bytes(files[0].read_bytes()[:-1] + b"?")  # damaged: written anew
     assert torch.equal(capstone.cached_features(ENCODER, changed, tmp_path)[:20], plain[:20])
     assert len(list(tmp_path.iterdir())) == 4, "of three files one has changed"
+
+
+def test_features_of_the_same_weights_put_together_otherwise_are_others(tmp_path) -> None:
+    class Pooled(encoders.ConvEncoder):
+        def __init__(self, largest: bool) -> None:
+            super().__init__(8)
+            self.largest = largest
+
+        def forward(self, images):
+            x = self.blocks(self.norm(self.stem(encoders.standardise(images))))
+            return x.amax(dim=(2, 3)) if self.largest else x.mean(dim=(2, 3))
+
+    one, two = (seeded(lambda largest=largest: Pooled(largest)) for largest in (True, False))
+    x = colours().images
+    for encoder in (one, two, one):
+        kept = capstone.cached_features(encoder, x, tmp_path)
+        assert torch.equal(kept, capstone.cached_features(encoder, x))
 
 
 def test_the_curve_is_what_the_recipes_give() -> None:

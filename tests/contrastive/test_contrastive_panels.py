@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from panels import check_background_reused, check_every_control
 
 from labkit import augment, data, explorers, figures, plots, sweeps
+from labkit.contrastive import figures as contrastive_figures
 from labkit.contrastive import pretrain, projections, sweep, zero_shot
 from labkit.data import STYLES
 from labkit.ui.panel import Panel
@@ -92,6 +93,15 @@ def test_unknown_words_are_said_in_words(gallery) -> None:
     assert "never met zorple" in explorers.describe_search(result)
     foreign = explorers.compute_search(gallery, "яяя", start(), "noto")
     assert foreign.nothing_known and "arbitrary" in explorers.describe_search(foreign)
+
+
+@pytest.mark.parametrize("typed", [r"$\x$", "$5 or $6", "$ ^ $"])
+def test_typed_dollars_are_no_mathematics(gallery, typed) -> None:
+    searched = explorers.compute_search(gallery, typed, start(), "noto")
+    fig, axes = plots.figure(1, 2)
+    contrastive_figures.draw_search(axes, searched)
+    fig.canvas.draw()
+    assert typed.replace("$", r"\$") in axes[0].get_title("left")
 
 
 def test_a_concept_that_clip_has_seen_is_refused(gallery) -> None:

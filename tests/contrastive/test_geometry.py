@@ -88,6 +88,12 @@ def test_the_temperature_decides_how_many_negatives_are_heard() -> None:
     assert torch.allclose(all_alike[0, 1:], torch.full((3,), 1 / 3), atol=0.01)
 
 
+@pytest.mark.parametrize("count", [2, 82, 94, 110, 1000])
+def test_of_equal_negatives_half_make_half_of_the_push(count: int) -> None:
+    """Rounding made it one more of some."""
+    assert geometry.half_of_push(torch.full((1, count), 1 / count)) == count // 2
+
+
 @given(seeds, st.integers(2, 7))
 def test_the_bound_never_exceeds_log_n(seed: int, batch: int) -> None:
     one = features(seed)

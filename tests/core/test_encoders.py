@@ -248,7 +248,9 @@ def test_encoders_of_other_types_answer_in_their_own(architecture, dtype) -> Non
 def test_shipped_weights_load_under_another_default_type() -> None:
     torch.set_default_dtype(torch.float64)
     try:
-        assert encoders.load("clip-vit").image(random_images(2)).isfinite().all()
+        image = encoders.load("clip-vit").image
+        assert image(random_images(2)).isfinite().all()
+        assert {p.dtype for p in image.parameters()} == {torch.float32}
     finally:
         torch.set_default_dtype(torch.float32)
 

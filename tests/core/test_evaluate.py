@@ -112,6 +112,14 @@ def test_unbiased_cka_can_be_negative() -> None:
     x, y = np.random.default_rng(14).normal(size=(2, 4, 3))
     found = [linear_cka(x, y[list(rows)], True) for rows in itertools.permutations(range(4))]
     assert -1 <= min(found) < 0
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(100, 100)))[0]
+    halves = turn[:, :50], turn[:, 50:]  # whose kernels sum to the identity
+    assert linear_cka(*halves, unbiased=True) == pytest.approx(-1), "however many rows"
+
+
+def test_short_rows_have_directions_too() -> None:
+    queries, gallery = torch.tensor([[1.0, 0.0]]), torch.tensor([[1e-14, 0.0], [1.0, 1.0]])
+    assert nearest(queries, gallery, 1) == 0
 
 
 def test_movement_is_the_mean_euclidean_distance() -> None:

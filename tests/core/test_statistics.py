@@ -126,6 +126,23 @@ def test_a_difference_is_paired_and_keeps_what_repetitions_share() -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [(0.2, 0.3, 0.3), (0.2, 1, 0.2), (0, 1, 0), (1, 1, 1), (0.2, math.nan, math.nan)],
+)
+def test_a_difference_promises_no_more_than_its_wider_side(one, two, expected) -> None:
+    """ID tests anew, OOD always the same one: it was called "the same test" of both."""
+    sides = [Scores(np.array([0.1, 0.2, 0.4]), overlap=overlap) for overlap in (one, two)]
+    found = [(a - b).overlap for a, b in (sides, sides[::-1])]
+    assert found == pytest.approx([expected] * 2, nan_ok=True)
+
+
+def test_two_equal_scores_say_nothing_of_the_spread() -> None:
+    assert mean_interval([0.7, 0.7], 0.2) == (0.7, -math.inf, math.inf)
+    twice = Scores(np.array([0.05, 0.05]), overlap=0.2)
+    assert twice.estimate.p == 1 and clearly_ahead({"one": twice}) == []
+
+
+@pytest.mark.parametrize(
     ("shared", "about"),
     [
         ({"overlap": 0}, "for other runs"),

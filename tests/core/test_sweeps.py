@@ -72,7 +72,8 @@ def test_a_table_that_a_spreadsheet_has_saved_is_taken_up(tmp_path) -> None:
     assert (table["picked"] == (table["rate"] < 0.1)).all() and set(table["score"]) == {0.25}
 
 
-VALUES = (None, float("nan"), "None", "nan", "NA", "null", "true", True, "007", "a\u2028b", 1)
+WORDS = ("None", "nan", "NA", "null", "true", "007", "1_0", "a\u2028b")
+VALUES = (None, float("nan"), *WORDS, True, 1, 10)
 
 
 @pytest.mark.parametrize("together", [1, len(VALUES)])
@@ -394,6 +395,13 @@ def test_of_equal_networks_that_with_the_smallest_rate_is_picked(table) -> None:
     level = table.assign(validation=0.5)
     found = sweeps.picked_again(level, {}, ["shift", "seed"])
     assert (found["picked"] == (found["rate"] == 0.001)).all()
+
+
+def test_rows_of_one_number_are_picked_apart() -> None:
+    cell = pd.DataFrame({"seed": 0, "method": "ft", "rate": [0.1, 0.2], "validation": [0.5, 0.6]})
+    both = pd.concat([cell, cell.assign(seed=1, validation=[0.6, 0.5])])
+    picked = sweeps.picked_again(both, {}, ["seed"])["picked"]
+    assert picked.tolist() == [False, True, True, False]
 
 
 def test_the_word_none_is_a_word() -> None:

@@ -55,6 +55,12 @@ def test_reliability_equals_scikit_learn() -> None:
     assert found.count.sum() == len(given_.right)
 
 
+@pytest.mark.parametrize("bins", range(2, 40))
+def test_a_confidence_at_an_edge_belongs_to_the_bin_that_ends_there(bins) -> None:
+    edges = Answers(np.array([k / bins for k in range(1, bins + 1)]), np.ones(bins, dtype=bool))
+    assert calibration.reliability(edges, bins).count.tolist() == [1] * bins
+
+
 def test_an_error_that_can_be_written_down() -> None:
     """Four answers at .9, three of them right; two at .6, both wrong."""
     given_ = Answers(np.array([0.95] * 4 + [0.65] * 2), np.array([1, 1, 1, 0, 0, 0], bool))

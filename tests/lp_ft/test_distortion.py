@@ -119,6 +119,15 @@ def test_the_plane_shows_two_fifths_of_the_movement_or_all_that_two_axes_can(see
     assert moved.mean(axis=0) @ plane.axes[1] >= 0, "upwards is where features go"
 
 
+@pytest.mark.parametrize("classes", [np.eye(6)[0], np.ones(6)])
+def test_where_classes_differ_along_the_movement_alone_the_axes_are_orthonormal(classes) -> None:
+    """What was left beside it was rounding, and was taken for a direction."""
+    x, moved = np.outer([1, 1, -1, -1], classes), np.outer([1, 2, 3], classes)
+    plane = moving_plane(x, np.array([0, 0, 1, 1]), moved)
+    np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-9)
+    assert distortion.share_shown(plane, moved) == pytest.approx(1)
+
+
 def test_without_need_the_plane_s_first_axis_is_the_class_axis() -> None:
     """Movement in one direction alone: the other is where class means differ most."""
     rng = np.random.default_rng(0)

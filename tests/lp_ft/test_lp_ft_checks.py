@@ -67,8 +67,6 @@ def test_the_shipped_tables_have_numbers_for_rates(name) -> None:
     tuned = table["method"] != "probe"
     assert (table["rate"].notna() == tuned).all() and (table["strength"].notna() == ~tuned).all()
     assert (table["block"].notna() == (table["method"] == "surgical")).all()
-    again = sweeps.picked_again(table, {}, ["shift", "seed"])
-    assert list(again["picked"]) == list(table["picked"])
 
 
 def test_the_rate_that_moves_as_far_as_ft() -> None:

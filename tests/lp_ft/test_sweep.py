@@ -41,6 +41,14 @@ def test_a_row_is_a_network_with_numbers_and_one_is_picked(toy) -> None:
     assert (again["picked"] == table["picked"]).all()
 
 
+@pytest.mark.parametrize("name", ["lp_ft", "lp_ft_steps", "lp_ft_heads"])
+def test_what_the_sweeps_picked_is_picked_again(name) -> None:
+    """Ties too: of heads of two speeds the slower one."""
+    table = sweeps.read(name)
+    again = sweeps.picked_again(table, {}, ["shift", "seed"])
+    assert list(again["picked"]) == list(table["picked"])
+
+
 @pytest.mark.parametrize(
     ("run", "rates", "designs"),
     [(sweep.run_longer, sweep.LONGER, sweep.FAST), (sweep.run_heads, sweep.RATES, sweep.HEADS)],

@@ -254,10 +254,14 @@ def test_there_is_no_bound_without_room_outside() -> None:
     assert result.bound == 0
 
 
-@given(st.integers(4, 12), st.floats(1e-3, 1), st.floats(0, 30), st.floats(0, 1))
+@given(st.integers(4, 12), st.floats(1e-3, 1), st.floats(0, 40), st.floats(0, 1))
 def test_the_theorem_follows_from_the_provable_bound(k, cosine, phi, error) -> None:
     stated = theory_bound.stated(k, cosine, phi, 1.0, error)
     assert theory_bound.provable(cosine, phi, 1.0, error) >= stated - 1e-9
+
+
+def test_for_a_head_of_any_length_it_does_not() -> None:
+    assert theory_bound.provable(1.0, 100, 1.0, 0) < theory_bound.stated(4, 1.0, 100, 1.0, 0)
 
 
 def test_a_head_without_misalignment_may_still_distort() -> None:
