@@ -10,7 +10,9 @@ import torch
 from seeds import generator
 from torch import nn
 
-from labkit import data, encoders, layers, transfer
+from labkit import adapters, data, encoders, layers, transfer
+from labkit.contrastive import projections
+from labkit.meta import fewshot
 from labkit.tasks import Examples, Task
 from labkit.text import TextEncoder
 from labkit.torchvision_compat import import_torchvision
@@ -243,6 +245,30 @@ def test_encoders_of_other_types_answer_in_their_own(architecture, dtype) -> Non
     found = network.to(dtype)(random_images(3))
     assert found.dtype == dtype
     assert torch.allclose(found.float(), expected, atol=0.1)
+
+
+PAIRS = projections.Pairs(*(torch.randn(32, 8, generator=generator(i)) for i in range(2)))
+DRAWING = {
+    "tiny": encoders.TinyEncoder,
+    "load": lambda: encoders.load("clip-conv"),
+    "few shots": lambda: fewshot.load("maml"),
+    "project": lambda: projections.project(PAIRS, projections.attraction_only, steps=1, batch=8),
+}
+
+
+@pytest.mark.parametrize("name", DRAWING)
+def test_what_has_nothing_to_draw_leaves_torch_s_own_generator_alone(name) -> None:
+    before = torch.random.get_rng_state()
+    DRAWING[name]()
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", adapters.METHODS)
+def test_what_is_inserted_is_drawn_from_its_generator_alone(name) -> None:
+    network = encoders.VisionTransformer(**SMALL["vit"])
+    before = torch.random.get_rng_state()
+    adapters.insert(network, adapters.METHODS[name], generator())
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_shipped_weights_load_under_another_default_type() -> None:

@@ -47,6 +47,7 @@ def test_thumbnails_are_the_mean_of_their_places() -> None:
     found = invariance.Pixels(1)(images)
     assert found == pytest.approx(images.float().mean(dim=(2, 3)) / 255)
     assert invariance.Pixels(8)(images).shape == (2, invariance.Pixels(8).dim)
+    assert torch.allclose(invariance.Pixels(1)(images / 255), found), "floats are read alike"
 
 
 @given(size=st.sampled_from(sweep.SIZES), grey=st.integers(0, 255))
