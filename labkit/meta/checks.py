@@ -1,6 +1,6 @@
 """Notebook 02: one step of gradient descent, first order, ridge regression, query = support."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +23,8 @@ def _sines(seed: int = 0, tasks: int = 3) -> tuple[nn.Module, meta.TaskBatch]:
     return model, meta.TaskBatch(x[0], x[0].sin(), x[1], x[1].sin())
 
 
-def _gradient(model: nn.Module, loss: Tensor) -> Tensor:
-    parts = torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
+def _gradient(inputs: Iterable[Tensor], loss: Tensor) -> Tensor:
+    parts = torch.autograd.grad(loss, list(inputs), materialize_grads=True)
     return torch.cat([part.flatten() for part in parts])
 
 
@@ -41,8 +41,8 @@ def _same_loss(
     else:
         yield from compare(given, right, mistakes, otherwise, what, 1e-6)
         what += "the value is right, but not its gradient: "
-        given, right = _gradient(model, given), _gradient(model, right)
-        slopes = {hint: _gradient(model, loss) for hint, loss in mistakes.items()}
+        given, right = (_gradient(model.parameters(), loss) for loss in (given, right))
+        slopes = {hint: _gradient(model.parameters(), loss) for hint, loss in mistakes.items()}
         yield from compare(given, right, slopes, otherwise, what, 1e-6)
 
 
@@ -96,8 +96,8 @@ def first_order(function: Callable) -> Iterator[str]:
 def ridge(function: Callable) -> Iterator[str]:
     """Notebook 02: function(features, targets, strength) -> f, itself a function of features."""
     generator = torch.Generator().manual_seed(0)
-    x, new = (torch.randn(n, 4, generator=generator, dtype=torch.float64) for n in (9, 6))
-    y = torch.randn(9, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+    x, new, y = (torch.randn(n, generator=generator).double() for n in ((9, 4), (6, 4), (9, 2)))
+    learned = x.requires_grad_(), new.requires_grad_()  # theta makes features, and no targets
     for strength in (1.0, 0.1):
         f = function(x, y, strength)
         if f is None or not callable(f):
@@ -110,20 +110,31 @@ def ridge(function: Callable) -> Iterator[str]:
                 new @ meta.ridge(x, y, len(x) * strength)
             ),
         }
-        yours = f(new)
-        yield from compare(yours, new @ meta.ridge(x, y, strength), mistakes, what="f(new): ")
+        yours, right = f(new), new @ meta.ridge(x, y, strength)
+        yield from compare(yours, right, mistakes, what="f(new): ")
         if not getattr(yours, "requires_grad", False):
             yield "the value is right, but carries no gradient to meta-learn through: what cuts it?"
+        else:
+            slopes = (_gradient(learned, part.square().sum()) for part in (yours, right))
+            hint = "Theta makes the features, of support and query: is a way to one of both cut?"
+            what = "the value of f(new) is right, but not its gradient: "
+            yield from compare(*slopes, {}, hint, what)
 
 
 @checker
 def query_is_support(function: Callable) -> Iterator[str]:
     """Notebook 02: function(model, x, y, inner_lr, steps) -> the objective with query = support."""
     model, (x, y, *_) = _sines(1)
-    for steps in (0, 1, 4):
-        start, right = (meta.maml_loss(model, x, y, x, y, LR, k, F.mse_loss) for k in (0, steps))
-        mistakes = {"It is the loss before adaptation; pass inner_lr and steps on.": start}
-        given = function(model, x, y, LR, steps)
+    for steps, lr in ((0, LR), (1, LR), (4, LR / 3)):
+        tried = (0, lr), (steps, LR), (steps, lr)
+        start, other, right = (
+            meta.maml_loss(model, x, y, x, y, lr, k, F.mse_loss) for k, lr in tried
+        )
+        mistakes = {
+            "It is the loss before adaptation; pass inner_lr and steps on.": start,
+            f"This is right for {LR:g} and not for {lr:.3g}: use the `inner_lr` given.": other,
+        }
+        given = function(model, x, y, lr, steps)
         otherwise = (
             "Which data are the query here, in which order?\nIt is one call of meta.maml_loss, of "
             "second order, with the steps given."
