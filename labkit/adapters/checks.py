@@ -1,6 +1,6 @@
 """Notebook 04: the bottleneck, what trains, LoRA, counting and merging."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -12,12 +12,20 @@ from labkit.encoders import VisionTransformer
 from labkit.exercise import NOTHING, checker, compare
 
 DIM, WIDTH = 12, 3
-ALPHA = 6.0
+VOLUMES = {  # alpha and rank -> the hint to an answer that no usual mistake explains
+    (6.0, 2): "",
+    (5.0, 3): "Yours is right for another alpha and rank: are both in your factor?",
+}
 
 
 def _normal(seed: int, *shapes: tuple[int, ...]) -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return [torch.randn(shape, generator=generator) for shape in shapes]
+
+
+def _copies(given: Iterable[Tensor]) -> list[Tensor]:
+    """For a function that may work in place."""
+    return [x.clone() for x in given]
 
 
 @checker
@@ -43,8 +51,6 @@ def bottleneck(make: Callable[[int, int], nn.Module]) -> Iterator[str]:
         if not 3e-4 < weight.std() < 3e-3:
             yield f"`{name}` starts with a standard deviation of {weight.std():.1g}, expected 1e-3."
     yield from _formula(yours)
-    if not yours(torch.ones(1, DIM)).requires_grad:
-        yield "the values are right, but nothing trains: what cuts your output off its weights?"
 
 
 def _start(yours: nn.Module) -> Iterator[str]:
@@ -71,16 +77,18 @@ def _start(yours: nn.Module) -> Iterator[str]:
         yield "your biases do not start at 0: use nn.init.zeros_."
 
 
-@torch.no_grad()
 def _formula(yours: nn.Module) -> Iterator[str]:
     """Large random weights, where the formula shows; either form of GELU will do."""
     generator = torch.Generator().manual_seed(1)
-    for parameter in yours.parameters():
-        parameter.normal_(generator=generator)
-    x = torch.randn(7, DIM, generator=generator)
+    with torch.no_grad():
+        for parameter in yours.parameters():
+            parameter.normal_(generator=generator)
+    x = torch.randn(7, DIM, generator=generator).requires_grad_()
     y, down, up = yours(x), yours.down, yours.up
     expected = x + up(F.gelu(down(x)))
     if torch.allclose(y, expected, atol=0.05):
+        inputs = {"`down.weight`": down.weight, "`up.weight`": up.weight, "x": x}
+        yield from _gradients(y, expected, inputs)
         return
     usual = {
         "Yours leaves out x itself: the sum is what makes it harmless at first.": expected - x,
@@ -90,6 +98,20 @@ def _formula(yours: nn.Module) -> Iterator[str]:
     }
     otherwise = "Follow x: down, bend, up, and what is added?\nIt is x + up(gelu(down(x)))."
     yield from compare(y, expected, usual, otherwise, "with larger weights ")
+
+
+def _gradients(yours: Tensor, right: Tensor, inputs: dict[str, Tensor]) -> Iterator[str]:
+    """What trains by your output, as it does by the right one."""
+    if not yours.requires_grad:
+        yield "the values are right, but nothing trains: what cuts your output off its weights?"
+        return
+    slopes = (
+        torch.autograd.grad(y.sum(), list(inputs.values()), materialize_grads=True)
+        for y in (yours, right)
+    )
+    for name, one, two in zip(inputs, *slopes, strict=True):
+        if not torch.allclose(one, two, rtol=0.05, atol=0.05 * two.abs().max().item()):
+            yield f"the values are right, but not the gradient in {name}: what cuts a way to it?"
 
 
 WHY = {  # part of a parameter's name -> what is to be said of it, if nothing before fits
@@ -122,31 +144,41 @@ def what_trains(function: Callable[[str], bool]) -> Iterator[str]:
 @checker
 def lora(function: Callable) -> Iterator[str]:
     """Notebook 04: function(x, W, b, A, B, alpha) -> x W' + b + alpha / rank x A' B'."""
-    x, W, b, A, B = _normal(2, (5, 6), (4, 6), (4,), (2, 6), (4, 2))
-    plain, change = x @ W.T + b, x @ A.T @ B.T
-    expected = plain + ALPHA / 2 * change
-    usual = {
-        "That is the frozen layer alone: add the low-rank path.": plain,
-        "A factor is missing.\nIt is alpha / rank; the rank is len(A).": plain + change,
-        "Your factor is alpha.\nDivide it by the rank, len(A).": plain + ALPHA * change,
-        "The frozen bias b is missing.": expected - b,
-        "That is the low-rank path alone: add the frozen layer's output.": ALPHA / 2 * change,
-    }
-    yield from compare(function(x, W, b, A, B, ALPHA), expected, usual)
+    for (alpha, rank), otherwise in VOLUMES.items():
+        x, W, b, A, B = given = _normal(2, (5, 6), (4, 6), (4,), (rank, 6), (4, rank))
+        plain, change = x @ W.T + b, x @ A.T @ B.T
+        expected = plain + alpha / rank * change
+        usual = {
+            "That is the frozen layer alone: add the low-rank path.": plain,
+            "A factor is missing.\nIt is alpha / rank; the rank is len(A).": plain + change,
+            "Your factor is alpha.\nDivide it by the rank, len(A).": plain + alpha * change,
+            "The frozen bias b is missing.": expected - b,
+            "That is the low-rank path alone: add the frozen layer's output.": expected - plain,
+        }
+        yours, what = function(*_copies(given), alpha), f"alpha {alpha:g}, rank {rank}: "
+        yield from compare(yours, expected, usual, otherwise, what)
+    if isinstance(yours, Tensor):
+        for part in (x, A, B):
+            part.requires_grad_()
+        expected = x @ W.T + b + alpha / rank * x @ A.T @ B.T
+        yours = function(*_copies(given), alpha)
+        yield from _gradients(yours, expected, {"A": A, "B": B, "x": x})
 
 
 @checker
 def merge(function: Callable) -> Iterator[str]:
     """Notebook 04: function(W, A, B, alpha) -> the one weight that does both."""
-    W, A, B = _normal(2, (4, 6), (2, 6), (4, 2))
-    expected = W + ALPHA / 2 * B @ A
-    usual = {
-        "That is W alone.": W,
-        "A factor is missing.\nIt is alpha / rank; the rank is len(A).": W + B @ A,
-        "Your factor is alpha.\nDivide it by the rank, len(A).": W + ALPHA * B @ A,
-        "That is the change alone: add W.": expected - W,
-    }
-    yield from compare(function(W.clone(), A, B, ALPHA), expected, usual)
+    for (alpha, rank), otherwise in VOLUMES.items():
+        W, A, B = given = _normal(2, (4, 6), (rank, 6), (4, rank))
+        expected = W + alpha / rank * B @ A
+        usual = {
+            "That is W alone.": W,
+            "A factor is missing.\nIt is alpha / rank; the rank is len(A).": W + B @ A,
+            "Your factor is alpha.\nDivide it by the rank, len(A).": W + alpha * B @ A,
+            "That is the change alone: add W.": expected - W,
+        }
+        yours, what = function(*_copies(given), alpha), f"alpha {alpha:g}, rank {rank}: "
+        yield from compare(yours, expected, usual, otherwise, what)
 
 
 @checker

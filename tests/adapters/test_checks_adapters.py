@@ -41,6 +41,28 @@ class Constant(make(right)):
         nn.init.constant_(self.down.weight, 1e-3)
 
 
+def down_without_gradients(x, down, up):
+    with torch.no_grad():
+        inside = F.gelu(down(x))
+    return x + up(inside)
+
+
+def by_numpy(x, W, b, A, B, alpha):
+    x, W, b, A, B = (z.numpy() for z in (x, W, b, A, B))
+    return x @ (W + alpha / len(A) * B @ A).T + b
+
+
+def lora_in_place(x, W, b, A, B, alpha):
+    y = F.linear(x, W, b)
+    y += alpha / B.shape[1] * F.linear(F.linear(x, A), B)
+    return y
+
+
+def merge_in_place(W, A, B, alpha):
+    W += alpha / len(A) * B @ A
+    return W
+
+
 def names(name: str) -> bool:
     return ".adapter." in name or "norm" in name or name.startswith("head")
 
@@ -55,7 +77,10 @@ RIGHT = [
     (checks.bottleneck, make(lambda x, down, up: x + up(F.gelu(down(x), approximate="tanh")))),
     (checks.what_trains, names),
     (checks.lora, lambda x, W, b, A, B, alpha: x @ W.T + b + alpha / len(A) * x @ A.T @ B.T),
+    (checks.lora, by_numpy),
+    (checks.lora, lora_in_place),
     (checks.merge, lambda W, A, B, alpha: W + alpha / len(A) * B @ A),
+    (checks.merge, merge_in_place),
     (checks.count_adapters, count_by_torch),
 ]
 MISTAKES = {
@@ -76,6 +101,9 @@ MISTAKES = {
         "your output is (4, 5, 3)": make(lambda x, down, up: down(x)),
         "nothing trains": make(lambda x, down, up: right(x, down, up).detach()),
         "your output is NoneType": make(lambda x, down, up: None),
+        "not the gradient in x": make(lambda x, down, up: right(x.detach(), down, up)),
+        "the gradient in x": make(lambda x, down, up: x.detach() + up(F.gelu(down(x)))),
+        "not the gradient in `down.weight`": make(down_without_gradients),
     },
     checks.what_trains: {
         "returns nothing": lambda name: None,
@@ -93,6 +121,10 @@ MISTAKES = {
         "the low-rank path alone": lambda x, W, b, A, B, a: a / len(A) * x @ A.T @ B.T,
         "yours has shape (5, 6), expected (5, 4)": lambda x, *_: x,
         "raised RuntimeError": lambda x, W, b, A, B, a: x @ W,
+        "for another alpha and rank": lambda x, W, b, A, B, a: x @ W.T + b + 3 * x @ A.T @ B.T,
+        "another alpha": lambda x, W, b, A, B, a: x @ W.T + b + a / 2 * x @ A.T @ B.T,
+        "the gradient in A": lambda x, W, b, A, B, a: lora_in_place(x, W, b, A.detach(), B, a),
+        "the gradient in x": lambda x, W, b, A, B, a: lora_in_place(x.detach(), W, b, A, B, a),
         "yours starts 0": lambda x, W, *_: torch.zeros(len(x), len(W)),
     },
     checks.merge: {
@@ -100,6 +132,8 @@ MISTAKES = {
         "A factor is missing. It is": lambda W, A, B, alpha: W + B @ A,
         "Your factor is alpha": lambda W, A, B, alpha: W + alpha * B @ A,
         "the change alone": lambda W, A, B, alpha: alpha / len(A) * B @ A,
+        "for another alpha and rank": lambda W, A, B, alpha: W + 3 * B @ A,
+        "another alpha": lambda W, A, B, alpha: W + alpha / 2 * B @ A,
         "yours has shape (6, 4), expected (4, 6)": lambda W, A, B, alpha: (W + B @ A).T,
     },
     checks.count_adapters: {
