@@ -96,6 +96,9 @@ def first_try(function: Callable) -> Iterator[str]:
     sure, at = scores(probe=0.5)["probe"], {"lp-ft": lead, "fine-tuning": -lead, "scratch": -lead}
     tried = {name: Scores(sure.values + x, overlap=0) for name, x in at.items()}
     cases["a lead among three may be luck"] = {"probe": sure, **tried}
+    behind = {"probe": Scores(sure.values - 0.01, overlap=0), "lp-ft": tried["fine-tuning"]}
+    about = "a method nearer to pretraining counts as one of two others"
+    cases[about] = {**behind, "fine-tuning": sure}
     for name, case in cases.items():
         # In the order of a dictionary that knows nothing of BY_CHANGE.
         yours, expected = function(dict(reversed(case.items()))), advice.first_try(case)
@@ -105,7 +108,8 @@ def first_try(function: Callable) -> Iterator[str]:
             continue
         means = ", ".join(f"{m} {values.mean:.3f}" for m, values in case.items())
         hint = (
-            "the best mean is not always clearly better.\nAsk statistics.clearly_ahead."
+            "the best mean is not always clearly better.\n"
+            "Ask statistics.clearly_ahead, of all others at once."
             if yours == max(case, key=lambda m: case[m].mean)
             else "seeds share their luck.\nPair them: scores[other] - scores[mine]."
         )

@@ -3,7 +3,7 @@
 import numpy as np
 from exercises import exercise_tests
 
-from labkit import advice, checks
+from labkit import advice, checks, statistics
 from labkit.calibration import Answers, calibration_error
 from labkit.failure.label_free_estimates import average_thresholded_confidence
 
@@ -70,6 +70,13 @@ def against_the_best_mean(scores):
     return next(m for m in order if m == best or not ahead(scores, best, m))
 
 
+def against_later_ones(scores):
+    order = [m for m in advice.BY_CHANGE if m in scores]
+    for i, mine in enumerate(order):
+        if not statistics.clearly_ahead({o: scores[o] - scores[mine] for o in order[i + 1 :]}):
+            return mine
+
+
 def guess(confidence, right, elsewhere):
     return average_thresholded_confidence(Answers(confidence, right), elsewhere)
 
@@ -99,6 +106,7 @@ MISTAKES = {
         "expected": in_their_order,
         "the best mean is luck": against_the_best_mean,
         "a lead among three ... clearly_ahead": each_alone,
+        "a method nearer to pretraining ... all others at once": against_later_ones,
         "not always clearly better": lambda s: max(s, key=lambda m: s[m].mean),
         "Pair them": lambda s: "probe",
         "raised KeyError": lambda s: s["nothing"],
