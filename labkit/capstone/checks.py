@@ -12,6 +12,8 @@ from labkit.looks import LOOKS
 from labkit.statistics import Scores, mean_interval
 
 NEAR = 0.05  # what the pairs of `pictures_with_a_leak` are below, and no others
+NEARER = 0.02  # and all but SPOTTED
+SPOTTED = (4, 17)
 
 
 @checker
@@ -41,7 +43,8 @@ def honest_interval(function: Callable) -> Iterator[str]:
 def pictures_with_a_leak() -> tuple[torch.Tensor, set[tuple[int, int]]]:
     """Random pictures (20, 3, 16, 16) uint8, five of them twice: as it is, noisy, mirrored.
 
-    One of the five has a spot on its copy; and one picture is another's in all but a twentieth.
+    One of the five has a spot on its copy; and one picture is another's in all but a twentieth,
+    one in other colours.
     """
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(20, 230, (20, 3, 16, 16), generator=generator)
@@ -52,6 +55,7 @@ def pictures_with_a_leak() -> tuple[torch.Tensor, set[tuple[int, int]]]:
     images[17, :, 3, 3] = 255 - images[17, :, 3, 3]
     altered = torch.rand(images[2].shape, generator=generator) < 0.05
     images[14] = torch.where(altered, 255 - images[2], images[2])  # their mean difference is small
+    images[13] = images[5].roll(1, 0)
     return images.byte(), set(pairs)
 
 
@@ -68,6 +72,8 @@ def planted_leak(function: Callable) -> Iterator[str]:
     extra, missing = yours - expected, expected - yours
     if any(a >= b for a, b in extra):
         yield "yours has a picture beside itself, or a pair both ways round: keep those with a < b."
+    if extra == {(5, 13)}:
+        yield "yours takes pictures 5 and 13 for one: what of their colours? Compare every channel."
     if extra:
         yield (
             f"yours has {len(extra)} pairs too many, such as {min(extra)}: two pictures.\nTake the "
@@ -83,6 +89,9 @@ def planted_leak(function: Callable) -> Iterator[str]:
             f"yours misses {sorted(missing)}: no two of their pixels need be equal, yet it is one "
             "picture.\nTake the root of the mean square of the difference, and pairs up to it."
         )
+    nearer = {(int(a), int(b)) for a, b in function(images.clone(), NEARER)}
+    if nearer != expected - {SPOTTED}:
+        yield f"yours is right for another threshold, {NEAR}, but not for {NEARER}: is it used?"
 
 
 @checker
@@ -114,7 +123,8 @@ def advice(function: Callable) -> Iterator[str]:
                 "the least change that nothing is clearly ahead of?\n"
                 "That is `advice.first_try(scores)`."
             )
-        numbers = {int(x) for x in re.findall(r"(?<![\d.])\d+(?!\.?\d)", text)}  # "60 to 64 %"
+        text = re.sub(r"\.\.+|[–—]", "-", text)  # "60..64 %" and "60 – 64 %" are "60-64 %"
+        numbers = {int(x) for x in re.findall(r"(?<![\d.])\d+(?!\.?\d)", text)}
         wanted = [round(100 * x) for x in scores[first].interval]
         if wanted[0] not in numbers:
             yield f"yours does not say how often {LOOKS[first].name} is right: {wanted[0]} %."
@@ -123,3 +133,22 @@ def advice(function: Callable) -> Iterator[str]:
                 f"yours says {wanted[0]} %, and not how sure that is.\nThe ends of its interval "
                 f"are {wanted[1]} % and {wanted[2]} %: `.low` and `.high`."
             )
+        yield from _exchanged(text, LOOKS[first].name, *wanted)
+
+
+def _exchanged(text: str, name: str, mean: int, low: int, high: int) -> Iterator[str]:
+    """Whether an interval in words, "60 to 64 %", has the mean as an end.
+
+    A text may also say all three in a row, or give no interval as such.
+    """
+
+    def spans(one: int, two: int) -> bool:
+        return bool(re.search(rf"\b{one} ?%? ?(-|to|and) ?{two}\b", text))
+
+    if spans(low, high) or spans(low, mean) == spans(mean, high):
+        return
+    end, given = ("low", low) if spans(mean, high) else ("high", high)
+    yield (
+        f"in yours the {end} end, {given} %, is given as how often {name} is right: which of the "
+        "three numbers is the mean, and which are the ends?"
+    )

@@ -97,8 +97,7 @@ def first_try(function: Callable) -> Iterator[str]:
     tried = {name: Scores(sure.values + x, overlap=0) for name, x in at.items()}
     cases["a lead among three may be luck"] = {"probe": sure, **tried}
     behind = {"probe": Scores(sure.values - 0.01, overlap=0), "lp-ft": tried["fine-tuning"]}
-    about = "a method nearer to pretraining counts as one of two others"
-    cases[about] = {**behind, "fine-tuning": sure}
+    cases["nearer to pretraining are others too"] = {**behind, "fine-tuning": sure}
     for name, case in cases.items():
         # In the order of a dictionary that knows nothing of BY_CHANGE.
         yours, expected = function(dict(reversed(case.items()))), advice.first_try(case)

@@ -1,5 +1,6 @@
 """Notebook 07's exercise checks."""
 
+import numpy as np
 from exercises import exercise_tests
 
 from labkit import checks
@@ -12,8 +13,8 @@ def rms(difference):
     return difference.square().mean().sqrt()
 
 
-def pairs_of(images, threshold, mirror=True, both=False, every=False, apart=rms):
-    x = images.float() / 255
+def pairs_of(images, threshold, mirror=True, both=False, every=False, apart=rms, grey=False):
+    x = images.float().mean(dim=1, keepdim=True) / 255 if grey else images.float() / 255
     sides = (x, x.flip(3)) if mirror else (x,)
     return [
         (a, b)
@@ -21,6 +22,13 @@ def pairs_of(images, threshold, mirror=True, both=False, every=False, apart=rms)
         for b in range(0 if both else a + 1, len(x))
         if every or min(apart(z[a] - x[b]) for z in sides) <= threshold
     ]
+
+
+def by_numpy(images, threshold):
+    """All at once, which makes a copy its own mirror too."""
+    x = images.numpy() / 255.0
+    sides = [np.sqrt(((z[:, None] - x) ** 2).mean(axis=(2, 3, 4))) for z in (x, x[..., ::-1])]
+    return np.argwhere(np.triu(np.minimum(*sides) <= threshold, k=1))
 
 
 def exact(images, threshold):
@@ -38,6 +46,18 @@ def once_percent(scores):
     first = first_try(scores)
     mean, low, high = (round(100 * x) for x in scores[first].interval)
     return f"{LOOKS[first].name}: {mean} %, and for other splits {low} to {high} %."
+
+
+def said(form):
+    """Advice in this form, of a name and its numbers in percent."""
+
+    def advise(scores):
+        first = first_try(scores)
+        numbers = (round(100 * x) for x in scores[first].interval)
+        name, numbers = LOOKS[first].name, dict(zip(("mean", "low", "high"), numbers, strict=True))
+        return form.format(name=name, **numbers)
+
+    return advise
 
 
 def all_of_them(scores):
@@ -66,12 +86,24 @@ def spread(scores, overlap):
     return mean, mean - one, mean + one
 
 
+FORMS = (
+    "{name}: {mean} % ({low}..{high} %)",
+    "{name}: {mean}% ({low}...{high}%)",
+    "{name}: {mean} % ({low} – {high} %)",
+    "{name}: {mean} % [{low}, {high}]",
+    "{name} is right between {low} and {high} % of the time, on average {mean} %.",
+    "{name}: {low} < {mean} < {high} percent",
+    "{name}: {low} – {mean} – {high} %",
+    "{name}: {mean} %, {high} % at most and {low} % at least.",
+)
 RIGHT = [
     (checks.honest_interval, mean_interval),
     (checks.planted_leak, pairs_of),
+    (checks.planted_leak, by_numpy),
     (checks.advice, advise),
     (checks.advice, once_percent),
     (checks.advice, compared),
+    *((checks.advice, said(form)) for form in FORMS),
 ]
 MISTAKES = {
     checks.honest_interval: {
@@ -88,6 +120,8 @@ MISTAKES = {
         "the root": lambda x, t: pairs_of(x, t, apart=lambda d: d.square().mean()),
         "root of the mean square": lambda x, t: pairs_of(x, t, apart=lambda d: d.abs().mean()),
         "is one picture": lambda x, t: pairs_of(x, t, apart=lambda d: d.abs().max()),
+        "right for another threshold": lambda x, t: pairs_of(x, 0.1),
+        "colours": lambda x, t: pairs_of(x, t, grey=True),
         "row numbers": lambda x, t: 3,
     },
     checks.advice: {
@@ -100,6 +134,9 @@ MISTAKES = {
             LOOKS[first_try(s)].name, *s[first_try(s)].interval
         ),
         "`.low` and `.high`": lambda s: advise(s).split(" (")[0],
+        "low ... is given as": said("{name}: {low} % right (from {mean} to {high} %)"),
+        "high ... is given as": said("{name}: {high} %, between {low} % and {mean} %"),
+        "is given as": said("{name}: {low} % ({mean}..{high} %)"),
         "expected a paragraph": lambda s: s,
     },
 }

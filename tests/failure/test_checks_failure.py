@@ -106,7 +106,7 @@ MISTAKES = {
         "expected": in_their_order,
         "the best mean is luck": against_the_best_mean,
         "a lead among three ... clearly_ahead": each_alone,
-        "a method nearer to pretraining ... all others at once": against_later_ones,
+        "nearer to pretraining ... all others at once": against_later_ones,
         "not always clearly better": lambda s: max(s, key=lambda m: s[m].mean),
         "Pair them": lambda s: "probe",
         "raised KeyError": lambda s: s["nothing"],
