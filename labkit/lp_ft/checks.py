@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,16 @@ class _Normed(encoders.TinyEncoder):
         return self.norm(super().forward(images))
 
 
+def _mislabelled(examples: Examples) -> Examples:
+    """What nobody should learn from, or choose by."""
+    return examples._replace(labels=(examples.labels + 1) % 3)
+
+
 @checker
 def lp_ft(function: Callable) -> Iterator[str]:
     """Notebook 06: function(encoder, task, lr, generator) -> the Fit of LP-FT."""
-    encoder, task = _Normed(), tasks.toy()
+    encoder, toy = _Normed(), tasks.toy()
+    task = replace(toy, validation=_mislabelled(toy.validation), test=_mislabelled(toy.test))
     before = copy.deepcopy(encoder.state_dict())
 
     def run(lr: float):
@@ -43,8 +50,7 @@ def lp_ft(function: Callable) -> Iterator[str]:
         return
     if any(not torch.equal(x, before[name]) for name, x in encoder.state_dict().items()):
         yield "your function changed the encoder it was given: train a copy.\n`copy.deepcopy`."
-    probe = transfer.linear_probe(encoder, task).model.head.weight
-    start = still.model.head.weight
+    start, probe = _head(still.model), _head(transfer.linear_probe(encoder, task).model)
     if not torch.allclose(start, probe, atol=1e-4):
         yield (
             "with a learning rate of almost zero, your head should still be the probe's, and it is "
@@ -56,14 +62,40 @@ def lp_ft(function: Callable) -> Iterator[str]:
             "with a learning rate of almost zero BatchNorm's statistics have changed all the same."
             "\nHand `schedule`, which keeps them, to transfer.fit."
         )
-    moved = run(0.05).model
-    if torch.equal(moved.encoder.state_dict()["linear.weight"], before["linear.weight"]):
+    yield from _second_stage(run(0.05).model, run(0.025).model, encoder, task)
+
+
+def _head(model: transfer.Classifier) -> Tensor:
+    return nn.utils.parameters_to_vector(model.head.parameters()).detach()
+
+
+def _second_stage(
+    moved: transfer.Classifier, slower: transfer.Classifier, encoder: nn.Module, task: Task
+) -> Iterator[str]:
+    """Problems of two networks that LP-FT returns, `slower` by half the learning rate of `moved`.
+
+    The validation and test images of `task` are `_mislabelled`.
+    """
+    if torch.equal(moved.encoder.linear.weight, encoder.linear.weight):
         yield (
             "with a learning rate of 0.05 your encoder has not moved: that is the probe. The "
             "second stage trains everything.\nCall transfer.fit on the probe's model."
         )
-    if torch.allclose(moved.head.weight, probe, atol=1e-4):
+    if torch.equal(moved.encoder.linear.weight, slower.encoder.linear.weight):
+        yield "half the learning rate, 0.025, leads to the same network: hand `lr` on as it is."
+    if torch.allclose(_head(moved), _head(transfer.linear_probe(encoder, task).model), atol=1e-4):
         yield "your second stage trains the encoder but not the head; LP-FT trains both."
+    last = transfer.linear_probe(moved.encoder, task).model
+    if torch.allclose(_head(moved), _head(last), atol=1e-4):
+        yield (
+            "your head is the probe of the encoder after it has moved: in which order do the two "
+            "stages come?\nFirst the probe, of the encoder as it is given."
+        )
+    if transfer.accuracy(moved, task.train) <= transfer.accuracy(moved, task.validation):
+        yield (
+            "tried on a task whose validation images have wrong labels, your network answers as "
+            "those say: which images does it learn from?"
+        )
 
 
 @checker
@@ -75,11 +107,14 @@ def rate_that_moves(function: Callable, rows: pd.DataFrame, shift: str) -> Itera
     rows = rows.assign(moved_ood=0.0)  # whoever reads this column in place of `moved_id` shows
     for tried in dict.fromkeys((shift, *rows["shift"])):
         yield from compare_rate(function, rows, tried)
-    tuned = (rows["shift"] == shift) & (rows["method"] == "fine-tuning") & rows["picked"]
+    here = rows[rows["shift"] == shift]
+    tuned = here[(here["method"] == "fine-tuning") & here["picked"]]
+    slowest = here[here["method"] == "lp-ft"].sort_values("rate")
     far = rows["moved_id"].max() * len(rows)  # a median does not see it, a mean does
-    one_ran_away = rows["moved_id"].where(rows.index != tuned.idxmax(), far)
-    about = "with one of FT's networks a long way off, "
-    yield from compare_rate(function, rows.assign(moved_id=one_ran_away), shift, about)
+    for name, networks in {"FT": tuned, "LP-FT": slowest}.items():
+        one_ran_away = rows["moved_id"].where(rows.index != networks.index[0], far)
+        about = f"with one of {name}'s networks a long way off, "
+        yield from compare_rate(function, rows.assign(moved_id=one_ran_away), shift, about)
 
 
 def compare_rate(
@@ -90,7 +125,7 @@ def compare_rate(
     moved = sweeps.intervals(rows, "moved_id", ["rate"], shift=shift, method="lp-ft")["mean"]
     far = moved.index[moved >= target]
     table = ", ".join(f"{rate:g}: {mean:.2f}" for rate, mean in moved.items())
-    smaller = "It moves far enough, and so does a smaller one: return that."
+    smaller = "It moves far enough on average, and so does a smaller one: return that."
     yield from compare(
         function(rows, shift),
         min(far, default=float("inf")),
@@ -115,23 +150,26 @@ def two_rates(function: Callable) -> Iterator[str]:
 
     The loss is `span_movement`'s; features learn at `lr`, the head `head_times` as fast.
     """
-    for seed, n, k, d, head_times in ((0, 4, 3, 7, 10), (1, 6, 2, 5, 1)):
+    for seed, n, k, d, lr, head_times in ((0, 4, 3, 7, 0.01, 10), (1, 6, 2, 5, 0.03, 1)):
         draw = np.random.default_rng(seed).standard_normal
         v, B, X, y = problem = [draw(shape) for shape in ((k,), (k, d), (n, d), (n,))]
-        yours = function(*(array.copy() for array in problem), 0.01, head_times)
+        yours = function(*(array.copy() for array in problem), lr, head_times)
         if not isinstance(yours, (tuple, list)) or len(yours) != 2:
             yield f"yours returns a {type(yours).__name__}, expected the pair (v, B)."
             return
 
-        slow, fast = 0.01, 0.01 * head_times
+        slow, fast = lr, lr * head_times
         in_v, in_B = gradients(*problem)
         after = v - fast * in_v, B - slow * in_B
+        fixed = f"That is for lr 0.01, and here it is {lr:g}: use the `lr` given."
         heads = {
+            fixed: v - 0.01 * head_times * in_v,
             "That is the features' rate.\nMultiply it by head_times.": v - slow * in_v,
             "Which features made the prediction?\nUse B as it was: both steps start from one "
             "place.": v - fast * gradients(v, after[1], X, y)[0],
         }
         features = {
+            fixed: B - 0.01 * in_B,
             "That is the head's rate.\nFeatures learn at lr itself.": B - fast * in_B,
             "Which head made the prediction?\nUse v as it was: both steps start from one place.": (
                 B - slow * gradients(after[0], B, X, y)[1]
@@ -157,7 +195,7 @@ class Unseen(dict):
 
 
 def two_that_err_oppositely(task: Task, alpha: float) -> tuple[transfer.Fit, transfer.Fit]:
-    """Two networks whose average at `alpha` is the linear probe; both are far worse than it.
+    """Two networks whose average at `alpha` is the linear probe; what lies apart is far worse.
 
     Made, not trained: rounding differs between processors, and training that is wild enough to
     need averaging makes that a difference of accuracy, so that "tuned" may be the best after all.
@@ -171,19 +209,26 @@ def two_that_err_oppositely(task: Task, alpha: float) -> tuple[transfer.Fit, tra
             model.head.weight += scale * error
         return transfer.Fit(model, transfer.accuracy(model, task.validation))
 
-    return with_error(8 * alpha), with_error(8 * (alpha - 1))
+    return with_error(16 * alpha), with_error(16 * (alpha - 1))
 
 
 @checker
 def wise_ft(function: Callable) -> Iterator[str]:
     """Notebook 06: function(probe, tuned, task) -> the best average, chosen on validation."""
     task = tasks.toy(ood=Unseen(shift=None))
-    for alpha in (0.3, 0.7):
+    tried = replace(task, train=_mislabelled(task.train), test=_mislabelled(task.test))
+    for alpha in (0.3, 0.7, 0, 1):
         probe, tuned = two_that_err_oppositely(task, alpha)
-        yours, best = function(probe, tuned, task), transfer.wise_ft(probe, tuned, task, alpha)
+        yours, best = function(probe, tuned, tried), transfer.wise_ft(probe, tuned, task, alpha)
         if not isinstance(yours, transfer.Fit):
             yield f"yours is a {type(yours).__name__}, expected a Fit as transfer.wise_ft returns."
             return
+        own = transfer.accuracy(yours.model, task.validation)
+        if abs(yours.validation - own) > 1e-4:
+            yield (
+                f"your Fit says {yours.validation:.0%} right on validation, and its network is "
+                f"{own:.0%} right: do the two belong together?"
+            )
         if yours.validation < best.validation - 1e-6:
             ends = {"the probe": probe, "the fine-tuned network": tuned}
             same = [n for n, end in ends.items() if np.isclose(yours.validation, end.validation)]

@@ -1,6 +1,7 @@
 """Notebook 06's checks: right answers pass, the usual mistakes are recognised."""
 
 import copy
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -28,6 +29,38 @@ def in_place(encoder, task, lr, generator):
 def free_statistics(encoder, task, lr, generator):
     start, free = transfer.linear_probe(encoder, task).model, transfer.Schedule(steps=10)
     return transfer.fit(copy.deepcopy(start), task, lr, generator, free)
+
+
+def probe_last(encoder, task, lr, generator):
+    tuned = transfer.fine_tune(encoder, task, lr, generator, SCHEDULE)
+    return transfer.linear_probe(tuned.model.encoder, task)
+
+
+def slow(encoder, task, lr, generator):
+    return right_lp_ft(encoder, task, min(lr, 1e-4), generator)
+
+
+def on_validation(encoder, task, lr, generator):
+    start, schedule = transfer.linear_probe(encoder, task).model, replace(SCHEDULE, steps=60)
+    return transfer.fit(start, replace(task, train=task.validation), lr, generator, schedule)
+
+
+def random_bias(encoder, task, lr, generator):
+    model = transfer.new_classifier(encoder, 3, generator)
+    with torch.no_grad():
+        model.head.weight.copy_(transfer.linear_probe(encoder, task).model.head.weight)
+    return transfer.fit(model, task, lr, generator, SCHEDULE)
+
+
+def by_hand(encoder, task, lr, generator):
+    """The second stage as a loop of one's own, on all images at once."""
+    model = copy.deepcopy(transfer.linear_probe(encoder, task).model).eval()
+    optimizer = torch.optim.SGD(model.parameters(), lr)
+    for _ in range(20):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(task.train.images), task.train.labels).backward()
+        optimizer.step()
+    return transfer.Fit(model, transfer.accuracy(model, task.validation))
 
 
 def keeps_head(encoder, task, lr, generator):
@@ -73,7 +106,7 @@ def test_the_rate_that_moves_as_far_as_ft() -> None:
     assert checks.rate_that_moves(right_rate, TABLE, "far")
     assert checks.rate_that_moves(right_rate, sweeps.read("lp_ft"), "twemoji to nine others")
     never = TABLE[TABLE["shift"] == "near"]
-    assert checks.rate_that_moves(lambda *_: float("inf"), never, "near")
+    assert checks.rate_that_moves(right_rate, never, "near")
 
 
 def test_the_movement_of_other_features_is_told() -> None:
@@ -83,13 +116,14 @@ def test_the_movement_of_other_features_is_told() -> None:
     assert not outcome and "in distribution" in outcome.message
 
 
-def test_medians_are_told() -> None:
+@pytest.mark.parametrize(("tuned_by", "moved_by"), [("median", "mean"), ("mean", "median")])
+def test_medians_are_told(tuned_by, moved_by) -> None:
     """In the shipped table they lead to the same rates as means."""
 
     def by_medians(rows, shift):
         rows = rows[rows["shift"] == shift]
-        tuned = rows[(rows["method"] == "fine-tuning") & rows["picked"]]["moved_id"].median()
-        moved = rows[rows["method"] == "lp-ft"].groupby("rate")["moved_id"].median()
+        tuned = rows[(rows["method"] == "fine-tuning") & rows["picked"]]["moved_id"].agg(tuned_by)
+        moved = rows[rows["method"] == "lp-ft"].groupby("rate")["moved_id"].agg(moved_by)
         return min(moved.index[moved >= tuned], default=float("inf"))
 
     table = sweeps.read("lp_ft")
@@ -120,6 +154,15 @@ def right_wise_ft(*given):
     return max(averages(*given), key=lambda fit: fit.validation)
 
 
+def by_own_loop(probe, tuned, task):
+    """With a Fit of its own, and the later of equals."""
+    fits = []
+    for step in range(11):
+        model = transfer.interpolate(probe.model, tuned.model, step / 10)
+        fits.append(transfer.Fit(model, transfer.accuracy(model, task.validation)))
+    return sorted(fits, key=lambda fit: fit.validation)[-1]
+
+
 @pytest.mark.parametrize("alpha", [0.3, 0.7])
 def test_averaging_is_needed_by_a_margin_that_no_rounding_closes(alpha: float) -> None:
     """On one kind of processor the stub, which returns `tuned`, had passed."""
@@ -129,6 +172,14 @@ def test_averaging_is_needed_by_a_margin_that_no_rounding_closes(alpha: float) -
     best = right_wise_ft(*given, task).validation
     assert best >= max(*ends, transfer.wise_ft(*given, task, 0.5).validation) + 0.06
     assert ends == [transfer.wise_ft(*given, task, end).validation for end in (0, 1)]
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_an_end_is_best_by_a_margin(alpha: int) -> None:
+    task = tasks.toy()
+    given = two_that_err_oppositely(task, alpha)
+    inner = max(fit.validation for fit in averages(*given, task)[1:-1])
+    assert given[alpha].validation >= inner + 0.06
 
 
 def residual(v, B, X, y):
@@ -190,7 +241,9 @@ def test_many_steps_of_two_rates_are_the_theory_s() -> None:
 RIGHT = [
     (checks.lp_ft, right_lp_ft),
     (checks.lp_ft, lambda e, t, lr, g: transfer.lp_ft(e, t, lr, g, SCHEDULE)),
+    (checks.lp_ft, by_hand),
     (checks.wise_ft, right_wise_ft),
+    (checks.wise_ft, by_own_loop),
     (checks.two_rates, one_step),
     *((checks.span_movement, answer) for answer in (right, by_autograd, by_examples, greedy)),
 ]
@@ -204,6 +257,7 @@ MISTAKES = {
         "B: ... at lr itself": lambda *a: (one_step(*a)[0], exchanged(*a)[1]),
         "B: ... v as it was": head_first,
         "v: ... B as it was": features_first,
+        "v: ... `lr` given": lambda v, B, X, y, lr, times: one_step(v, B, X, y, 0.01, times),
     },
     checks.lp_ft: {
         "returns nothing": lambda *_: None,
@@ -214,6 +268,10 @@ MISTAKES = {
         "encoder but not the head": keeps_head,
         "BatchNorm's statistics have changed": free_statistics,
         "raised KeyError": lambda *_: {}["x"],
+        "in which order": probe_last,
+        "half the learning rate": slow,
+        "which images does it learn from": on_validation,
+        "head should still be the probe's": random_bias,
     },
     checks.wise_ft: {
         "OOD test was looked at": lambda probe, tuned, task: max(task.ood.items()),
@@ -222,6 +280,13 @@ MISTAKES = {
         "Did you return the probe?": lambda probe, *_: probe,
         "Did you return the fine-tuned": lambda probe, tuned, _: tuned,
         "expected a Fit": lambda *_: 0.5,
+        "belong together": lambda probe, *_: transfer.Fit(probe.model, 1.0),
+        "by which images": lambda *given: max(
+            averages(*given), key=lambda fit: transfer.accuracy(fit.model, given[-1].test)
+        ),
+        "Which average is best": lambda *given: max(
+            averages(*given)[1:-1], key=lambda fit: fit.validation
+        ),
         "right on validation": lambda *given: transfer.wise_ft(*given, 0.3),
         "% right on validation": lambda *given: transfer.wise_ft(*given, 0.5),
     },
