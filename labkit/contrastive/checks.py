@@ -54,7 +54,7 @@ def contrastive_loss(loss: Callable) -> Iterator[str]:
             (others - tau * cosines.diagonal()).mean(),
     }  # fmt: skip
     yield from _problems(loss, (u, v, tau), both, mistakes)
-    yield from _overflows(loss, 100.0, clip_loss)
+    yield from _overflows(loss, 100.0, clip_loss, "tau", tau)
 
 
 @checker
@@ -84,7 +84,7 @@ def nt_xent(loss: Callable) -> Iterator[str]:
         SIGN: -expected,
     }  # fmt: skip
     yield from _problems(loss, (one, two, t), expected, mistakes)
-    yield from _overflows(loss, 0.005, right_nt_xent)
+    yield from _overflows(loss, 0.005, right_nt_xent, "temperature", t)
 
 
 def _problems(loss: Callable, inputs: tuple, expected: Tensor, mistakes: dict) -> Iterator[str]:
@@ -100,63 +100,80 @@ def _problems(loss: Callable, inputs: tuple, expected: Tensor, mistakes: dict) -
         yield "the value is right, the gradient is not: is part of it computed without gradients?"
 
 
-def _overflows(loss: Callable, scale: float, reference: Callable) -> Iterator[str]:
-    """At the extreme scale that training reaches, float32's exp overflows above 88."""
+def _overflows(
+    loss: Callable, scale: float, reference: Callable, name: str, ordinary: float
+) -> Iterator[str]:
+    """At the extreme scale that training reaches, float32's exp overflows above 88.
+
+    name: of the scale, which is `ordinary` where the loss was right.
+    """
     u, v = (x.detach().float() for x in _features(2))
+    ignored = f"That is for {ordinary:g}: use the `{name}` given."
     hint = (
         "Your exp overflows (or underflows to log 0).\n`F.cross_entropy` and `logsumexp` subtract "
         "the largest logit first."
     )
     what = f"right at ordinary scales, but with hard pairs at {scale:g} "
-    yield from compare(loss(u, -v, scale), reference(u, -v, scale), {}, hint, what, tolerance=1e-3)
+    yours, expected, other = loss(u, -v, scale), *(reference(u, -v, x) for x in (scale, ordinary))
+    yield from compare(yours, expected, {ignored: other}, hint, what, tolerance=1e-3)
 
 
 @checker
 def gradient(function: Callable) -> Iterator[str]:
     """Notebook 03: function(u, v, tau) -> the gradient with respect to the unit vectors u."""
-    u, v = (F.normalize(x.detach(), dim=1) for x in _features(3))
-    tau, n, logits = 4.0, len(u), 4.0 * u @ v.T
-    repulsion = tau / n * logits.softmax(dim=1) @ v
-    expected = repulsion - tau / n * v
-    mistakes = {
-        "the sign: a positive attracts, so that its vector enters with a minus.": -expected,
-        "a factor is missing: the loss is a mean.\nDivide by the batch size.": n * expected,
-        "a factor is missing, by the chain rule.\nMultiply by tau.": expected / tau,
-        "only the attraction is there.\nAdd sum_j p_ij v_j.": -tau / n * v,
-        "only the repulsion is there.\nSubtract v_i.": repulsion,
-        "the softmax runs over the wrong axis: each u chooses among all v.":
-            tau / n * (logits.softmax(dim=0) @ v - v),
-    }  # fmt: skip
-    otherwise = (
-        "What attracts u_i, what repels it, and how much does each of them weigh?\n"
-        "dL/du_i = (tau / n) (sum_j p_ij v_j - v_i), with p = softmax over j of tau u_i v_j."
-    )
-    yield from compare(function(u, v, tau), expected, mistakes, otherwise)
+    for n, tau in ((6, 4.0), (5, 1.5)):
+        u, v = (F.normalize(x.detach(), dim=1) for x in _features(3, n))
+        logits, pull = tau * u @ v.T, -tau / n * v
+        repulsion = tau / n * logits.softmax(dim=1) @ v
+        expected = repulsion + pull
+        mistakes = {
+            "the sign: a positive attracts, so that its vector enters with a minus.": -expected,
+            "a factor is missing: the loss is a mean.\nDivide by the batch size.": n * expected,
+            "a factor is missing, by the chain rule.\nMultiply by tau.":
+                expected / tau,
+            "only the attraction is there.\nAdd sum_j p_ij v_j.": pull,
+            "only the repulsion is there.\nSubtract v_i.": repulsion,
+            "the softmax runs over the wrong axis: each u chooses among all v.":
+                tau / n * (logits.softmax(dim=0) @ v - v),
+            "that is for tau 4: use the `tau` given.":
+                4 / n * ((4 * u @ v.T).softmax(dim=1) @ v - v),
+        }  # fmt: skip
+        otherwise = (
+            "What attracts u_i, what repels it, and how much does each of them weigh?\n"
+            "dL/du_i = (tau / n) (sum_j p_ij v_j - v_i), with p = softmax over j of tau u_i v_j."
+        )
+        what = f"batch of {n}, tau {tau:g}: "
+        yield from compare(function(u.clone(), v.clone(), tau), expected, mistakes, otherwise, what)
 
 
 @checker
 def false_negative_share(function: Callable) -> Iterator[str]:
     """Notebook 03: function(cosines, concept, temperature) -> mean share of the push."""
     cosines = torch.rand(6, 6, generator=torch.Generator().manual_seed(4)) * 2 - 1
-    concept, t = torch.tensor([7, 7, 3, 5, 3, 7]), 0.3
-    same, softmax = concept[:, None] == concept, (cosines / t).softmax(dim=1)
-    per_row = (negative_shares(cosines, t) * same).sum(dim=1)
-    mistakes = {
-        "the positive pair is counted: leave the diagonal out before the softmax.":
-            (softmax * same).sum(dim=1).mean(),
-        "leave the positive out before the softmax too, so that shares sum to 1.":
-            (softmax * (same & ~torch.eye(6, dtype=torch.bool))).sum(dim=1).mean(),
-        "divide the cosines by the temperature.":
-            (negative_shares(cosines, 1 / t) * same).sum(dim=1).mean(),
-        "take the mean over rows, not the sum.": per_row.sum(),
-        "yours is the share of the true negatives; that of the others is wanted.":
-            1 - per_row.mean(),
-    }  # fmt: skip
-    otherwise = (
-        "Which entries of a row push, and which of those are of one concept?\n"
-        "Mask the diagonal, softmax each row, sum where `concept` is equal, average rows."
-    )
-    yield from compare(function(cosines, concept, t), per_row.mean(), mistakes, otherwise)
+    concept = torch.tensor([7, 7, 3, 5, 3, 7])
+    same = concept[:, None] == concept
+    for t in (0.3, 1.2):
+        softmax = (cosines / t).softmax(dim=1)
+        per_row, at_first, multiplied = (
+            (negative_shares(cosines, x) * same).sum(dim=1) for x in (t, 0.3, 1 / t)
+        )
+        mistakes = {
+            "the positive pair is counted: leave the diagonal out before the softmax.":
+                (softmax * same).sum(dim=1).mean(),
+            "leave the positive out before the softmax too, so that shares sum to 1.":
+                (softmax * (same & ~torch.eye(6, dtype=torch.bool))).sum(dim=1).mean(),
+            "divide the cosines by the temperature.": multiplied.mean(),
+            "take the mean over rows, not the sum.": per_row.sum(),
+            "yours is the share of the true negatives; that of the others is wanted.":
+                1 - per_row.mean(),
+            "that is for temperature 0.3: use the `temperature` given.": at_first.mean(),
+        }  # fmt: skip
+        otherwise = (
+            "Which entries of a row push, and which of those are of one concept?\n"
+            "Mask the diagonal, softmax each row, sum where `concept` is equal, average rows."
+        )
+        yours, what = function(cosines.clone(), concept, t), f"at temperature {t:g}: "
+        yield from compare(yours, per_row.mean(), mistakes, otherwise, what)
 
 
 @checker

@@ -93,8 +93,8 @@ def _second_stage(
         )
     if transfer.accuracy(moved, task.train) <= transfer.accuracy(moved, task.validation):
         yield (
-            "tried on a task whose validation images have wrong labels, your network answers as "
-            "those say: which images does it learn from?"
+            "tried on a task whose validation and test images have wrong labels, your network "
+            "answers as those say: which images does it learn from?"
         )
 
 

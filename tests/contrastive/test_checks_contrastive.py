@@ -1,5 +1,6 @@
 """Notebook 03's exercise checks."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from exercises import exercise_tests
@@ -10,6 +11,23 @@ from labkit.contrastive import clip_loss, geometry, info_nce, nt_xent
 
 def right_gradient(u, v, tau):
     return tau / len(u) * ((tau * u @ v.T).softmax(1) @ v - v)
+
+
+def gradient_by_rows(u, v, tau):
+    u, v, rows = u.numpy(), v.numpy(), []
+    for one in u:
+        weights = np.exp(tau * v @ one)
+        rows.append(weights / weights.sum() @ v)
+    return tau * (np.array(rows) - v) / len(u)
+
+
+def share_by_rows(cosines, concept, temperature):
+    shares = []
+    for i, row in enumerate(cosines.tolist()):
+        push = [np.exp(x / temperature) * (j != i) for j, x in enumerate(row)]
+        same = sum(x for x, other in zip(push, concept, strict=True) if other == concept[i])
+        shares.append(same / sum(push))
+    return np.mean(shares)
 
 
 def right_share(cosines, concept, temperature):
@@ -53,7 +71,9 @@ RIGHT = [
     (checks.nt_xent, nt_xent_with),
     (checks.gradient, right_gradient),
     (checks.gradient, lambda u, v, tau: right_gradient(u, v, tau).float()),
+    (checks.gradient, gradient_by_rows),
     (checks.false_negative_share, right_share),
+    (checks.false_negative_share, share_by_rows),
 ]
 MISTAKES = {
     checks.contrastive_loss: {
@@ -68,6 +88,7 @@ MISTAKES = {
         "sign": lambda u, v, t: -clip_loss(u, v, t),
         "do not mask the diagonal": diagonal_masked,
         "exp overflows": naive,
+        "use the `tau` given": lambda u, v, t: clip_loss(u, v, 3.0),
         "no gradient": lambda u, v, t: clip_loss(u.detach(), v.detach(), t),
         "without gradients?": lambda u, v, t: clip_loss(u, v.detach(), t),
         "the gradient is not": lambda u, v, t: 2 * clip_loss(u, v, t) - clip_loss(u, v, t).item(),
@@ -83,6 +104,7 @@ MISTAKES = {
         "twice the mean": lambda a, b, t: 2 * nt_xent(a, b, t),
         "sum over the 2N": lambda a, b, t: 2 * len(a) * nt_xent(a, b, t),
         "N rows away": lambda a, b, t: info_nce(*2 * (torch.cat([a, b]),), t),
+        "use the `temperature` given": lambda a, b, t: nt_xent(a, b, 0.4),
         "Normalise, compare": lambda a, b, t: (0 * a).sum(),
     },
     checks.gradient: {
@@ -92,6 +114,8 @@ MISTAKES = {
         "Only the attraction": lambda u, v, t: -t / len(u) * v,
         "Only the repulsion": lambda u, v, t: t / len(u) * (t * u @ v.T).softmax(1) @ v,
         "wrong axis": lambda u, v, t: t / len(u) * ((t * u @ v.T).softmax(0) @ v - v),
+        "use the `tau` given": lambda u, v, t: right_gradient(u, v, 4.0),
+        "how much does each": lambda u, v, t: right_gradient(u, v, t) * len(u) / 6,
         "dL/du": lambda u, v, t: 0 * u,
     },
     checks.false_negative_share: {
@@ -100,6 +124,7 @@ MISTAKES = {
         "not the sum": lambda s, c, t: len(s) * right_share(s, c, t),
         "true negatives": lambda s, c, t: 1 - right_share(s, c, t),
         "Mask the diagonal": lambda s, c, t: 0.123,
+        "use the `temperature` given": lambda s, c, t: right_share(s, c, 0.3),
     },
 }
 test_right_answers_pass, test_stubs_never_pass, test_mistakes_are_named = exercise_tests(
