@@ -38,6 +38,8 @@ RECIPES = {
     "both": {"weight_decay": 1.0, "augmentation": STRONGER},
     "a quarter icons (half)": {"icons": 0.25},
     "both, three times the rate": {"lr": 3e-3, "weight_decay": 1.0, "augmentation": STRONGER},
+    "a tenth icons": {"icons": 0.1},
+    "a quarter icons, 3,600 steps": {"icons": 0.25, "steps": 3600},
 }
 
 

@@ -26,9 +26,8 @@ def nearest(queries: Tensor, gallery: Tensor, count: int) -> Tensor:
         raise refused("queries, gallery", got, "(n, dim) and (m, dim)")
     all_finite(queries=queries, gallery=gallery)
     count = whole("count", count, 1, len(gallery))
-    # Each row's largest number becomes 1 first: `normalize` leaves rows below 1e-12 as short.
-    sides = (x / x.abs().amax(dim=1, keepdim=True).clamp(min=1e-37) for x in (queries, gallery))
-    one, two = (F.normalize(x, dim=1) for x in sides)
+    # By default rows shorter than 1e-12 would stay short.
+    one, two = (F.normalize(x.float(), dim=1, eps=1e-30) for x in (queries, gallery))
     cosines = one @ two.T  # (n, m)
     return cosines.topk(count, dim=1).indices
 
