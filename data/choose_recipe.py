@@ -40,6 +40,7 @@ RECIPES = {
     "both, three times the rate": {"lr": 3e-3, "weight_decay": 1.0, "augmentation": STRONGER},
     "a tenth icons": {"icons": 0.1},
     "a quarter icons, 3,600 steps": {"icons": 0.25, "steps": 3600},
+    "no icons": {"icons": 0.0},
 }
 
 

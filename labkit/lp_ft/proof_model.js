@@ -98,7 +98,7 @@ function train(given, { error, scale, headRate, steps }) {
     "lp-ft": lpFt } };
 }
 
-// Theorem 3.1 of Kumar et al. (2022), as labkit.lp_ft.theory_bound has it, for two features and
+// The bound of Kumar et al. (2022, section 3), as labkit.lp_ft.theory_bound has it, for two features and
 // |w*| = 1: the smaller of what the theorem states and what its argument proves.
 function boundOf(problem, run) {
   const [[a, b], [, d]] = problem.B0B0;

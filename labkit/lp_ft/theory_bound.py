@@ -1,4 +1,4 @@
-"""Why fine-tuning must err outside its training span: Theorem 3.1 of Kumar et al., ICLR 2022.
+"""Why fine-tuning must err outside its training span: a bound of Kumar et al. 2022, section 3.
 
 For f(x) = v'Bx as in `theory`, fine-tuned from (v0, B0) on inputs that span S, at ALL times t,
 
