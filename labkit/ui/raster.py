@@ -24,6 +24,7 @@ from matplotlib.backends import backend_agg
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.spines import Spine
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, Transform
@@ -84,12 +85,14 @@ class Canvas:
             if not _can_split(fig):
                 fig.draw(renderer)
             else:
-                if self._background is not None and self._place(fig, renderer) == self._signature:
+                layout = fig.get_layout_engine().get()
+                kept = self._background is not None
+                if kept and (layout, self._place(fig, renderer)) == self._signature:
                     renderer.restore_region(self._background)
                     self.hits += 1
                 else:
                     self._make_background(result)
-                    self._signature = self._place(fig, renderer)
+                    self._signature = layout, self._place(fig, renderer)
                 _draw_without(fig, renderer, _decorations(fig))
         return self._pixels(fig, renderer)
 
@@ -241,8 +244,12 @@ def _draw_without(fig: Figure, renderer: RendererAgg, hidden: Iterable[Artist]) 
 
 def _can_split(fig: Figure) -> bool:
     """Whether data can be drawn after all axis decorations without changing a pixel."""
-    return len(fig.get_children()) == 1 + len(fig.axes) and all(  # no title over all axes
-        ax.get_subplotspec() is not None  # colour bars, insets and twins overlap or share space
+    layout, children = fig.get_layout_engine(), fig.get_children()
+    if not isinstance(layout, ConstrainedLayoutEngine) or len(children) != 1 + len(fig.axes):
+        return False  # places of one's own, or a title over all axes
+    return all(
+        ax.get_in_layout()
+        and ax.get_subplotspec() is not None  # colour bars, insets and twins overlap or share space
         and not ax.child_axes
         and ax.get_subplotspec().get_gridspec() is fig.axes[0].get_subplotspec().get_gridspec()
         and len(ax.get_shared_x_axes().get_siblings(ax)) == 1
@@ -271,7 +278,7 @@ def _axes_signature(ax: Axes, renderer: RendererAgg) -> Any:
     titles = [title for title in titles_of(ax) if title.get_text()]
     return (
         ax.axison,
-        ax.patch.get_facecolor(),
+        _get(ax.patch, "facecolor edgecolor linewidth hatch"),
         _get(ax, "frame_on visible aspect box_aspect anchor"),
         [_get(title, "fontsize visible") for title in titles],
         [round(title.get_window_extent(renderer).height, 1) for title in titles],
@@ -285,6 +292,7 @@ def _axis_signature(axis: Axis) -> Any:
     return (
         _get(axis, "visible scale ticks_position label_position"),
         (axis.labelpad, tuple(axis.get_view_interval()), _offset_text(axis)),
+        axis.get_transform().transform(np.asarray(axis.get_majorticklocs(), dtype=float)).tolist(),
         (_text_signature(axis.label), axis.label.get_position()),
         [_tick_signature(axis, which) for which in ("major", "minor")],
     )
@@ -295,8 +303,8 @@ def _tick_signature(axis: Axis, which: str) -> Any:
     locations = list(ticker.locator())
     made = vars(axis).get(f"{which}Ticks", [])  # only there if draw() asked for single ticks
     single = [
-        [*map(_text_signature, (t.label1, t.label2)), _get(t.tick1line, "color visible"),
-         t.gridline.get_visible()]
+        [*map(_text_signature, (t.label1, t.label2)), _get(t.tick1line, "color visible markersize"),
+         _get(t.gridline, "visible color linewidth linestyle")]
         for t in made
     ]  # fmt: skip
     labels = ticker.formatter.format_ticks(locations)
@@ -305,7 +313,7 @@ def _tick_signature(axis: Axis, which: str) -> Any:
 
 def _text_signature(text: Text) -> Any:
     font = hash(text.get_fontproperties())
-    return font, _get(text, "text color alpha visible rotation ha va")
+    return font, _get(text, "text color alpha visible rotation ha va bbox_patch")  # of each its own
 
 
 def _overflow(ax: Axes, renderer: RendererAgg) -> Any:

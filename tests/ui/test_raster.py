@@ -95,6 +95,53 @@ def draw_titled_figure(ax, k):
     ax.figure.suptitle(f"All at {k}")
 
 
+def draw_other_scale(ax, k):
+    ax.set_xscale("symlog", linthresh=k)
+    ax.axvline(10)
+    ax.set(xlim=(-100, 100), xticks=[-100, 0, 10, 100])
+
+
+def draw_function_scale(ax, k):
+    ax.set_yscale("function", functions=(lambda y: y**k, lambda y: y ** (1 / k)))
+    ax.set(ylim=(0, 1), yticks=[0, 0.5, 1])
+
+
+def draw_marked_grid_line(ax, k):
+    ax.grid(True)
+    ax.xaxis.get_gridlines()[int(k)].set_color("tab:red")
+
+
+def draw_long_tick(ax, k):
+    ax.xaxis.get_ticklines()[2 * int(k)].set_markersize(20)
+
+
+def draw_placed(ax, k):
+    draw_band(ax, k)
+    ax.set_position([0.1, 0.1, 0.2 * k, 0.8])
+
+
+def draw_without_layout(ax, k):
+    draw_band(ax, k)
+    if k > 1:
+        ax.figure.set_layout_engine("none")
+
+
+def draw_wider_margins(ax, k):
+    draw_band(ax, k)
+    ax.figure.get_layout_engine().set(w_pad=0.2 * k)
+
+
+def draw_framed(ax, k):
+    draw_band(ax, k)
+    ax.patch.set(linewidth=4 * k, edgecolor="tab:red", hatch="/" * int(k))
+
+
+def draw_boxed_words(ax, k):
+    draw_band(ax, k)
+    ax.set_xlabel("steps", bbox={"facecolor": "tab:red" if k > 1 else "tab:blue"})
+    ax.get_xticklabels()[int(k)].set_bbox({"facecolor": "tab:blue"})
+
+
 def draw_fewer_axes(axes, k):
     draw_band(axes[0], k)
     if k > 2:
@@ -109,7 +156,9 @@ def draw_two(axes, k):
 ONE = [
     draw_band, draw_moving_limits, draw_image, draw_emoji, draw_direct_labels, draw_legend,
     draw_log, draw_styled_ticks, draw_large_numbers, draw_colour_bar, draw_twin,
-    draw_data_under_the_axis, draw_on_white, draw_titled_figure,
+    draw_data_under_the_axis, draw_on_white, draw_titled_figure, draw_other_scale,
+    draw_function_scale, draw_marked_grid_line, draw_long_tick, draw_placed, draw_without_layout,
+    draw_wider_margins, draw_framed, draw_boxed_words,
 ]  # fmt: skip
 TWO = [draw_two, draw_fewer_axes]
 
