@@ -51,6 +51,8 @@ def sweep(
     Raises, before any work, ValueError for a table that is damaged or of another sweep, and OSError
     for a folder that cannot be written to.
     """
+    if not cells:
+        raise refused("cells", "none", "one or more")
     keys = list(cells[0])
     make_folder(out.parent)
     table = read_table(out, keys)

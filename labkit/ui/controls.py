@@ -2,6 +2,7 @@
 
 import sys
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -66,7 +67,7 @@ def widget_for(name: str, value: Any) -> ipywidgets.ValueWidget:
 
 
 def _slider(name: str, label: str, numbers: tuple) -> ipywidgets.ValueWidget:
-    real = [isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers]
+    real = [isinstance(n, (int, float)) and type(n) is not bool and isfinite(n) for n in numbers]
     if not (2 <= len(numbers) <= 4 and all(real)):
         raise TypeError(f"control {name!r}: expected (low, high[, step[, value]]), got {numbers!r}")
     whole = all(isinstance(n, int) for n in numbers)

@@ -1,7 +1,7 @@
 """A panel recorded along each of its controls: what a page without a kernel can show of it.
 
-From the first values one control moves at a time, while the others rest; check boxes are so few
-that every control is recorded for every state of them.
+From the first values one control moves at a time, while the others rest; the first two check boxes
+combine with everything. A control of another kind than panels have rests where it is.
 """
 
 import inspect
@@ -45,27 +45,30 @@ def line_of(name: str, control: Any, most: int = 0) -> Line:
 
 def _settings(control: Any) -> tuple[str, list, list[str]]:
     """Kind, values and labels of all settings of a control; of a text, what it suggests."""
+    first = control.value
     if isinstance(control, ipywidgets.Checkbox):
         return "checkbox", [False, True], ["off", "on"]
-    if hasattr(control, "step") and hasattr(control, "max"):
+    is_number = isinstance(first, (int, float))
+    if is_number and getattr(control, "step", None) and hasattr(control, "max"):
         steps = int((control.max - control.min) / control.step + 1e-9)  # what is left is no step
         places = control.min + control.step * np.arange(steps + 1)
         if isinstance(control, ipywidgets.FloatLogSlider):
             places = control.base**places
-        kind = type(control.value)  # a whole number stays one
+        kind = type(first)  # a whole number stays one
         values = [kind(round(value, 12)) for value in places.tolist()]
-        if not any(_same(value, control.value) for value in values):  # it begins between two
-            values = sorted([*values, control.value])
+        if not any(_same(value, first) for value in values):  # it begins between two
+            values = sorted([*values, first])
         form = getattr(control, "readout_format", "d")
         return "range", values, [format(value, form) for value in values]
     if isinstance(control, Chips):
-        values = [control.value, *itertools.combinations(control.value, len(control.value) - 1)]
+        values = [first, *itertools.combinations(first, len(first) - 1)]
         return "select", values, [", ".join(value) for value in values]
-    if hasattr(control, "_options_full"):
+    if isinstance(getattr(control, "index", None), int):  # one of its options, and not several
         labels, values = zip(*control._options_full, strict=True)
         kind = "range" if isinstance(control, ipywidgets.SelectionSlider) else "select"
         return kind, list(values), list(labels)
-    values = list(dict.fromkeys([control.value, *getattr(control, "options", ())]))
+    suggested = control.options if isinstance(control, ipywidgets.Combobox) else ()
+    values = list(dict.fromkeys([first, *suggested]))
     return "select", values, list(map(str, values))
 
 
@@ -82,6 +85,7 @@ def settings(lines: list[Line]) -> Iterator[tuple[int, ...]]:
             start[i] = tick
         for i, line in enumerate(lines):
             yield from ((*start[:i], place, *start[i + 1 :]) for place in range(len(line.values)))
+        yield tuple(start)  # of no line, too
 
 
 def recorded(panel: Any) -> dict[str, Any]:

@@ -126,6 +126,11 @@ def test_a_cell_without_a_value_that_was_cut_off_is_run_again(tmp_path) -> None:
     assert out.read_text(encoding="utf-8") == whole
 
 
+def test_a_sweep_without_cells_is_refused(tmp_path) -> None:
+    with pytest.raises(ValueError, match="^cells: got none, accepted: one or more"):
+        sweep(run, [], tmp_path / "t.csv")
+
+
 def test_rows_of_another_cell_are_refused(tmp_path) -> None:
     """They were written, and the cell run anew at every start."""
     failed = sweep(lambda shift, seed: [{"seed": seed + 1}], CELLS, tmp_path / "t.csv", jobs=1)

@@ -21,7 +21,7 @@ from matplotlib.image import imread
 from labkit.ui import controls, memory
 from labkit.ui.controls import Chips, widget_for
 from labkit.ui.panel import Panel, panel
-from labkit.ui.record import line_of
+from labkit.ui.record import line_of, recorded
 from labkit.ui.steps import Step
 
 
@@ -81,6 +81,35 @@ def test_chips_hold_words_and_are_recorded_without_each():
 
 
 @pytest.mark.parametrize(
+    "control",
+    [
+        ipywidgets.SelectMultiple(options=["ab", "cd"], value=("ab", "cd")),
+        ipywidgets.SelectionRangeSlider(options=["ab", "cd", "ef"], index=(0, 1)),
+        ipywidgets.IntRangeSlider(min=0, max=9, value=(2, 5)),
+        ipywidgets.FloatRangeSlider(min=0, max=1, value=(0.2, 0.5)),
+        ipywidgets.BoundedFloatText(0.5, min=0, max=1),
+        ipywidgets.DatePicker(),
+        ipywidgets.Dropdown(options=["ab", "cd"], value=None),
+        ipywidgets.Text("words"),
+    ],
+    ids=lambda control: type(control).__name__,
+)
+def test_a_page_shows_what_the_live_panel_shows(control):
+    """Whatever is moved, the first frame is of the first values."""
+    live = panel(lambda it: it, lambda ax, it: ax.set(xlim=(0, 1)), lambda it: f"{it}.", it=control)
+    found = recorded(live)
+    (rest,) = [line["rest"] for line in found["controls"]] or [None]
+    first = found["states"]["" if rest is None else str(rest)]
+    assert found["frames"][first]["alt"] == live.alt
+
+
+def test_a_panel_without_controls_has_a_page():
+    live = panel(lambda: 1, lambda ax, it: ax.set(xlim=(0, 1)), lambda it: "One.")
+    found = recorded(live)
+    assert found["states"] == {"": 0} and found["frames"][0]["alt"] == "One."
+
+
+@pytest.mark.parametrize(
     ("slider", "values"),
     [
         (ipywidgets.IntSlider(0, 0, 11, 4), [0, 4, 8]),
@@ -102,7 +131,9 @@ def test_a_slider_that_begins_between_two_steps_rests_there():
     assert (line.values, line.told["rest"]) == ([0, 4, 5, 8], 2)
 
 
-@pytest.mark.parametrize("bad", [(1,), (3, 1), (1, 3, 0), (1, 3, 1, 9), ("a", "b"), None, 3, []])
+@pytest.mark.parametrize(
+    "bad", [(1,), (0.0, float("inf")), (3, 1), (1, 3, 0), (1, 3, 1, 9), ("a", "b"), None, 3, []]
+)
 def test_a_bad_control_is_refused_by_name(bad):
     with pytest.raises((TypeError, ValueError), match="'shots'"):
         widget_for("shots", bad)
