@@ -76,7 +76,7 @@ def digest(cell: NotebookNode) -> str:
 
 
 def run(notebook: NotebookNode, path: Path, limit: float) -> tuple[dict, dict]:
-    """Every exercise's (passed, message), the first that passed or the last; what went wrong where."""
+    """Every exercise's (passed, message), the first that passed or the last; what went wrong."""
     for cell in notebook.cells:
         # Panels take long, and a panel in one line makes no name that another cell needs.
         if "panel" in tags(cell) and len(cell.source.splitlines()) == 1:
