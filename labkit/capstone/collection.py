@@ -34,6 +34,7 @@ class Collection:
 
     labels: (n,) int64; names: (n,) paths within the folder, or lines of the table. Images of one
     group (n,) belong together: a split keeps them on one side. notes: what was left out, and why.
+    columns: the names of a table's.
     """
 
     classes: tuple[str, ...]
@@ -42,6 +43,7 @@ class Collection:
     names: tuple[str, ...]
     groups: np.ndarray
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,7 +55,8 @@ class Collection:
     def at(self, rows: np.ndarray, notes: Sequence[str] = ()) -> "Collection":
         names = tuple(self.names[row] for row in rows)
         images, labels, groups = (x[rows] for x in (self.images, self.labels, self.groups))
-        return Collection(self.classes, images, labels, names, groups, (*self.notes, *notes))
+        return replace(self, images=images, labels=labels, names=names, groups=groups,
+                       notes=(*self.notes, *notes))  # fmt: skip
 
 
 def read(
@@ -168,7 +171,8 @@ def read_table(path: Path, classes: Sequence[str] = ()) -> Collection:
     labels = pd.Index(known).get_indexer(texts).astype(np.int64)
     notes = [f"left out {name}: a column without a name" for name in nameless]
     notes += [f"left out {names[row]}: a gap, or no known label" for row in np.flatnonzero(~fits)]
-    every = Collection(known, x, torch.from_numpy(labels), names, groups)
+    columns = tuple(map(str, numbers))
+    every = Collection(known, x, torch.from_numpy(labels), names, groups, columns=columns)
     return every.at(np.flatnonzero(fits), notes)
 
 

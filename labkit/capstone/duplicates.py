@@ -57,11 +57,29 @@ def joined(collection: Collection, pairs: pd.DataFrame) -> Collection:
     return replace(collection, groups=connected_components(edges, directed=False)[1][place])
 
 
+def in_order(table: Collection, columns: tuple[str, ...]) -> Collection:
+    """A table (n, columns) with its columns in this order; images, without names, as they are.
+
+    Raises ValueError, in two lines, for other names.
+    """
+    if not (columns and table.columns):
+        return table
+    lacks = [name for name in columns if name not in table.columns]
+    unknown = [name for name in table.columns if name not in columns]
+    if lacks or unknown:
+        got = f"a table without {lacks[:6]}, with {unknown[:6]} that the first has not"
+        raise ValueError(f"ood: got {got}\naccepted: its columns, {', '.join(columns[:20])}")
+    order = [table.columns.index(name) for name in columns]
+    return replace(table, columns=columns, images=table.images[:, order])
+
+
 def unseen(ood: Collection, collection: Collection) -> Collection:
     """`ood` without the images that are in `collection` too, nearly or exactly; notes say which.
 
-    Raises ValueError, in two lines, where none is left.
+    A table's columns are put in the order of the first's. Raises ValueError, in two lines, where
+    none is left, and for images of another size or columns of other names.
     """
+    ood = in_order(ood, collection.columns)
     n, shapes = len(collection), [tuple(x.images.shape[1:]) for x in (ood, collection)]
     if shapes[0] != shapes[1]:
         raise ValueError(f"ood: got {shapes[0]} numbers\naccepted: {shapes[1]}, as in the first")

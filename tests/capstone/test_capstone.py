@@ -219,6 +219,24 @@ def test_an_index_that_pandas_wrote_along_is_no_feature(tmp_path) -> None:
     assert found.images.tolist() == [[3], [4]] and "without a name" in found.notes[0]
 
 
+def test_a_second_table_s_columns_are_known_by_their_names(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    tables = [pd.DataFrame(rng.normal(size=(40, 3)), columns=list("pqr")) for _ in range(2)]
+    first, other = (table.assign(label=["a", "b"] * 20) for table in tables)
+
+    def saved(table: pd.DataFrame) -> Collection:
+        table.to_csv(tmp_path / "t.csv", index=False)
+        return capstone.read(tmp_path / "t.csv")
+
+    known, plain = saved(first), capstone.unseen(saved(other), saved(first))
+    turned = capstone.unseen(saved(other[["r", "label", "p", "q"]]), known)
+    assert torch.equal(turned.images, plain.images) and turned.columns == ("p", "q", "r")
+    for wrong in (other.rename(columns={"q": "w"}), other.drop(columns="q").assign(w=1.0, v=0.5)):
+        message = r"ood: got a table without \['q'\], with \['w'.*\naccepted: .*p, q, r$"
+        with pytest.raises(ValueError, match=message):
+            capstone.unseen(saved(wrong), known)
+
+
 # ---------------------------------------------------------------- duplicates and splits
 
 
