@@ -245,11 +245,19 @@ def fits(
 def promised(collection: Collection, x: Tensor, splits: int) -> list[float]:
     """What a probe on features x scores on `splits` grouped splits of the collection.
 
-    Ask it of the same images in groups of one, and a leak shows as a higher score.
+    Ask it of the same images in groups of one (`ungrouped`), and a leak shows as a higher score.
     """
     tasks = [as_task(collection, x, divide(collection, seed)) for seed in range(splits)]
     heads = [transfer.linear_probe(nn.Identity(), task).model for task in tasks]
     return [transfer.accuracy(head, task.test) for head, task in zip(heads, tasks, strict=True)]
+
+
+def ungrouped(collection: Collection) -> Collection:
+    """The collection in groups of one, numbered (n,) in the order of its groups.
+
+    That order decides the splits too: in another, groups of one differed from the very same groups.
+    """
+    return replace(collection, groups=np.argsort(np.argsort(collection.groups, kind="stable")))
 
 
 def with_overlap(rows: Sequence[Row], splits: Sequence[Split]) -> pd.DataFrame:

@@ -1,13 +1,12 @@
 """All of it in one call: read, find leaks, measure, conclude, and a page to read and hand on."""
 
 import html
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from torch import nn
+from torch import Tensor, nn
 
 from labkit.capstone import conclusions, figures
 from labkit.capstone.collection import Collection, enough, read
@@ -19,6 +18,7 @@ from labkit.capstone.measure import (
     check_size,
     learning_curve,
     promised,
+    ungrouped,
 )
 from labkit.files import make_folder, replacing
 from labkit.inputs import whole
@@ -70,9 +70,7 @@ def write_report(
     found = prepare(source, group, size, ood)
     curve = learning_curve(found.collection, encoder, plan, found.ood, out / "features")
     x = cached_features(encoder, found.collection.images, out / "features")
-    alone = replace(found.collection, groups=np.arange(len(x)))
-    random, honest = (np.mean(promised(c, x, plan.splits)) for c in (alone, found.collection))
-    leak = f"Images split at random promise the probe {random:.0%}, groups {honest:.0%}."
+    leak = leak_of(found.collection, x, plan.splits)
     mistakes = conclusions.mistakes_of(curve, conclusions.advised(curve), found.collection)
     names = np.array(found.every.names)
     named = found.pairs.assign(a=names[found.pairs["a"]], b=names[found.pairs["b"]])
@@ -83,6 +81,15 @@ def write_report(
     with replacing(out / "report.html") as path:
         path.write_text(page(source.resolve().name, found, curve, mistakes, leak), encoding="utf-8")
     return out / "report.html"
+
+
+def leak_of(collection: Collection, x: Tensor, splits: int) -> str:
+    """What a split at random would promise a probe on features x (n, dim), in a sentence."""
+    if len(set(collection.groups)) == len(collection):
+        return "Each is a group of its own: none is there twice, and splits may be at random."
+    both = (ungrouped(collection), collection)
+    random, honest = (np.mean(promised(c, x, splits)) for c in both)
+    return f"Images split at random promise the probe {random:.0%}, groups {honest:.0%}."
 
 
 def page(name: str, found: Prepared, curve: Curve, mistakes: pd.DataFrame, leak: str) -> str:

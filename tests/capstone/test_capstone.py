@@ -290,6 +290,19 @@ def test_no_group_is_on_two_sides_and_every_row_is_on_one(seed, groups, classes)
     assert all(len(side) for side in sides) and sum(map(len, sides)) == len(set(groups))
 
 
+def test_groups_of_one_promise_no_more_than_pictures_at_random() -> None:
+    """In another order, groups have other splits, and luck looked like a leak."""
+    pool = colours()
+    x = pool.images.float().mean(dim=(2, 3))
+    own = np.random.default_rng(0).permutation(40)  # as names have it, "line 10" before "line 9"
+    single = replace(pool, groups=own)
+    assert np.array_equal(measure.ungrouped(single).groups, own)
+    assert "promise" not in (told := report.leak_of(single, x, 2)) and "of its own" in told
+    loose = measure.ungrouped(pool).groups
+    assert sorted(loose) == list(range(40)) and (np.diff(pool.groups[np.argsort(loose)]) >= 0).all()
+    assert "promise the probe" in report.leak_of(pool, x, 2)
+
+
 def test_what_is_in_both_folders_is_not_tested_on(images) -> None:
     other = images.at(np.array([3, 50]))
     found = capstone.unseen(other, images.at(np.arange(20)))
