@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from scipy.stats import chi2
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from labkit.inputs import at_least_0
 
 THUMBNAIL = 16  # pixels: what remains of a picture after compression and resizing
 NEAR = 0.04  # of the whole range: the root of the mean square over a thumbnail
+CHANCE = 0.01  # pairs of rows that in a table are as near by chance, at most
 
 
 def fingerprints(images: Tensor) -> np.ndarray:
@@ -30,13 +32,29 @@ def fingerprints(images: Tensor) -> np.ndarray:
     return x / x.shape[1] ** 0.5
 
 
+def near_by_chance(prints: np.ndarray) -> float:
+    """The distance within which CHANCE pairs of rows (n, columns) lie, were the columns normal.
+
+    The mean square of two rows' difference is then about twice that of k independent numbers, k
+    being how many the columns are worth (Satterthwaite 1946; the participation ratio).
+    """
+    variances = np.linalg.svd(prints, compute_uv=False) ** 2
+    k = max(1.0, variances.sum() ** 2 / max((variances**2).sum(), 1e-300))
+    pairs = max(1, len(prints) * (len(prints) - 1) / 2)
+    return float(np.sqrt(2 / k * chi2.ppf(CHANCE / pairs, k)))
+
+
 def near_duplicates(images: Tensor, threshold: float = NEAR) -> pd.DataFrame:
     """All pairs of images no further apart than `threshold`, as they are or one of them mirrored.
 
     images: (n, 3, h, w) or (n, columns). A row for each pair a < b: their rows, distance (root mean
-    square; of images 0 to 1) and whether mirrored; the nearest first.
+    square; of images 0 to 1, of a table in standard deviations) and whether mirrored; the nearest
+    first. In a table only those count that lie nearer than next to any do by chance
+    (`near_by_chance`): of one or two columns the same numbers, of ten also noisy copies.
     """
     threshold, prints, pairs = at_least_0("threshold", threshold), fingerprints(images), []
+    if images.ndim == 2:
+        threshold = min(threshold, near_by_chance(prints))
     search = NearestNeighbors(radius=threshold + 1e-6, algorithm="brute").fit(prints)
     mirrors = [prints] if images.ndim == 2 else [prints, fingerprints(images.flip(3))]
     for mirrored, queries in enumerate(mirrors):

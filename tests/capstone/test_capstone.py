@@ -277,6 +277,27 @@ def test_near_duplicates_are_those_of_a_plain_loop(seed, threshold) -> None:
         assert yours[pair][1] == mirrored
 
 
+@pytest.mark.parametrize(("columns", "worth"), [(1, 1), (2, 2), (10, 10), (10, 1)])
+def test_rows_of_a_table_are_twice_there_only_where_chance_does_not_do_it(columns, worth) -> None:
+    """worth: how many of the columns are independent; the others repeat them, nearly."""
+    rng = np.random.default_rng(columns + worth)
+    x = np.tile(rng.normal(size=(600, worth)), columns // worth)
+    x += 0.01 * rng.normal(size=x.shape) * (worth < columns)
+    assert len(capstone.near_duplicates(torch.from_numpy(x).float())) == 0
+    x[500:520] = x[:20]
+    x[520:540] = x[20:40] + 0.01 * rng.normal(size=(20, columns))
+    found = capstone.near_duplicates(torch.from_numpy(x).float())
+    pairs = set(zip(found["a"], found["b"], strict=True))
+    assert pairs >= {(i, 500 + i) for i in range(20)}, "the same numbers"
+    noisy = {(i, 500 + i) for i in range(20, 40)}
+    assert pairs - noisy == {(i, 500 + i) for i in range(20)} and (worth < 10 or noisy <= pairs)
+
+
+def test_a_table_of_one_row_over_and_over_is_one_group() -> None:
+    assert len(capstone.near_duplicates(torch.ones(5, 3))) == 10
+    assert len(capstone.near_duplicates(torch.ones(1, 3))) == 0
+
+
 @given(st.integers(0, 2**31), st.integers(10, 30), st.integers(2, 4))
 @cases(25)
 def test_no_group_is_on_two_sides_and_every_row_is_on_one(seed, groups, classes) -> None:
