@@ -64,14 +64,19 @@ def read(
 ) -> Collection:
     """Read a CSV file (`read_table`), or a folder in the layout of torchvision's ImageFolder.
 
-    group: a regular expression on the file name. What its first parentheses match (or all of it)
-    is the group; a file without a match is a group of its own. Images are cropped to the middle
-    square. classes: those to look for, in their order (a second folder's), instead of all. Images
-    that cannot be read are left out and noted. Raises ValueError, in two lines and before any
-    work, for a folder without images of two classes and an expression that matches nothing.
+    group: a regular expression on the file name (a table has a column of groups instead). What its
+    first parentheses match (or all of it) is the group; a file without a match is a group of its
+    own. Images are cropped to the middle square. classes: those to look for, in their order (a
+    second folder's), instead of all. Images that cannot be read are left out and noted. Raises
+    ValueError, in two lines and before any work, for a folder without images of two classes, an
+    expression that matches nothing, and one for a table.
     """
     size, root = whole("size", size, 8), Path(source).expanduser()
     if root.suffix.lower() == ".csv":
+        if group:
+            raise ValueError(
+                f"group: got {group!r} for a table, {root}\naccepted: its column group"
+            )
         return read_table(root, classes)
     (classes, samples), pictures, notes = listed(root, classes), {}, []
     paths = [path for path, _ in samples]

@@ -213,6 +213,14 @@ def test_words_of_a_table_are_read_as_they_stand_and_a_row_may_lack_a_group(tmp_
     assert capstone.read(tmp_path / "ood.csv", classes=found.classes).labels.tolist() == [1, 1]
 
 
+def test_a_table_has_its_groups_in_a_column_and_takes_no_expression(tmp_path) -> None:
+    (tmp_path / "t.csv").write_text("label,x\na,1\nb,2")
+    with pytest.raises(
+        ValueError, match=r"group: got '\^\(\.' for a table.*\naccepted: its column"
+    ):
+        capstone.read(tmp_path / "t.csv", "^(.")
+
+
 def test_an_index_that_pandas_wrote_along_is_no_feature(tmp_path) -> None:
     pd.DataFrame({"label": ["a", "b"], "x": [3.0, 4.0]}).to_csv(tmp_path / "t.csv")
     found = capstone.read(tmp_path / "t.csv")
