@@ -1,5 +1,7 @@
 """Your own data, read once: a folder of images (a subfolder a class) or a table of features."""
 
+import csv
+import io
 import os
 import re
 import struct
@@ -152,29 +154,47 @@ def group_names(names: Sequence[str], group: str) -> np.ndarray:
     return np.array([f"group {name}" if name else f"file {i}" for i, name in enumerate(own)])
 
 
+def words_of(path: Path) -> pd.DataFrame:
+    """The words of a CSV as they stand, (rows, columns of the header); the index: their lines.
+
+    Raises ValueError for a row of more values than the header has names (pandas would take the
+    first for row names, and the next column for the labels), and what `open` and `csv` raise.
+    """
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, skipinitialspace=True, strict=True)
+        found = [(reader.line_num, row) for row in reader if len(row) > 1 or "".join(row).strip()]
+    header = found.pop(0)[1] if found else []
+    for line, row in found:
+        if len(row) > len(header):
+            raise ValueError(f"line {line} has {len(row)} values for {len(header)} columns")
+        row += [""] * (len(header) - len(row))
+    lines, rows = [line for line, _ in found], [row for _, row in found]
+    return pd.DataFrame(rows, lines, header, dtype=str)
+
+
 def read_table(path: Path, classes: Sequence[str] = ()) -> Collection:
     """A CSV of features; rows with a gap are left out and noted. ValueError for other tables."""
     try:
-        table = pd.read_csv(path)
-        # As they stand: "None" is a class, and beside a gap 1 does not become 1.0.
-        words = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        words = words_of(path)  # "None" is a class, and beside a gap 1 does not become 1.0
+    except (OSError, ValueError, csv.Error) as error:
         raise ValueError(f"table: {path}: {error}\n{TABLE}") from None
     # An index that pandas wrote along: its order is often that of the labels.
-    nameless = [name for name in table if name.startswith("Unnamed: ")]
-    numbers = table.drop(columns=["label", "group", *nameless], errors="ignore")
+    nameless = [name for name in words if re.match("$|Unnamed: ", name)]
+    numbers = words.drop(columns=["label", "group", *nameless], errors="ignore")
+    # What is a number, and what a gap ("NA"), pandas knows only of a file.
+    numbers = pd.read_csv(io.StringIO(numbers.to_csv()), index_col=0)
     odd = numbers.select_dtypes(exclude="number").columns.tolist()
-    blank = pd.Series("", table.index)
+    blank = pd.Series("", words.index)
     texts, group = (words.get(name, blank) for name in ("label", "group"))
     known = tuple(classes) or tuple(sorted(set(texts) - {""}))
-    if "label" not in table or odd or numbers.empty or len(known) < 2:
-        raise ValueError(f"table: {path}: columns {(odd or list(table))[:6]}\n{TABLE}")
+    if "label" not in words or odd or numbers.empty or len(known) < 2:
+        raise ValueError(f"table: {path}: columns {(odd or list(words))[:6]}\n{TABLE}")
     x = torch.tensor(numbers.to_numpy(float, copy=True)).float()  # what it cannot hold is infinite
     fits = x.isfinite().all(dim=1).numpy() & texts.isin(known).to_numpy()
-    names = tuple(f"line {line}" for line in table.index + 2)
+    names = tuple(f"line {line}" for line in words.index)
     groups = np.where(group == "", names, "group " + group).astype(str)
     labels = pd.Index(known).get_indexer(texts).astype(np.int64)
-    notes = [f"left out {name}: a column without a name" for name in nameless]
+    notes = [f"left out {name or 'one'}: a column without a name" for name in nameless]
     notes += [f"left out {names[row]}: a gap, or no known label" for row in np.flatnonzero(~fits)]
     columns = tuple(map(str, numbers))
     every = Collection(known, x, torch.from_numpy(labels), names, groups, columns=columns)

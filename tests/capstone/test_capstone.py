@@ -221,8 +221,47 @@ def test_a_table_has_its_groups_in_a_column_and_takes_no_expression(tmp_path) ->
         capstone.read(tmp_path / "t.csv", "^(.")
 
 
+@pytest.mark.parametrize("row", ["first,{}", "1000,{}", "{},"], ids=["named", "numbered", "comma"])
+def test_a_table_with_more_values_than_names_is_refused(tmp_path, row) -> None:
+    """R writes row names without a name; pandas took the labels for them, or the other way."""
+    rows = [row.format(f"{i % 2},{i},{-i}") for i in range(20)]
+    for k in (0, 7):  # from the first row on, or from a later one
+        lines = ["label,x,y", *(f"{i % 2},{i},{-i}" for i in range(k)), *rows[k:]]
+        (tmp_path / "t.csv").write_text("\n".join(lines))
+        message = rf"table: .*t.csv: line {k + 2} has 4 values for 3 columns\naccepted: a CSV"
+        with pytest.raises(ValueError, match=message):
+            capstone.read(tmp_path / "t.csv")
+
+
+def test_lines_are_those_of_the_file_and_short_rows_have_gaps(tmp_path) -> None:
+    lines = [
+        "",
+        "group,x,y,label",
+        "",
+        "  ",
+        'g,1,2,"a',
+        'b"',
+        "",
+        "g,NA,1,c",
+        "g,1",
+        "g,3,4,c",
+        "",
+    ]
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    found = capstone.read(tmp_path / "t.csv")
+    assert found.names == ("line 6", "line 10") and found.images.tolist() == [[1, 2], [3, 4]]
+    assert found.classes == ("a\r\nb", "c")
+    assert [note.split(":")[0] for note in found.notes] == ["left out line 8", "left out line 9"]
+    (tmp_path / "t.csv").write_text('label,x\na,1\nb,2\n"c,3\n')
+    with pytest.raises(ValueError, match="table: .* unexpected end of data\naccepted: a CSV"):
+        capstone.read(tmp_path / "t.csv")
+
+
 def test_an_index_that_pandas_wrote_along_is_no_feature(tmp_path) -> None:
     pd.DataFrame({"label": ["a", "b"], "x": [3.0, 4.0]}).to_csv(tmp_path / "t.csv")
+    found = capstone.read(tmp_path / "t.csv")
+    assert found.images.tolist() == [[3], [4]] and "without a name" in found.notes[0]
+    (tmp_path / "t.csv").write_text("label,x,\na,3,\nb,4,")
     found = capstone.read(tmp_path / "t.csv")
     assert found.images.tolist() == [[3], [4]] and "without a name" in found.notes[0]
 
