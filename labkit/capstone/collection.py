@@ -4,7 +4,6 @@ import csv
 import io
 import os
 import re
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,10 +21,6 @@ from labkit.training import progress_bar
 Sample = tuple[Path, int]  # an image and its class
 SUFFIXES = tuple(".jpg .jpeg .png .ppm .bmp .pgm .tif .tiff .webp".split())
 PARTS = 5  # of a split; a class needs as many groups
-# What Pillow raises for a file that is cut off, is no picture, or is one of absurd size; the last
-# one for EXIF data that it can read and not write, when it turns a picture upright.
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError,
-              struct.error)  # fmt: skip
 LAYOUT = "accepted: one subfolder for each class, two or more, with jpg, png or webp images"
 TABLE = "accepted: a CSV with columns label (two values or more), group if you like, and numbers"
 
@@ -88,8 +83,9 @@ def read(
         for row, path in enumerate(paths):
             try:
                 pictures[row] = read_image(path, size)
-            except UNREADABLE as error:
-                notes.append(f"left out {names[row]}: {str(error).splitlines()[0]}")
+            except Exception as error:  # a damaged file makes Pillow raise errors of any kind
+                why = str(error).partition("\n")[0] or type(error).__name__
+                notes.append(f"left out {names[row]}: {why}")
             bar((row + 1) / len(paths), "")
     if not pictures:
         raise ValueError(f"folder: no image of {root} can be read ({notes[0]})\n{LAYOUT}")

@@ -1,6 +1,7 @@
 """Notebook 07's house: what is read, found twice, split, measured and written, against oracles."""
 
 import hashlib
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -128,6 +129,27 @@ def test_exif_data_that_cannot_be_written_again_leave_one_image_out(tmp_path) ->
     odd.write_bytes(odd.read_bytes().replace(described, inks))
     found = capstone.read(tmp_path, size=16)
     assert found.names == ("a/x.jpg", "b/x.jpg") and found.notes[0].startswith("left out b/y.jpg: ")
+
+
+def test_whatever_pillow_raises_leaves_one_image_out(tmp_path, monkeypatch) -> None:
+    for label in "ab":
+        for name in ("x.jpg", "y.jpg"):
+            picture(tmp_path / label / name)
+    odd = tmp_path / "b" / "y.jpg"
+    # Upside down, and a resolution (a ratio) that is text.
+    tags = struct.pack("<H", 2) + struct.pack("<HHII", 0x112, 3, 1, 3)
+    tags += struct.pack("<HHI4sI", 0x11A, 2, 4, b"cam\0", 0)
+    exif = b"Exif\0\0II*\0" + struct.pack("<I", 8) + tags
+    size, jpeg = struct.pack(">H", len(exif) + 2), odd.read_bytes()
+    odd.write_bytes(jpeg[:2] + b"\xff\xe1" + size + exif + jpeg[2:])
+    found = capstone.read(tmp_path, size=16)
+    assert len(found) == 3 and found.notes[0].startswith("left out b/y.jpg: ")
+    for error in (NotImplementedError("DXT9\nand more"), IndexError()):
+        replies = [collection.read_image(tmp_path / "a" / "x.jpg", 16)] * 3
+        monkeypatch.setattr(collection, "read_image", Mock(side_effect=[error, *replies]))
+        told = capstone.read(tmp_path, size=16).notes
+        assert told == (f"left out a/x.jpg: {'DXT9' if error.args else 'IndexError'}",)
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize(
