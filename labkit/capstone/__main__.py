@@ -43,7 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
             size = size if options.size is None else options.size
             print(write_report(folder, encoder, options.out, plan, group, size, ood))
         except Stopped as error:
-            print(f"labkit: stopped {error}. Features are kept in {options.out}.", file=sys.stderr)
+            kept = f" Features are kept in {options.out}." * any(options.out.glob("features/*"))
+            print(f"labkit: stopped {error}.{kept}", file=sys.stderr)
             sys.exit(130)
 
 

@@ -122,10 +122,10 @@ def listed(root: Path, classes: Sequence[str] = ()) -> tuple[tuple[str, ...], li
 def read_image(path: Path, size: int) -> np.ndarray:
     """(3, size, size) uint8: upright, on white where it is transparent, its middle square."""
     with Image.open(path) as image:
-        png = image.format == "PNG"
+        of_16_bits = image.format in ("PNG", "PPM")  # even where Pillow reads them as I, of 32
         image.draft("RGB", (2 * size, 2 * size))  # a JPEG need not be decoded at its full size
         image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I;16") or (png and image.mode == "I"):  # I: of an older Pillow
+        if image.mode.startswith("I;16") or (of_16_bits and image.mode == "I"):
             # Of 16 bits the upper 8: `convert` would make white of all that is above 255.
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         elif image.mode in ("I", "F"):
@@ -169,7 +169,11 @@ def words_of(path: Path) -> pd.DataFrame:
 
 
 def read_table(path: Path, classes: Sequence[str] = ()) -> Collection:
-    """A CSV of features; rows with a gap are left out and noted. ValueError for other tables."""
+    """A CSV of features (rows, columns), in which the columns label and group are none.
+
+    Rows with a gap, no known label, or a number beyond float32 are left out and noted. Raises
+    ValueError, in two lines, for other tables, and where no row is left.
+    """
     try:
         words = words_of(path)  # "None" is a class, and beside a gap 1 does not become 1.0
     except (OSError, ValueError, csv.Error) as error:
@@ -186,12 +190,16 @@ def read_table(path: Path, classes: Sequence[str] = ()) -> Collection:
     if "label" not in words or odd or numbers.empty or len(known) < 2:
         raise ValueError(f"table: {path}: columns {(odd or list(words))[:6]}\n{TABLE}")
     x = torch.tensor(numbers.to_numpy(float, copy=True)).float()  # what it cannot hold is infinite
-    fits = x.isfinite().all(dim=1).numpy() & texts.isin(known).to_numpy()
+    gap, unknown = (y.to_numpy() for y in (numbers.isna().any(axis=1), ~texts.isin(known)))
+    fits = x.isfinite().all(dim=1).numpy() & ~unknown
+    why = np.select([gap, unknown], ["a gap", "no known label"], "a number too large for float32")
     names = tuple(f"line {line}" for line in words.index)
     groups = np.where(group == "", names, "group " + group).astype(str)
     labels = pd.Index(known).get_indexer(texts).astype(np.int64)
     notes = [f"left out {name or 'one'}: a column without a name" for name in nameless]
-    notes += [f"left out {names[row]}: a gap, or no known label" for row in np.flatnonzero(~fits)]
+    notes += [f"left out {names[row]}: {why[row]}" for row in np.flatnonzero(~fits)]
+    if not fits.any():
+        raise ValueError(f"table: {path}: no row is complete ({notes[-1]})\n{TABLE}")
     columns = tuple(map(str, numbers))
     every = Collection(known, x, torch.from_numpy(labels), names, groups, columns=columns)
     return every.at(np.flatnonzero(fits), notes)

@@ -109,10 +109,11 @@ def test_sixteen_bits_are_read_as_eight_and_numbers_without_a_range_are_left_out
     for name in ("a/x.png", "a/x.tif", "b/x.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(deep).save(tmp_path / name)
+    Image.fromarray(deep).save(tmp_path / "b" / "x.pgm")  # which is read in mode I
     Image.fromarray(deep / 1024).convert("F").save(tmp_path / "b" / "f.tif")
     Image.fromarray(deep.astype(np.int32)).save(tmp_path / "b" / "i.tif")
     found = capstone.read(tmp_path, size=32)
-    assert found.names == ("a/x.png", "a/x.tif", "b/x.png")
+    assert found.names == ("a/x.png", "a/x.tif", "b/x.pgm", "b/x.png")
     assert (found.images.numpy() == deep >> 8).all()
     notes = [f"left out b/{name}.tif: mode {name.upper()}, of no known range" for name in "fi"]
     assert all(map(str.startswith, found.notes, notes)) and len(found.notes) == 2
@@ -213,7 +214,7 @@ def test_a_table_is_read_standardised_and_measured_by_its_probe(tmp_path) -> Non
     table.loc[3, "small"] = np.nan
     table.to_csv(tmp_path / "t.csv", index=False)
     found = capstone.read(tmp_path / "t.csv")
-    assert found.notes == ("left out line 5: a gap, or no known label",) and len(found) == 59
+    assert found.notes == ("left out line 5: a gap",) and len(found) == 59
     assert found.classes == ("no", "yes") and found.images.shape == (59, 2)
     curve = capstone.learning_curve(found, ENCODER, PLAN, found)
     assert set(curve.table["method"]) == {"probe"} and curve.table["id"].mean() > 0.9
@@ -229,7 +230,11 @@ def test_words_of_a_table_are_read_as_they_stand_and_a_row_may_lack_a_group(tmp_
     (tmp_path / "t.csv").write_text("\n".join(["label,group,x", *rows]))
     found = capstone.read(tmp_path / "t.csv")
     assert found.classes == ("0", "1", "None") and found.images.tolist() == [[1], [2], [4], [5]]
-    assert [note.split(":")[0] for note in found.notes] == ["left out line 4", "left out line 7"]
+    left_out = (
+        "left out line 4: no known label",
+        "left out line 7: a number too large for float32",
+    )
+    assert found.notes == left_out
     assert found.groups[0] == found.groups[1] and len(set(found.groups)) == 3
     (tmp_path / "ood.csv").write_text("label,x\n1,1\n1,2")
     assert capstone.read(tmp_path / "ood.csv", classes=found.classes).labels.tolist() == [1, 1]
@@ -276,6 +281,14 @@ def test_lines_are_those_of_the_file_and_short_rows_have_gaps(tmp_path) -> None:
     assert [note.split(":")[0] for note in found.notes] == ["left out line 8", "left out line 9"]
     (tmp_path / "t.csv").write_text('label,x\na,1\nb,2\n"c,3\n')
     with pytest.raises(ValueError, match="table: .* unexpected end of data\naccepted: a CSV"):
+        capstone.read(tmp_path / "t.csv")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("x", "why"), [("NA", "a gap"), ("1e300", "a number too large .*")])
+def test_a_table_without_a_complete_row_is_told(tmp_path, x, why) -> None:
+    (tmp_path / "t.csv").write_text(f"label,x,y\na,{x},1\nb,{x},2\na,1,{x}\n")
+    with pytest.raises(ValueError, match=f"no row is complete .left out line 4: {why}.\naccepted:"):
         capstone.read(tmp_path / "t.csv")
 
 
@@ -524,6 +537,20 @@ def test_interrupted_reading_and_features_say_so_in_a_line(monkeypatch, made) ->
     monkeypatch.setattr(measure, "logits", stopped)
     with pytest.raises(Stopped, match="at 0 % of features"):
         capstone.cached_features(ENCODER, colours().images)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_only_features_that_are_kept_are_said_to_be(tmp_path, monkeypatch, capsys, kept) -> None:
+    def interrupted(folder, encoder, out, *_) -> None:
+        if kept:
+            capstone.cached_features(ENCODER, colours().images, out / "features")
+        raise Stopped("at 7 % of reading")
+
+    monkeypatch.setattr("labkit.capstone.__main__.write_report", interrupted)
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--out", str(tmp_path / "out")])
+    told = f" Features are kept in {tmp_path / 'out'}." * kept
+    assert capsys.readouterr().err.endswith(f"labkit: stopped at 7 % of reading.{told}\n")
 
 
 def test_backbones_are_shipped_ones_and_torchvision_s() -> None:
