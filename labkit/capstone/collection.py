@@ -66,9 +66,10 @@ def read(
     own. Images are cropped to the middle square. classes: those to look for, in their order (a
     second folder's), instead of all. Images that cannot be read are left out and noted. Raises
     ValueError, in two lines and before any work, for a folder without images of two classes, an
-    expression that matches nothing, and one for a table.
+    expression that matches nothing, one for a table, and names that are not UTF-8.
     """
     size, root = whole("size", size, 8), Path(source).expanduser()
+    check_names([root.resolve().name])
     if root.suffix.lower() == ".csv":
         if group:
             raise ValueError(
@@ -77,8 +78,9 @@ def read(
         return read_table(root, classes)
     (classes, samples), pictures, notes = listed(root, classes), {}, []
     paths = [path for path, _ in samples]
-    groups = group_names([path.name for path in paths], group)
     names = [path.relative_to(root).as_posix() for path in paths]
+    check_names([*classes, *names])
+    groups = group_names([path.name for path in paths], group)
     with progress_bar("reading") as bar:
         for row, path in enumerate(paths):
             try:
@@ -117,6 +119,15 @@ def listed(root: Path, classes: Sequence[str] = ()) -> tuple[tuple[str, ...], li
         what = f"images of {full.pop()} only" if full else f"no images{of} in its subfolders"
         raise ValueError(f"folder: {root} has {what}\n{LAYOUT}")
     return names, samples
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise a ValueError, in two lines, for a name that no report could be written with."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"folder: the name {name!r} is not UTF-8\naccepted: UTF-8") from None
 
 
 def read_image(path: Path, size: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Notebook 07's house: what is read, found twice, split, measured and written, against oracles."""
 
 import hashlib
+import os
 import struct
 import subprocess
 import sys
@@ -171,6 +172,23 @@ def test_folders_that_will_not_do_are_told_in_two_lines(tmp_path, files, message
         capstone.read(tmp_path)
     first, second = str(error.value).split("\n")
     assert first.startswith(f"folder: {tmp_path}") and second.startswith("accepted: one subfolder")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+@pytest.mark.parametrize("name", [b"data/caf\xe9/x.png", b"data/b/\xe9.png", b"caf\xe9/b/x.png",
+                                  b"caf\xe9.csv"])  # fmt: skip
+def test_names_that_are_not_utf8_are_told_before_an_image_is_read(tmp_path, name) -> None:
+    """No report could be written with them: after all the work."""
+    odd = Path(os.fsdecode(name))
+    source = tmp_path / odd.parts[0]
+    if source.suffix:
+        source.write_text("label,x\na,1\nb,2")
+    else:
+        for path in (source / "a" / "x.png", tmp_path / odd):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"folder: the name '.*\\udce9.*' is not UTF-8\naccepted"):
+        capstone.read(source)
 
 
 def test_unreadable_folders_and_expressions_are_told(tmp_path) -> None:
