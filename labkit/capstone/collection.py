@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,15 +163,20 @@ def group_names(names: Sequence[str], group: str) -> np.ndarray:
 
 
 def words_of(path: Path) -> pd.DataFrame:
-    """The words of a CSV as they stand, (rows, columns of the header); the index: their lines.
+    """The words of a CSV, (rows, columns of the header), without spaces around them.
 
-    Raises ValueError for a row of more values than the header has names (pandas would take the
-    first for row names, and the next column for the labels), and what `open` and `csv` raise.
+    The index: their lines. Raises ValueError for two columns of one name, and for a row of more
+    values than the header has names (pandas would take the first for row names, and the next
+    column for the labels); and what `open` and `csv` raise.
     """
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, skipinitialspace=True, strict=True)
-        found = [(reader.line_num, row) for row in reader if len(row) > 1 or "".join(row).strip()]
+        found = [(reader.line_num, [word.strip() for word in row]) for row in reader]
+    found = [(line, row) for line, row in found if len(row) > 1 or any(row)]
     header = found.pop(0)[1] if found else []
+    twice = [name for name, count in Counter(header).items() if name and count > 1]
+    if twice:
+        raise ValueError(f"two columns are named {twice[0]}")
     for line, row in found:
         if len(row) > len(header):
             raise ValueError(f"line {line} has {len(row)} values for {len(header)} columns")

@@ -310,6 +310,22 @@ def test_a_table_without_a_complete_row_is_told(tmp_path, x, why) -> None:
         capstone.read(tmp_path / "t.csv")
 
 
+@pytest.mark.parametrize("header", ["label,x,label", "x,label,x", "label,group, group"])
+def test_two_columns_of_one_name_are_refused(tmp_path, header) -> None:
+    """The second of two labels became a feature, from which the first is read off."""
+    (tmp_path / "t.csv").write_text(f"{header}\n1,2,1\n2,1,2\n")
+    name = header.split(",")[-1].strip()
+    with pytest.raises(ValueError, match=f"two columns are named {name}\naccepted: a CSV"):
+        capstone.read(tmp_path / "t.csv")
+
+
+def test_spaces_around_a_value_do_not_make_another_class_or_group(tmp_path) -> None:
+    (tmp_path / "t.csv").write_text('label, group,x\na,p, 1\n"a ","p ",2\n b , "p",3 \n"  ",p,4')
+    found = capstone.read(tmp_path / "t.csv")
+    assert found.classes == ("a", "b") and found.labels.tolist() == [0, 0, 1]
+    assert len(set(found.groups)) == 1 and found.notes == ("left out line 5: no known label",)
+
+
 def test_an_index_that_pandas_wrote_along_is_no_feature(tmp_path) -> None:
     pd.DataFrame({"label": ["a", "b"], "x": [3.0, 4.0]}).to_csv(tmp_path / "t.csv")
     found = capstone.read(tmp_path / "t.csv")
