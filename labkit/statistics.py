@@ -38,6 +38,7 @@ class Estimate(NamedTuple):
     def interval(self, confidence: float = 0.95) -> Interval:
         between("confidence", confidence, 0, 1)
         half = stats.t.ppf((1 + confidence) / 2, self.freedom) * self.error
+        half = math.nan if math.isinf(half) else half  # unknown ends, which a figure leaves out
         return Interval(self.mean, self.mean - half, self.mean + half)
 
     @property
@@ -55,8 +56,8 @@ def mean_estimate(values: Sequence[float], overlap: float) -> Estimate:
     with the overlap in the place of their n2 / (n1 + n2), which is its expectation. At 0, Student's
     t of independent runs. At 1 the test is the same each time, and n draws cannot say what another
     would give: Student's t, for other repetitions *on the same test*. Two values that are equal say
-    nothing of the spread: their error is infinite. Raises ValueError for fewer than two values, or
-    one that is not finite.
+    nothing of the spread: their error is infinite, and their interval NaN. Raises ValueError for
+    fewer than two values, or one that is not finite.
     """
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or len(x) < 2 or not np.isfinite(x).all():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from drawings import lines, render, texts
 
-from labkit import plots
+from labkit import figures, plots
 from labkit.looks import LOOKS
 from labkit.statistics import Scores
 from labkit.transfer import Moment
@@ -79,3 +79,12 @@ def test_a_history_without_ood_tests_is_one_line() -> None:
     render(fig)
     assert len(lines(ax, LOOKS["scratch"].color)) == 1
     assert plots.describe_history({"scratch": moments}).endswith(" ends at 40%.")
+
+
+def test_a_mean_without_an_interval_is_drawn_alone() -> None:
+    """Two seeds that agree say nothing of others."""
+    rows = {"probe": (0.7, np.nan, np.nan), "fine-tuning": (0.8, 0.7, 0.9)}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "low", "high"])
+    fig, ax = plots.figure(size=(6, 3))
+    figures.draw_dots(ax, pd.concat({"here": table}))
+    plots.Picture(fig, figures.describe_dots(pd.concat({"here": table})))
