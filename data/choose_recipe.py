@@ -10,13 +10,13 @@ table of README.md is rewritten when all recipes are there.
 """
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
 
 import torch
 from measure_weights import COLUMNS as ALL_COLUMNS
-from measure_weights import SHOTS, estimate
+from measure_weights import SHOTS, estimate, text_hits
 from readme import markdown, replace_section
 
 from labkit import data, encoders, tasks, transfer
@@ -87,20 +87,6 @@ def probe_hits(encoder: torch.nn.Module, shots: int | None) -> torch.Tensor:
     return hits
 
 
-@torch.no_grad()
-def text_hits(clip: encoders.Clip) -> dict[str, torch.Tensor]:
-    """Zero-shot by class names, and whether an image's own caption is in the first five."""
-    emoji, known = known_images(), [c for c in data.concepts() if c.part in ("train", "validation")]
-    image = torch.cat([clip.embed_images(part) for part in emoji.images.split(256)])
-    classes = clip.embed_captions(data.class_names())
-    zero_shot = (image @ classes.T).argmax(dim=1) == data.labels_of(emoji.concept)
-    own = emoji.concept[:, None] == torch.tensor([c.position for c in known])
-    scores = image @ clip.embed_captions([c.name for c in known]).T
-    first = (scores >= scores[own][:, None]).sum(dim=1) <= 5
-    hits = {"zero-shot": zero_shot, f"own caption in first five of {len(known)}": first}
-    return {name: hit[None].float() for name, hit in hits.items()}
-
-
 def trained(name: str, steps: int, folder: Path) -> encoders.Clip:
     """What a recipe makes after these steps: read from the folder, or trained into it."""
     config = replace(pretrain.Config(options={"width": 32}, steps=steps), **RECIPES[name])
@@ -108,6 +94,8 @@ def trained(name: str, steps: int, folder: Path) -> encoders.Clip:
     if not path.exists():
         pretrain.pretrain(config, path)
     stored, tensors = parse_tensors(path.read_bytes())
+    if not asdict(config).items() <= stored.items():
+        raise ValueError(f"{path} is of another recipe: delete it, or name another --folder")
     model = encoders.build(stored)
     model.load_state_dict(tensors)
     return model.eval()
@@ -116,7 +104,10 @@ def trained(name: str, steps: int, folder: Path) -> encoders.Clip:
 def measure(model: encoders.Clip) -> dict[str, torch.Tensor]:
     """Title -> hits (draws, images)."""
     probes = {f"probe, {n or 'all'} labels": probe_hits(model.image, n) for n in (SHOTS, None)}
-    return probes | text_hits(model)
+    zero_shot, _, five = text_hits(model, known_images()).values()
+    concepts = len(known_images().concept.unique())
+    texts = {"zero-shot": zero_shot, f"own caption in first five of {concepts}": five}
+    return probes | texts
 
 
 def row(name: str, hits: dict[str, torch.Tensor], first: dict[str, torch.Tensor]) -> dict[str, str]:
