@@ -166,8 +166,8 @@ def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     1 for features that differ by a rotation and a scale, which it cannot see: read it beside
     `movement`. Biased: Kornblith et al. 2019, equation 5 (near 1 whenever n is small against dim).
     Unbiased: with the HSIC estimator of Song et al. 2012, as Nguyen et al. 2021 use it; it can be
-    negative, down to -1. Raises ValueError for different numbers of rows, fewer than
-    4 (biased: 2), or features that are all the same.
+    negative, down to -1. Raises ValueError for different numbers of rows, fewer than 4 (biased: 2),
+    or features that are all the same.
     """
     x, y = matrices(x=x, y=y)
     least = 4 if unbiased else 2

@@ -110,8 +110,7 @@ def _watch(
     with ExitStack() as hooks:
         for stage in stages(encoder):
             if stage in modules:
-                hook = partial(look, stage)
-                hooks.enter_context(modules[stage].register_forward_hook(hook))
+                hooks.enter_context(modules[stage].register_forward_hook(partial(look, stage)))
         hooks.enter_context(encoder.register_forward_hook(batch_is_done))
         return found, features(encoder, images)
 

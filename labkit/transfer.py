@@ -164,7 +164,7 @@ def reinitialised(encoder: nn.Module, generator: Generator) -> nn.Module:
     accepted = "layers that can be reinitialised, by a method reset_parameters"
     fresh = copy.deepcopy(encoder)
     with torch.no_grad():
-        for parameter in fresh.parameters():
+        for parameter in filter(torch.is_floating_point, fresh.parameters()):
             parameter.fill_(torch.nan)  # of what is not drawn anew, nothing is left
     seed = torch.randint(2**31, (), generator=generator).item()
     with torch.random.fork_rng():

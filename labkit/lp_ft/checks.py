@@ -62,7 +62,7 @@ def lp_ft(function: Callable) -> Iterator[str]:
             "with a learning rate of almost zero BatchNorm's statistics have changed all the same."
             "\nHand `schedule`, which keeps them, to transfer.fit."
         )
-    yield from _second_stage(run(0.05).model, run(0.025).model, encoder, task)
+    yield from _second_stage(run, encoder, probe, task)
 
 
 def _head(model: transfer.Classifier) -> Tensor:
@@ -70,12 +70,13 @@ def _head(model: transfer.Classifier) -> Tensor:
 
 
 def _second_stage(
-    moved: transfer.Classifier, slower: transfer.Classifier, encoder: nn.Module, task: Task
+    run: Callable[[float], transfer.Fit], encoder: nn.Module, probe: Tensor, task: Task
 ) -> Iterator[str]:
-    """Problems of two networks that LP-FT returns, `slower` by half the learning rate of `moved`.
+    """Problems of what LP-FT returns at two learning rates; probe: the head it should start from.
 
     The validation and test images of `task` are `_mislabelled`.
     """
+    moved, slower = (run(lr).model for lr in (0.05, 0.025))
     if torch.equal(moved.encoder.linear.weight, encoder.linear.weight):
         yield (
             "with a learning rate of 0.05 your encoder has not moved: that is the probe. The "
@@ -83,7 +84,7 @@ def _second_stage(
         )
     if torch.equal(moved.encoder.linear.weight, slower.encoder.linear.weight):
         yield "half the learning rate, 0.025, leads to the same network: hand `lr` on as it is."
-    if torch.allclose(_head(moved), _head(transfer.linear_probe(encoder, task).model), atol=1e-4):
+    if torch.allclose(_head(moved), probe, atol=1e-4):
         yield "your second stage trains the encoder but not the head; LP-FT trains both."
     last = transfer.linear_probe(moved.encoder, task).model
     if torch.allclose(_head(moved), _head(last), atol=1e-4):
