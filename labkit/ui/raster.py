@@ -71,7 +71,8 @@ class Canvas:
         self.hits = 0  # frames that reused the background
         self.shown = Shown(Bbox.unit(), ())  # the last frame, of which nothing is there yet
         self._drawn_for = self._renderer = None  # size, resolution and theme; RendererAgg
-        self._empty = b""  # a figure and its axes, pickled
+        self._original: Any = None  # a figure and its axes, empty, and the same pickled
+        self._empty = b""
         self._background: Any = None
         self._signature: Any = None  # what the background depends on
         self._positions: list[Bbox] = []  # where the layout put its axes
@@ -116,7 +117,15 @@ class Canvas:
         return None
 
     def _new_figure(self) -> tuple[Figure, Any]:
-        self._empty = self._empty or pickle.dumps(figure(self.rows, self.columns, self.size))
+        """An empty figure: the original's copy.
+
+        In a copy, a transform knows those that depend on it by the ids that they had in the
+        original (matplotlib 3.11). Were the original gone, a new transform could get such an id,
+        take the old one's place, and some label would stay where it was before the layout.
+        """
+        if not self._empty:
+            self._original = figure(self.rows, self.columns, self.size)
+            self._empty = pickle.dumps(self._original)
         return pickle.loads(self._empty)
 
     def _drawn(self, new: tuple[Figure, Any], result) -> tuple[Figure, RendererAgg]:

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 from matplotlib.image import imread
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, TransformNode
 
 from labkit.ui.png import png
 from labkit.ui.raster import Canvas, TextKeepingRenderer, has_fast_path
@@ -172,6 +172,21 @@ def test_a_frame_equals_a_figure_drawn_from_nothing(draw):
     canvas = canvas_of(draw)
     for k in (1, 2, 2.5, 1):
         assert np.array_equal(canvas.render(k), canvas.render_fully(k)), f"at {k}"
+
+
+def test_no_new_transform_takes_the_place_of_one_that_a_copied_figure_knows_by_its_old_id():
+    canvas = canvas_of(draw_band)
+    canvas.render(1)
+    gc.collect()
+    ax = canvas._new_figure()[1]
+    alive = set(map(id, gc.get_objects()))
+    known = set().union(*(node._parents for node in transforms_under(ax.transData)))
+    assert known and known <= alive, "an id that is free is an id that can be taken"
+
+
+def transforms_under(node: TransformNode) -> list[TransformNode]:
+    parts = [part for part in vars(node).values() if isinstance(part, TransformNode)]
+    return [node, *(deeper for part in parts for deeper in transforms_under(part))]
 
 
 @pytest.mark.parametrize("draw", [draw_band, draw_emoji, draw_log, draw_direct_labels, draw_two])
