@@ -10,9 +10,7 @@ pixel, and where matplotlib lacks what this needs, plain Agg draws them (tests/u
 """
 
 import pickle
-import warnings
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,20 +18,17 @@ from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends import backend_agg
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.spines import Spine
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, Transform
 
 from labkit.ui.narrow import titles_of
+from labkit.ui.renderer import TextKeepingRenderer, forget_clip_path, has_fast_path
 from labkit.ui.style import RC, figure
 from labkit.ui.theme import dress
-
-KEPT_TEXTS = 2000  # a few MB at most
 
 
 class Place(NamedTuple):
@@ -150,6 +145,7 @@ class Canvas:
             self._drawn_for, kind = drawn_for, TextKeepingRenderer if self.fast else RendererAgg
             self._renderer = dress(kind(*drawn_for[:3]), self.theme)
         (found := self._renderer).clear()
+        forget_clip_path(found)
         FigureCanvasAgg(fig).get_renderer = lambda: found  # texts and the layout ask for it
         return found
 
@@ -175,63 +171,6 @@ class Canvas:
         axes = (ShownAxes(ax.bbox.frozen(), ax.transData.frozen()) for ax in fig.axes)
         self.shown = Shown(fig.bbox.frozen(), tuple(axes))
         return np.array(renderer.buffer_rgba())
-
-
-# Texts
-
-
-class TextMask(NamedTuple):
-    """The pixels of a text, and where its first one lies from the text's origin."""
-
-    coverage: np.ndarray  # (height, width) uint8
-    right: int
-    below: int  # of the lower edge
-
-
-class TextKeepingRenderer(RendererAgg):
-    """Draws a text it has drawn before by copying its pixels, at whole pixels.
-
-    Most texts of a frame were in one before. A new one is drawn as a whole, which takes a fifth of
-    the time that `RendererAgg` takes glyph by glyph; a letter may lie a fraction of a pixel to the
-    left of where that would put it.
-    """
-
-    def __init__(self, width: float, height: float, dpi: float) -> None:
-        super().__init__(width, height, dpi)
-        self._masks: dict[tuple[str, int], TextMask] = {}
-
-    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None) -> None:
-        if ismath or angle or not s.strip():
-            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
-            return
-        key = (s, hash(prop))
-        if key not in self._masks:
-            if len(self._masks) >= KEPT_TEXTS:
-                self._masks.clear()
-            self._masks[key] = self._mask(s, prop)
-        mask = self._masks[key]
-        left, bottom = round(x) + mask.right, round(y) + mask.below
-        self._renderer.draw_text_image(mask.coverage, left, bottom, 0, gc)
-
-    def _mask(self, s: str, prop) -> TextMask:
-        font = self._prepare_font(prop)
-        font.set_text(s, 0, flags=backend_agg.get_hinting_flag())
-        right, up = font.get_bitmap_offset()  # in 64ths of a pixel, like the descent
-        below = font.get_descent() - up
-        font.draw_glyphs_to_bitmap()
-        return TextMask(np.array(font.get_image()), right // 64, round(below / 64) + 1)
-
-
-@cache
-def has_fast_path() -> bool:
-    """Whether this matplotlib still has the private parts that keeping texts needs."""
-    renderer = TextKeepingRenderer(30, 30, 72)
-    try:
-        renderer.draw_text(renderer.new_gc(), 5, 20, "x", FontProperties(), 0)
-    except (AttributeError, TypeError) as problem:
-        warnings.warn(f"panels are slower with this matplotlib: {problem}", stacklevel=2)
-        return False
-    return True
 
 
 # Backgrounds

@@ -9,11 +9,13 @@ import pytest
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 from matplotlib.image import imread
+from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, TransformNode
 
 from labkit.ui.png import png
-from labkit.ui.raster import Canvas, TextKeepingRenderer, has_fast_path
+from labkit.ui.raster import Canvas
+from labkit.ui.renderer import TextKeepingRenderer, has_fast_path
 
 X = np.linspace(0, 10, 50)
 
@@ -187,6 +189,19 @@ def test_no_new_transform_takes_the_place_of_one_that_a_copied_figure_knows_by_i
 def transforms_under(node: TransformNode) -> list[TransformNode]:
     parts = [part for part in vars(node).values() if isinstance(part, TransformNode)]
     return [node, *(deeper for part in parts for deeper in transforms_under(part))]
+
+
+def draw_clipped(ax, k):
+    angle = np.linspace(0, 2 * np.pi, 30)
+    image = ax.imshow(np.zeros((2, 2, 3)), extent=(-4, 4, -4, 4))
+    image.set_clip_path(Path(k * np.c_[np.cos(angle), np.sin(angle)]), ax.transData)
+
+
+def test_a_clip_path_is_not_taken_for_one_of_an_earlier_frame() -> None:
+    canvas = canvas_of(draw_clipped)
+    for k in np.linspace(1, 4, 20):
+        gc.collect()  # frees the last frame's path, and its address
+        assert np.array_equal(canvas.render(k), canvas_of(draw_clipped).render_fully(k)), f"at {k}"
 
 
 @pytest.mark.parametrize("draw", [draw_band, draw_emoji, draw_log, draw_direct_labels, draw_two])
