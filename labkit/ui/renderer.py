@@ -5,10 +5,12 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.backend_bases import GraphicsContextBase
 from matplotlib.backends import backend_agg
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
+from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform, TransformedPath
 
 KEPT_TEXTS = 2000  # a few MB at most
@@ -36,7 +38,7 @@ class TextKeepingRenderer(RendererAgg):
         self._masks: dict[tuple[str, int], TextMask] = {}
 
     def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None) -> None:
-        if ismath or angle or not s.strip():
+        if ismath or angle or not s.strip() or _has_own_look(gc, mtext):
             super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
             return
         key = (s, hash(prop))
@@ -55,6 +57,12 @@ class TextKeepingRenderer(RendererAgg):
         below = font.get_descent() - up
         font.draw_glyphs_to_bitmap()
         return TextMask(np.array(font.get_image()), right // 64, round(below / 64) + 1)
+
+
+def _has_own_look(gc: GraphicsContextBase, text: Text | None) -> bool:
+    """Whether more than its letters and its font decides what a text looks like."""
+    asked = [getattr(text, f"get_{name}", None) for name in ("fontfeatures", "language")]  # 3.11 on
+    return not gc.get_antialiased() or any(get and get() for get in asked)
 
 
 @cache

@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.image import imread
 from matplotlib.path import Path
@@ -306,6 +307,20 @@ def test_a_kept_text_takes_the_color_of_each_drawing():
     solid = red[..., 3] == 255
     assert solid.any()
     assert (red[solid][:, :3] == [255, 0, 0]).all() and (blue[solid][:, :3] == [0, 0, 255]).all()
+
+
+@pytest.mark.parametrize(
+    "look", [{"antialiased": False}, {"fontfeatures": ("-kern",)}, {"language": "nl"}], ids=str
+)
+def test_a_text_with_a_look_of_its_own_is_drawn_as_matplotlib_does(look):
+    if not hasattr(Text, f"get_{next(iter(look))}"):
+        pytest.skip("matplotlib 3.10 and older draw it in one way only")
+    drawn = []
+    for kind in (TextKeepingRenderer, RendererAgg):
+        text, renderer = Text(20, 30, "AVAVA", figure=Figure(), **look), kind(190, 80, 100)
+        text.draw(renderer)
+        drawn.append(np.array(renderer.buffer_rgba()))
+    assert drawn[0][..., 3].any() and np.array_equal(*drawn)
 
 
 def test_png_is_a_png():
