@@ -56,9 +56,10 @@ class Augmentation:
         return torch.cat([self._augment(block, generator) for block in images.split(BLOCK)])
 
     def _augment(self, images: Tensor, generator: Generator) -> Tensor:
-        images = self._tint(as_float(images, check_range=True), generator)
+        given, images = images, self._tint(as_float(images, check_range=True), generator)
         images = self._recolor(self._move(images, generator), generator)
-        return self._soften(images, generator)
+        images = self._soften(images, generator)
+        return images.clone() if images is given else images  # never the caller's own
 
     def _tint(self, images: Tensor, generator: Generator) -> Tensor:
         """Draw black-and-white images in one colour each; white stays white.

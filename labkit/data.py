@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labkit.inputs import check_choice, refused
+from labkit.inputs import check_choice, refused, whole
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 TILE, COLUMNS = 64, 41  # pixels of a tile, tiles in a row of a sheet
@@ -111,7 +111,7 @@ def load(styles: Sequence[str] = STYLES, *, parts: Sequence[str] = PARTS, size: 
     parts = (parts,) if isinstance(parts, str) else tuple(parts)
     check_choice("styles", styles, STYLES)
     check_choice("parts", parts, PARTS)
-    check_choice("size", (size,), (32, 64))
+    check_choice("size", (whole("size", size, 1),), (32, 64))
     keep = [[c.position for c in concepts() if c.part in parts and s in c.styles] for s in styles]
     # Decoding releases the GIL. A sheet takes 100 MB meanwhile: so no more at once than cores.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:

@@ -314,7 +314,10 @@ def _undisturbed() -> Iterator[None]:
 
 def _widgets(compute: Callable, controls: dict) -> dict[str, ipywidgets.ValueWidget]:
     """The controls as labelled widgets; TypeError where they are not what `compute` takes."""
-    signature = inspect.signature(compute)
+    signature, own = inspect.signature(compute), inspect.signature(panel).parameters
+    needed = [n for n, p in signature.parameters.items() if p.default is p.empty]
+    if taken := [name for name in needed if name in own and name != "controls"]:
+        raise TypeError(f"compute: got the parameter {taken[0]!r}, accepted: none of panel's own")
     try:
         signature.bind(**controls)
     except TypeError as error:

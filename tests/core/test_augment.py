@@ -108,6 +108,12 @@ def test_strength_zero_changes_nothing(change):
     assert torch.equal(change(images, generator()), images.to(torch.float32) / 255)
 
 
+def test_what_comes_out_is_never_what_went_in():
+    images = blocky()
+    Augmentation()(images, generator()).zero_()
+    assert torch.equal(images, blocky())
+
+
 @pytest.mark.parametrize("n", [255, 256, 257, 600])
 def test_a_large_batch_keeps_its_order(n):
     images = torch.arange(n).div(n)[:, None, None, None].expand(n, 3, 4, 4)

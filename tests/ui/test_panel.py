@@ -144,6 +144,7 @@ def test_a_bad_control_is_refused_by_name(bad):
     [
         ({"c": (0, 1)}, r"controls: .* 'c', accepted: those of add\(a, b=0\)"),
         ({"compute": lambda a, b, c: 0}, "'c', accepted: those of <lambda>"),
+        ({"compute": lambda a, b, size: 0}, "compute: got the parameter 'size', accepted: none of"),
         ({"describe": None}, "describe: got None, accepted: a function"),
         ({"describe": lambda result: None}, "describe must return a sentence"),
     ],
