@@ -138,7 +138,7 @@ class Augmentation:
             return images
         sigmas = _uniform(images, generator, min(0.1, self.blur), self.blur)
         rows = (_uniform(images, generator, 0, 1) < self.blur_probability).nonzero()[:, 0]
-        radius = min(math.ceil(3 * self.blur), min(images.shape[2:]) - 1)
+        radius = math.ceil(3 * self.blur)
         return images.index_copy(0, rows, blur(images[rows], sigmas[rows], radius))
 
 
@@ -178,20 +178,21 @@ def warp(images: Tensor, box: Tensor, fill: float | None = 1.0) -> Tensor:
 
 
 def blur(images: Tensor, sigmas: Tensor, radius: int) -> Tensor:
-    """Blur float images (n, 3, h, w) by `sigmas` (n,) pixels; kernels reach `radius` pixels.
+    """Blur float images (n, 3, h, w) by `sigmas` (n,) pixels.
 
-    A blur along a row is a matrix product, and so is one along a column.
+    Kernels reach `radius` pixels, and no farther than the image. A blur along a row is a matrix
+    product, and so is one along a column.
     """
-    offsets = torch.arange(-radius, radius + 1, **_like(images))
-    kernels = (-0.5 * (offsets / sigmas.clamp(min=1e-6)[:, None]) ** 2).exp()  # (n, 2 radius + 1)
-    kernels = kernels / kernels.sum(dim=1, keepdim=True)
-    rows, columns = (_blur_matrices(kernels, side)[:, None] for side in images.shape[2:])
+    sides = images.shape[2:]
+    rows, columns = (_blur_matrices(sigmas, min(radius, n - 1), n)[:, None] for n in sides)
     return (rows @ images @ columns.mT).clamp_(0, 1)
 
 
-def _blur_matrices(kernels: Tensor, side: int) -> Tensor:
-    """Spread kernels (n, 2 radius + 1) over a side of the image: (n, side, side), rows sum to 1."""
-    radius = kernels.shape[1] // 2
+def _blur_matrices(sigmas: Tensor, radius: int, side: int) -> Tensor:
+    """Spread Gaussian kernels over a side of the image: (n, side, side), rows sum to 1."""
+    offsets = torch.arange(-radius, radius + 1, **_like(sigmas))
+    kernels = (-0.5 * (offsets / sigmas.clamp(min=1e-6)[:, None]) ** 2).exp()  # (n, 2 radius + 1)
+    kernels = kernels / kernels.sum(dim=1, keepdim=True)
     eye = torch.eye(side, **_like(kernels))[None]  # (1, from, to)
     reflected = F.pad(eye, (radius, radius), mode="reflect")[0]  # (from, side + 2 radius)
     windows = reflected.unfold(1, kernels.shape[1], 1)  # (from, to, 2 radius + 1)

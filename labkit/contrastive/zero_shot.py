@@ -117,5 +117,5 @@ def information_curves(clip: encoders.Clip, seed: int = 0) -> dict[str, pd.DataF
 def over_concepts(hits: torch.Tensor, concept: torch.Tensor) -> Interval:
     """hits, concept: (n,). A concept's score is the share of its styles that are right."""
     _, place, count = concept.unique(return_inverse=True, return_counts=True)
-    right = torch.zeros(len(count)).index_add_(0, place, hits.float())
+    right = count.new_zeros(len(count), dtype=torch.float32).index_add_(0, place, hits.float())
     return mean_interval((right / count).numpy(), overlap=0)

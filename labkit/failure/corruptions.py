@@ -36,14 +36,14 @@ def corrupt(images: Tensor, kind: str, severity: int, generator: Generator) -> T
     x, amount = as_float(images), AMOUNTS[kind][severity - 1]
     n, _, height, width = x.shape
     if kind == "rotation":
-        sign = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
-        zero, one = torch.zeros(n), torch.ones(n)
+        sign = 1 - 2 * (torch.rand(n, generator=generator, dtype=x.dtype) < 0.5).to(x)
+        zero, one = x.new_zeros(n), x.new_ones(n)
         angle = (sign * amount).deg2rad()
         x = warp(x, affine_box(zero, zero, one, one, angle, aspect=width / height))
     elif kind == "noise":
-        x = x + amount * torch.randn(x.shape, generator=generator)
+        x = x + amount * torch.randn(x.shape, generator=generator, dtype=x.dtype)
     elif kind == "blur":
-        x = blur(x, torch.full((n,), amount), min(int(3 * amount + 1), height - 1, width - 1))
+        x = blur(x, x.new_full((n,), amount), int(3 * amount + 1))
     else:
         x = (1 - amount) * x + amount * (1 - x)
     return x.clamp(0, 1).mul(255).round().to(torch.uint8)

@@ -292,6 +292,14 @@ def test_blur_equals_torchvisions(shape, functional):
     torch.testing.assert_close(blur(images, sigmas, radius=4), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("height, radius", [(1, 0), (3, 2)])
+def test_a_flat_image_is_blurred_along_its_rows(height, radius, functional):
+    images, kernel = torch.rand(2, 3, height, 30, generator=generator()), [2 * radius + 1, 13][::-1]
+    expected = functional.gaussian_blur(images, kernel, [2.0, 2.0])
+    found = blur(images, torch.full((2,), 2.0), radius=6)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("degrees, zoom, x, y", [(0, 1, 3, -2), (25, 1, 0, 0), (-70, 1.3, 2, 4)])
 @pytest.mark.parametrize("shape", [(16, 16), (16, 24)], ids=str)
 def test_affine_equals_torchvisions(degrees, zoom, x, y, shape, functional):
