@@ -120,20 +120,25 @@ def episode_estimate(values: Sequence[float], members: np.ndarray) -> Estimate:
 
     Episodes with a concept in common are dependent. The variance sums the products of residuals of
     all pairs that share one, concept by concept (dyads: Fafchamps & Gubert 2007; Aronow, Samii &
-    Assenova 2015), less the k - 1 times too many that an episode is paired with itself. Raises
-    ValueError for episodes of always the same concepts, which cannot tell of others.
+    Assenova 2015), less the k - 1 times too many that an episode is paired with itself. A concept
+    that an episode names twice, as where two cells are compared, counts once. Raises ValueError for
+    episodes of always the same concepts, which cannot tell of others.
     """
     x, members = np.asarray(values, dtype=float), np.asarray(members)
     _, place = np.unique(members, return_inverse=True)
-    count, (m, k) = place.max() + 1, members.shape
-    if count <= k:
-        raise refused("members", f"{count} concepts in all", f"more than {k}, those of an episode")
+    count, m = int(place.max()) + 1, len(members)
+    pairs = np.unique(place.reshape(members.shape) + count * np.arange(m)[:, None])
+    episode, concept = np.divmod(pairs, count)  # each that has part in it, once
+    k = np.bincount(episode)
+    if count <= k.max():
+        accepted = f"more than {k.max()}, those of an episode"
+        raise refused("members", f"{count} concepts in all", accepted)
     rest = x - x.mean()
-    sums = np.bincount(place.ravel(), np.repeat(rest, k), count)
-    own = (rest**2).sum()
+    sums = np.bincount(concept, rest[episode], count)
     # A concept's residual is taken from a mean it has part in, k times (Arvesen 1969).
-    sums *= (count - 1) / (count - k)
-    total = max((sums**2).sum() * count / (count - 1) - (k - 1) * own, own)
+    sums *= (count - 1) / (count - k.mean())
+    again = ((k - 1) * rest**2).sum()
+    total = max((sums**2).sum() * count / (count - 1) - again, (rest**2).sum())
     return Estimate(float(x.mean()), float(np.sqrt(total) / m), count - 1)
 
 
@@ -207,7 +212,9 @@ class Scores:
         known = self.by_concept is not None and other.by_concept is not None
         by_concept = self.by_concept - other.by_concept if known else None
         values, overlap = self.values - other.values, _common(self.overlap, other.overlap)
-        return replace(self, values=values, overlap=overlap, by_concept=by_concept)
+        sides = [side.members for side in (self, other) if side.members is not None]
+        members = np.concatenate(sides, axis=1) if sides else None  # theirs may be others
+        return replace(self, values=values, overlap=overlap, by_concept=by_concept, members=members)
 
     @cached_property
     def estimate(self) -> Estimate:

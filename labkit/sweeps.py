@@ -274,7 +274,8 @@ def scores(table: pd.DataFrame, score: str | Sequence[str], **where: Any) -> Sco
         found = found[found[name].isin(values)]
     cells = int(np.prod([len(values) for values in lists.values()]))
     repetitions, counts = np.unique(found[by], return_counts=True)
-    incomplete = repetitions[counts != cells].tolist()
+    twice = found.loc[found.duplicated([by, *lists]), by]  # and another one is missing
+    incomplete = repetitions[(counts != cells) | np.isin(repetitions, twice)].tolist()
     if incomplete or not len(found) or found[wanted].isna().any(axis=None):
         raise ValueError(
             f"where: {where} has {len(found)} rows, not one for each {by} "
@@ -287,7 +288,8 @@ def scores(table: pd.DataFrame, score: str | Sequence[str], **where: Any) -> Sco
 def _in_common(found: pd.DataFrame, wanted: Sequence[str]) -> dict[str, Any]:
     """What repetitions share, of rows in their order: the rest of `Scores`."""
     if "concepts" in found:
-        return {"members": np.array([text.split() for text in found["concepts"]], dtype=int)}
+        each = np.array([text.split() for text in found["concepts"]], dtype=int)
+        return {"members": each.reshape(found["episode"].nunique(), -1)}  # of all that is averaged
     columns = ["overlap_ood" if s.endswith("ood") else "overlap" for s in wanted]
     columns = [name if name in found else "overlap" for name in columns]
     overlap = float(found[columns].mean(axis=None)) if "overlap" in found else np.nan
@@ -324,7 +326,7 @@ def intervals(table: pd.DataFrame, score: str, by: Sequence[str], **where: Any) 
     for name, value in where.items():
         check_choice(name, [value], tuple(table[name].unique()))
         table = table[table[name] == value]
-    groups = table.groupby(list(by), sort=False)
+    groups = table.groupby(list(by), sort=False, dropna=False)
     found = [(*group, *scores(rows, score).interval) for group, rows in groups]
     return pd.DataFrame(found, columns=[*by, *Interval._fields]).set_index(list(by))
 
@@ -344,5 +346,5 @@ def picked_again(
         kept = kept[(kept["method"] != method) | ~kept["rate"].isin(list(rates))]
     order = [name for name in ("head_times", "rate") if name in kept]
     ordered = kept.sort_values(order, kind="stable", na_position="first")
-    best = ordered.groupby([*by, "method"])["validation"].idxmax()
+    best = ordered.groupby([*by, "method"], dropna=False)["validation"].idxmax()
     return kept.assign(picked=kept.index.isin(best))

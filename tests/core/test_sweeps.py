@@ -325,6 +325,16 @@ def test_intervals_are_a_row_for_each_cell(table) -> None:
     assert tuple(found.loc["lp-ft", 0.01]) == pytest.approx(mean_interval([0.6, 0.61, 0.62], 0.3))
 
 
+def test_a_group_without_a_value_is_a_group_too(table) -> None:
+    """A probe has no rate."""
+    tuned = table[table["method"] == "fine-tuning"]
+    probe = tuned[tuned["picked"]].assign(method="probe", rate=np.nan, id=0.7)
+    found = sweeps.intervals(pd.concat([tuned, probe]), "id", ["rate"], shift="near")
+    assert len(found) == 3 and found["mean"].iloc[-1] == pytest.approx(0.7)
+    by = ["shift", "seed", "rate"]
+    assert sweeps.picked_again(probe.assign(picked=False), {}, by)["picked"].all()
+
+
 def test_what_seeds_share_is_computed_when_a_table_is_complete(tmp_path, monkeypatch) -> None:
     """Tests of {0, 1}, {1, 2} and {2, 3}: each shares a half with its neighbours."""
     cells = [{"seed": seed} for seed in range(3)]
@@ -358,6 +368,19 @@ def test_episodes_have_an_interval_over_their_concepts() -> None:
     assert found.index == (0, 1, 2, 3)
 
 
+def test_episodes_of_two_cells_have_the_concepts_of_both() -> None:
+    """A difference of theirs is as unsure of the one's concepts as of the other's."""
+    cells = {1: ["1 2", "3 4", "1 3"], 5: ["5 6", "3 1", "4 6"]}
+    rows = pd.DataFrame(
+        {"episode": episode, "shots": shots, "concepts": text, "a": shots / 10 + episode**2}
+        for shots, texts in cells.items()
+        for episode, text in enumerate(texts)
+    )
+    both = [[1, 2, 5, 6], [3, 4, 3, 1], [1, 3, 4, 6]]
+    assert sweeps.scores(rows, "a", shots=[1, 5]).members.tolist() == both
+    assert sweeps.lead(rows, "a", {"shots": 1}, {"shots": 5}).members.tolist() == both
+
+
 @pytest.mark.parametrize(
     ("where", "message"),
     [
@@ -379,6 +402,10 @@ def test_seeds_that_do_not_pair_are_refused(table) -> None:
     uneven = table[(table["shift"] != "far") | (table["seed"] != 2)]
     with pytest.raises(ValueError, match=r"look at seed \[2\]"):
         sweeps.scores(uneven, "id", shift=["near", "far"], method="lp-ft", picked=True)
+    again = uneven[(uneven["shift"] == "near") & (uneven["seed"] == 2)]
+    with pytest.raises(ValueError, match=r"look at seed \[2\]"):  # near twice in place of far
+        both = pd.concat([uneven, again])
+        sweeps.scores(both, "id", shift=["near", "far"], method="lp-ft", picked=True)
     hole = table.assign(id=table["id"].where(table["seed"] != 1))
     with pytest.raises(ValueError, match="not one for each seed"):
         sweeps.scores(hole, "id", shift="near", method="lp-ft", picked=True)
