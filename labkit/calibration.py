@@ -21,16 +21,20 @@ COLDEST, HOTTEST = 0.01, 100.0  # where `fit_temperature` looks
 class Answers:
     """What a classifier said of each image, and whether it was right.
 
-    Raises ValueError for two halves that do not fit, or confidences that are none.
+    Tensors and lists are kept as arrays. Raises ValueError for two halves that do not fit, or
+    confidences that are none.
     """
 
     confidence: np.ndarray  # (n,) in [0, 1]
     right: np.ndarray  # (n,) bool
 
     def __post_init__(self) -> None:
-        shape, found = shares("confidence", self.confidence).shape, np.asarray(self.right)
-        if found.shape != shape or found.dtype != bool:
-            raise refused("right", f"{found.shape} {found.dtype}", f"{shape} bool")
+        sure = shares("confidence", self.confidence)
+        found = np.asarray(self.right.cpu() if isinstance(self.right, Tensor) else self.right)
+        if found.shape != sure.shape or found.dtype != bool:
+            raise refused("right", f"{found.shape} {found.dtype}", f"{sure.shape} bool")
+        for name, values in {"confidence": sure, "right": found}.items():
+            object.__setattr__(self, name, values)
 
 
 def answers(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Answers:
@@ -100,6 +104,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
 def shares(name: str, values: np.ndarray) -> np.ndarray:
     """One or more numbers from 0 to 1, (n,) float; a ValueError names what is none."""
+    values = values.detach().cpu() if isinstance(values, Tensor) else values
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or not len(x) or not ((x >= 0) & (x <= 1)).all():
         raise refused(name, f"shape {x.shape}", "(n,), from 0 to 1")

@@ -152,11 +152,11 @@ def share_interval(right: float, n: int, confidence: float = 0.95) -> Interval:
 
     right: how many trials succeeded. Raises ValueError when it is not between 0 and n, or n < 1.
     """
-    if not 0 <= right <= n or n < 1 or right != int(right):
+    if not 0 <= right <= n < math.inf or n < 1 or right != int(right) or n != int(n):
         raise refused("right and n", f"{right} of {n}", "0 to n, with n >= 1")
     between("confidence", confidence, 0, 1)
-    found = stats.binomtest(int(right), n).proportion_ci(confidence, "wilson")
-    return Interval(right / n, float(found.low), float(found.high))
+    found = stats.binomtest(int(right), int(n)).proportion_ci(confidence, "wilson")
+    return Interval(float(right / n), float(found.low), float(found.high))
 
 
 # ---------------------------------------------------------------- scores that know their interval

@@ -267,7 +267,7 @@ def scores(table: pd.DataFrame, score: str | Sequence[str], **where: Any) -> Sco
     wanted = [score] if isinstance(score, str) else list(score)
     by = "episode" if "episode" in table else "seed"
     check_choice("score, where", [*wanted, by, *where], tuple(table.columns))
-    lists = {k: list(v) if isinstance(v, (list, tuple)) else [v] for k, v in where.items()}
+    lists = {k: list(v) if pd.api.types.is_list_like(v) else [v] for k, v in where.items()}
     found = table.sort_values(by, kind="stable")
     for name, values in lists.items():
         check_choice(name, values, tuple(table[name].unique()))

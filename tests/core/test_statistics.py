@@ -116,6 +116,7 @@ def test_wilsons_interval_has_its_published_values() -> None:
     """Newcombe 1998, table I: 81 of 263, and none of 20."""
     assert share_interval(81, 263)[1:] == pytest.approx((0.2553, 0.3662), abs=1e-4)
     assert share_interval(0, 20)[1:] == pytest.approx((0, 0.1611), abs=1e-4)
+    assert share_interval(81.0, 263.0) == share_interval(81, 263)  # as a table holds them
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,7 @@ def test_wilsons_interval_has_its_published_values() -> None:
         (lambda: mean_interval([[1, 2], [3, 4]], 0), r"values: got \[\[1, 2\]"),
         (lambda: Scores(np.array([0.5, 0.6])).low, "overlap: got nan"),
         (lambda: share_interval(3, 2), "right and n: got 3 of 2"),
+        (lambda: share_interval(1, 2.5), "right and n: got 1 of 2.5"),
         (lambda: share_interval(1.5, 2), "right and n: got 1.5 of 2"),
         (lambda: share_interval(math.nan, 2), "right and n: got nan of 2"),
         (lambda: crossed_estimate(np.array([[0.5], [0.6]])), "scores: got 1 concepts"),

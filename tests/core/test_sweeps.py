@@ -308,6 +308,8 @@ def test_scores_are_one_a_seed_in_order(table) -> None:
     assert found.values == pytest.approx([0.5, 0.51, 0.52]) and found.index == (0, 1, 2)
     both = sweeps.scores(table, "ood", shift=["near", "far"], method="lp-ft", picked=True)
     assert both.values == pytest.approx([0.35, 0.36, 0.37])
+    every = sweeps.scores(table, "ood", shift=table["shift"].unique(), method="lp-ft", picked=True)
+    assert every.values == pytest.approx(both.values)
     two = sweeps.scores(table, ["id", "ood"], shift="near", method="lp-ft", picked=True)
     assert two.values == pytest.approx([0.45, 0.46, 0.47])
 

@@ -34,6 +34,16 @@ def test_answers_are_softmax_and_argmax() -> None:
     assert found.right.tolist() == [True, False]
 
 
+@pytest.mark.parametrize("kind", [torch.tensor, list])
+def test_answers_may_be_tensors_or_lists(kind) -> None:
+    """As a network's probabilities and verdicts are."""
+    arrays = random_answers(5)
+    same = Answers(kind(arrays.confidence), kind(arrays.right))
+    elsewhere = 0.9 * arrays.confidence
+    for guess in (proxies.difference_of_confidences, proxies.average_thresholded_confidence):
+        assert guess(same, kind(elsewhere)) == guess(arrays, elsewhere)
+
+
 @given(st.integers(0, 2**31), st.floats(0.05, 20))
 @cases(30)
 def test_temperature_changes_confidence_only(seed: int, temperature: float) -> None:
