@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from labkit import data
 from labkit.inputs import all_finite, matrices, refused, whole
 from labkit.statistics import write_hits
-from labkit.tasks import Task, test_concepts
+from labkit.tasks import Task, checked, test_concepts
 from labkit.training import Fit, features, share_right
 
 
@@ -85,7 +85,8 @@ class Measure:
     """What a sweep writes down of every network trained on one task from one encoder."""
 
     def __init__(self, encoder: nn.Module, task: Task) -> None:
-        self.tests = {"id": task.test, **task.ood}
+        tests = {"id": task.test, **task.ood}
+        self.tests = {name: checked(name, test, len(task.classes)) for name, test in tests.items()}
         self.start = self.features(encoder)
 
     def features(self, encoder: nn.Module) -> dict[str, Tensor]:

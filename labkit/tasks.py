@@ -74,7 +74,7 @@ def checked(name: str, examples: Examples, classes: int | None = None) -> Exampl
 
 def largest_share(labels: Tensor) -> float:
     """How often always answering the most frequent label (n,) is right."""
-    return (as_tensor("labels", labels).bincount() / len(labels)).max().item()
+    return (as_tensor("labels", labels).long().bincount() / len(labels)).max().item()
 
 
 def style_shift(

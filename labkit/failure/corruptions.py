@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from labkit.augment import Augmentation, affine_box, as_float, blur, warp
 from labkit.inputs import at_least_0, check_choice, whole
-from labkit.tasks import Examples, Task
+from labkit.tasks import Examples, Task, checked
 
 # corruption -> its amount at severities 1 to 5
 AMOUNTS = {
@@ -53,8 +53,9 @@ def with_corruptions(
     task: Task, kind: str, generator: Generator, severities: Sequence[int] = range(1, 6)
 ) -> Task:
     """The task with its ID test images, damaged more and more, as OOD tests."""
-    damaged = {s: corrupt(task.test.images, kind, s, generator) for s in severities}
-    ood = {f"{kind} {s}": Examples(images, task.test.labels) for s, images in damaged.items()}
+    test = checked("task.test", task.test, len(task.classes))
+    damaged = {s: corrupt(test.images, kind, s, generator) for s in severities}
+    ood = {f"{kind} {s}": Examples(images, test.labels) for s, images in damaged.items()}
     return replace(task, name=f"{task.name}, {kind}", ood=ood)
 
 

@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from labkit.inputs import whole
 from labkit.ridge import ridge, with_one
 from labkit.tasks import Task
-from labkit.training import features
+from labkit.training import checked_task, features
 
 NO_RIDGE = 1e-8
 
@@ -42,7 +42,8 @@ class Embedded:
 
 
 def embed(encoder: nn.Module, task: Task) -> Embedded:
-    """Compute the features once."""
+    """Compute the features once. Raises TypeError or ValueError as `training.checked_task` does."""
+    task = checked_task(task, ood=False)
     train, test = (features(encoder, part.images).double() for part in (task.train, task.test))
     scale = train.square().mean().sqrt().clamp(min=1e-12)
     train, test = with_one(train / scale), with_one(test / scale)

@@ -202,10 +202,14 @@ def test_a_sweep_measures_what_the_single_measures_do(authors: tasks.Task) -> No
         assert found[f"moved_{name}"] == pytest.approx(expected, rel=1e-3)
     alone = Measure(start, replace(authors, ood={}))(moved)
     assert alone == {name: x for name, x in found.items() if not name.endswith("ood")}
+    images, labels = authors.test.images.numpy(), authors.test.labels.numpy()
+    backwards = tasks.Examples(images[::-1], labels[::-1].astype(np.uint16))
+    assert Measure(start, replace(authors, test=backwards, ood={}))(moved) == alone
 
 
 def test_a_task_of_arrays_knows_its_chance_and_becomes_tensors() -> None:
     arrays = tasks.Examples(np.zeros((4, 3, 2, 2), np.uint8), np.array([0, 1, 1, 1]))
     task = tasks.Task("t", ("a", "b"), arrays, arrays, arrays, {})
     assert task.chance == 0.75
+    assert tasks.largest_share(arrays.labels.astype(np.uint16)) == 0.75
     assert torch.equal(task.to("cpu").test.labels, torch.tensor([0, 1, 1, 1]))

@@ -1,5 +1,7 @@
 """What to try first, double descent, and accuracy on the line: rules against closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from seeds import generator
 
 from labkit import advice, data, encoders, tasks
 from labkit.failure import double_descent as descent
+from labkit.failure.corruptions import with_corruptions
 from labkit.failure.label_free_estimates import accuracy_line
 from labkit.statistics import Scores, clearly_ahead
 
@@ -115,6 +118,21 @@ def test_the_threshold_is_the_rank_of_the_features(weights: str, rank: int) -> N
         x, y = embedded.train[:n], torch.randn(n, 1, generator=generator(), dtype=torch.float64)
         left = x @ descent.ridge(x, y, descent.NO_RIDGE) - y
         assert (left.abs().max() < 1e-3) == fits, n
+
+
+def test_a_task_of_arrays_is_embedded_and_damaged_as_one_of_tensors() -> None:
+    task = random_task()
+
+    def arrays(examples: tasks.Examples) -> tasks.Examples:
+        return tasks.Examples(examples.images.numpy(), examples.labels.numpy().astype(np.int32))
+
+    parts = {part: arrays(getattr(task, part)) for part in tasks.DOWNSTREAM}
+    same = replace(task, **parts)
+    one, two = (descent.embed(Flat(), x) for x in (task, same))
+    found = [descent.draw_accuracies(x, 20, 1.0, 5, generator(3)) for x in (one, two)]
+    assert (found[0] == found[1]).all()
+    one, two = (with_corruptions(x, "noise", generator()).ood for x in (task, same))
+    assert all(torch.equal(x.images, two[name].images) for name, x in one.items())
 
 
 def test_error_peaks_where_labels_can_just_be_fitted() -> None:
