@@ -36,9 +36,9 @@ def corrupt(images: Tensor, kind: str, severity: int, generator: Generator) -> T
     x, amount = as_float(images), AMOUNTS[kind][severity - 1]
     n, _, height, width = x.shape
     if kind == "rotation":
-        sign = 1 - 2 * (torch.rand(n, generator=generator, dtype=x.dtype) < 0.5).to(x)
-        zero, one = x.new_zeros(n), x.new_ones(n)
-        angle = (sign * amount).deg2rad()
+        draws = torch.rand(n, generator=generator, dtype=x.dtype)
+        zero, one = torch.zeros_like(draws), torch.ones_like(draws)
+        angle = torch.where(draws < 0.5, -one, one).mul(amount).deg2rad()
         x = warp(x, affine_box(zero, zero, one, one, angle, aspect=width / height))
     elif kind == "noise":
         x = x + amount * torch.randn(x.shape, generator=generator, dtype=x.dtype)

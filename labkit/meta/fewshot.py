@@ -47,7 +47,7 @@ def stack(episodes: Sequence[tasks.Episode]) -> meta.TaskBatch:
     """
     parts = zip(*((*e.support, *e.query) for e in episodes), strict=True)
     stacked = (torch.stack(part) for part in parts)
-    return meta.TaskBatch(*(x / 255 if x.dtype == torch.uint8 else x for x in stacked))
+    return meta.TaskBatch(*(x.float() / 255 if x.dtype == torch.uint8 else x for x in stacked))
 
 
 def sample(

@@ -130,6 +130,17 @@ def test_full_inversion_is_the_negative_and_rotation_turns() -> None:
         assert any((after.int() - q.int()).abs().max() <= 1 for q in quarter_turns)
 
 
+@pytest.mark.parametrize("kind", corruptions.AMOUNTS)
+def test_damage_does_not_depend_on_torch_s_default_type(task, kind: str) -> None:
+    found = [corruptions.corrupt(task.test.images[:20], kind, 3, generator())]
+    torch.set_default_dtype(torch.float64)
+    try:
+        found.append(corruptions.corrupt(task.test.images[:20], kind, 3, generator()))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(*found)
+
+
 def test_corrupted_tasks_keep_labels(task) -> None:
     noisy = corruptions.with_corruptions(task, "noise", generator(), (1, 3))
     assert list(noisy.ood) == ["noise 1", "noise 3"]

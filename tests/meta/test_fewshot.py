@@ -32,6 +32,17 @@ def test_a_batch_of_episodes_has_images_and_labels(episodes) -> None:
     assert 0.9 < episodes.support_x.max() <= 1
 
 
+def test_episodes_are_of_the_networks_type_whatever_torch_s_default(few) -> None:
+    size = (data.load(parts="validation"), 6, 5, 1, 2, generator(3), fewshot.SETTINGS["within"])
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = fewshot.sample(*size)
+        right = fewshot.accuracies(fewshot.maml(fewshot.load("maml")), found)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(found.query_x, few.query_x) and right.mean() > 0.4
+
+
 @pytest.mark.parametrize("name", fewshot.META_TRAINED)
 def test_meta_trained_weights_know_concepts_they_never_saw(name: str, episodes) -> None:
     def accuracy(model: nn.Sequential) -> float:
