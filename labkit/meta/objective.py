@@ -198,10 +198,16 @@ def train(
 
 
 def check_labels(logits: Tensor, labels: Tensor, name: str) -> None:
-    """Raise ValueError for labels (tasks, n) beyond the columns of logits (tasks, n, classes)."""
-    if logits.dim() > 2 and labels.max() >= logits.shape[2]:
+    """Raise ValueError for labels (tasks, n) that no column of logits (tasks, n, classes) is for.
+
+    -100 is let pass: `F.cross_entropy` leaves it out.
+    """
+    if logits.dim() < 3:
+        return
+    beyond = (labels < 0) & (labels != -100) | (labels >= logits.shape[2])
+    if beyond.any():
         accepted = f"0 to {logits.shape[2] - 1}, a column for each"
-        raise refused(name, f"label {labels.max().item()}", accepted)
+        raise refused(name, f"label {labels[beyond][0].item()}", accepted)
 
 
 def check_tasks(tasks: TaskBatch) -> None:
