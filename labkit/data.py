@@ -10,7 +10,7 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labkit.inputs import check_choice, refused, whole
+from labkit.inputs import as_tensor, check_choice, refused, whole
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 TILE, COLUMNS = 64, 41  # pixels of a tile, tiles in a row of a sheet
@@ -80,8 +80,10 @@ class Emoji:
     def captions(self) -> list[str]:
         return [concepts()[i].name for i in self.concept.tolist()]
 
-    def of(self, positions: Sequence[int]) -> "Emoji":
+    def of(self, positions: Collection[int]) -> "Emoji":
         """Only the images of these concepts."""
+        if isinstance(positions, Set):  # as `tasks.test_concepts` gives
+            positions = list(positions)
         return self[torch.isin(self.concept, torch.as_tensor(positions, dtype=torch.int64))]
 
     def row_of(self, position: int, style: str) -> int:
@@ -196,6 +198,9 @@ def traps() -> dict[int, Trap]:
 
 def labels_of(positions: Tensor, names: Sequence[str] | None = None) -> Tensor:
     """Concept positions (n,) -> indices in class `names` (None: all), (n,) int64, -1 for others."""
+    positions = as_tensor("positions", positions)
+    if positions.dtype == torch.uint8:
+        positions = positions.long()  # else it would choose rows as a mask does
     if positions.numel() and not 0 <= positions.min() <= positions.max() < len(concepts()):
         low, high = positions.min(), positions.max()
         raise refused("positions", f"{low} to {high}", f"0 to {len(concepts()) - 1}")

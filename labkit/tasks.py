@@ -91,9 +91,10 @@ def style_shift(
     the downstream concepts anew (`downstream_parts`). Raises ValueError for an unknown style or
     class, or when a style is both in and out of distribution.
     """
-    id_styles = tuple(id_styles)
+    id_styles = (id_styles,) if isinstance(id_styles, str) else tuple(id_styles)
     if ood_styles is None:
         ood_styles = tuple(style for style in data.STYLES if style not in id_styles)
+    ood_styles = (ood_styles,) if isinstance(ood_styles, str) else tuple(ood_styles)
     check_choice("id_styles", id_styles, data.STYLES)
     if ood_styles:
         check_choice("ood_styles", ood_styles, data.STYLES)
@@ -297,4 +298,6 @@ def _labelled(emoji: data.Emoji, names: Sequence[str]) -> Examples:
 def _checked_classes(classes: Sequence[str] | None) -> tuple[str, ...]:
     names = data.class_names() if classes is None else tuple(classes)
     check_choice("classes", names, data.class_names())
+    if len(set(names)) < len(names):
+        raise refused("classes", names, "each once")
     return names

@@ -56,6 +56,16 @@ def test_order_is_by_style_then_concept_and_selection_agrees() -> None:
     assert emoji.captions[0] == data.concepts()[int(emoji.concept[0])].name
 
 
+def test_concepts_are_chosen_and_labelled_by_positions_of_any_kind() -> None:
+    emoji, positions = data.load("noto", parts="test"), range(100)
+    some = emoji.of(positions)
+    for kind in (frozenset, list, np.array, torch.tensor):
+        assert torch.equal(emoji.of(kind(positions)).concept, some.concept), kind
+    labels = data.labels_of(torch.arange(100))
+    for same in (list(positions), np.arange(100), torch.arange(100, dtype=torch.uint8)):
+        assert torch.equal(data.labels_of(same), labels)
+
+
 def test_every_concept_is_in_one_part_and_parts_share_no_image() -> None:
     positions = [set(data.load(parts=part).concept.tolist()) for part in data.PARTS]
     assert sum(map(len, positions)) == len(set().union(*positions)) == 1644

@@ -38,6 +38,19 @@ def test_chosen_classes_are_numbered_in_the_given_order() -> None:
     assert task.train.labels.tolist() == expected
 
 
+def test_a_class_that_is_named_twice_is_refused() -> None:
+    """Its first number had no examples."""
+    with pytest.raises(ValueError, match="^classes: got .*accepted: each once"):
+        tasks.style_shift(("noto",), ("blob",), classes=("animal", "plant", "animal"))
+
+
+def test_one_style_may_be_named_alone() -> None:
+    """As `data.load` and `subpopulation_shift` take it."""
+    one, two = tasks.style_shift("noto", "blob"), tasks.style_shift(("noto",), ("blob",))
+    assert one.name == two.name and list(one.ood) == ["blob"]
+    assert torch.equal(one.test.images, two.test.images)
+
+
 def test_subpopulations_do_not_overlap() -> None:
     task = tasks.subpopulation_shift(("noto",))
     assert "clothing" not in task.classes and "animal" in task.classes
