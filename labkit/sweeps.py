@@ -337,14 +337,14 @@ def picked_again(
     """The table as if some rates (method -> learning rates) had not been tried: `picked` is anew.
 
     As in the sweep, the best network on ID validation of each method in each cell (`by`) is picked,
-    of equals that with the slowest head, then rate. Raises ValueError for a method without rows.
+    of equals by least `head_times`, strength, rate. Raises ValueError for a method without rows.
     """
     if without:
         check_choice("without", tuple(without), tuple(table["method"].unique()))
     kept = table.reset_index(drop=True)
     for method, rates in without.items():
         kept = kept[(kept["method"] != method) | ~kept["rate"].isin(list(rates))]
-    order = [name for name in ("head_times", "rate") if name in kept]
+    order = [name for name in ("head_times", "strength", "rate") if name in kept]
     ordered = kept.sort_values(order, kind="stable", na_position="first")
     best = ordered.groupby([*by, "method"], dropna=False)["validation"].idxmax()
     return kept.assign(picked=kept.index.isin(best))

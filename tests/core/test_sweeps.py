@@ -431,6 +431,13 @@ def test_of_equal_networks_that_with_the_smallest_rate_is_picked(table) -> None:
     assert (found["picked"] == (found["rate"] == 0.001)).all()
 
 
+def test_of_equal_networks_the_sweep_picks_the_least_strength_before_the_rate() -> None:
+    """`taken_apart` tries all rates of a strength before the next; `rows` keeps the first."""
+    tried = {"strength": [0.1, 0.1, 1, 1], "rate": [0.01, 0.03, 0.01, 0.03]}
+    cell = pd.DataFrame({"seed": 0, "method": "l2-sp", **tried, "validation": [0, 0.5, 0.5, 0]})
+    assert sweeps.picked_again(cell, {}, ["seed"])["picked"].tolist() == [False, True, False, False]
+
+
 def test_rows_of_one_number_are_picked_apart() -> None:
     cell = pd.DataFrame({"seed": 0, "method": "ft", "rate": [0.1, 0.2], "validation": [0.5, 0.6]})
     both = pd.concat([cell, cell.assign(seed=1, validation=[0.6, 0.5])])
