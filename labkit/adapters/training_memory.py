@@ -28,7 +28,7 @@ def training_memory(encoder: nn.Module, method: Method, images: Tensor) -> dict[
         return x
 
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x)
-    with hooks, torch.random.fork_rng(devices=[]):  # dropout draws
+    with hooks, torch.enable_grad(), torch.random.fork_rng(devices=[]):  # dropout draws
         _graph = network(images)  # alive until here, so that no storage is used twice
     trained = sum(p.nbytes for p in weights.values() if p.requires_grad)
     held = sum(p.nbytes for p in weights.values()), trained, 2 * trained, sum(kept.values())

@@ -41,3 +41,10 @@ def test_the_encoder_is_left_as_it_is(encoder) -> None:
     before = snapshot(encoder)
     training_memory(encoder, adapters.METHODS["adapters"], IMAGES)
     assert_same(before, snapshot(encoder))
+
+
+def test_activations_are_measured_where_no_gradients_are_wanted(encoder) -> None:
+    """Under `torch.no_grad` autograd keeps nothing, and training is not free."""
+    expected = training_memory(encoder, adapters.METHODS["lora"], IMAGES)
+    with torch.no_grad():
+        assert training_memory(encoder, adapters.METHODS["lora"], IMAGES) == expected
