@@ -175,6 +175,24 @@ def concept_scores(right: np.ndarray, count: np.ndarray) -> np.ndarray:
     return share + (right - share * count) / np.nanmean(count, axis=1, keepdims=True)
 
 
+def concept_means(parts: Sequence[np.ndarray], repetitions: int) -> np.ndarray:
+    """Each concept's part in a mean of shares, of `concept_scores` (rows, m): (repetitions, m).
+
+    The rows of a repetition, of all `parts`, are averaged. Not all need to test the same concepts:
+    one that some shares know nothing of counts by its part in the others, so that again the mean is
+    that of the shares. NaN is a concept that none of them tests.
+    """
+    each = np.stack(parts)
+    each = each.reshape(len(parts), repetitions, -1, each.shape[2])
+    each = each.swapaxes(0, 1).reshape(repetitions, -1, each.shape[3])  # (repetitions, shares, m)
+    there = ~np.isnan(each)
+    tested = there.any(axis=1)
+    share = np.nanmean(each, axis=2, keepdims=True)
+    pull = np.nansum((each - share) / there.sum(axis=2, keepdims=True), axis=1) / each.shape[1]
+    found = share.mean(axis=1) + tested.sum(axis=1, keepdims=True) * pull
+    return np.where(tested, found, np.nan)
+
+
 def write_hits(right: np.ndarray, concept: np.ndarray, among: Sequence[int]) -> str:
     """Two letters for each concept of `among`: how many images are right, of how many (a is 0).
 

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from labkit import data
 from labkit.files import a_path, make_folder, replacing, told
 from labkit.inputs import check_choice, refused
-from labkit.statistics import Interval, Scores, concept_scores, read_hits
+from labkit.statistics import Interval, Scores, concept_means, concept_scores, read_hits
 
 Row = dict[str, Any]
 Tested = Callable[[Row], Collection]  # what the test of a row is made of
@@ -296,9 +296,8 @@ def _in_common(found: pd.DataFrame, wanted: Sequence[str]) -> dict[str, Any]:
     hits = [f"{s}_hits" for s in wanted]
     if not set(hits) <= set(found) or found[hits].isna().any(axis=None):
         return {"overlap": overlap}
-    each = np.mean([concept_scores(*read_hits(found[name])) for name in hits], axis=0)
-    each = each.reshape(found["seed"].nunique(), -1, each.shape[1]).mean(axis=1)
-    return {"overlap": overlap, "by_concept": each}
+    each = [concept_scores(*read_hits(found[name])) for name in hits]
+    return {"overlap": overlap, "by_concept": concept_means(each, found["seed"].nunique())}
 
 
 def lead(

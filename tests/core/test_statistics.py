@@ -12,6 +12,7 @@ from scipy import stats
 from labkit.statistics import (
     Scores,
     clearly_ahead,
+    concept_means,
     concept_scores,
     crossed_estimate,
     episode_estimate,
@@ -110,6 +111,24 @@ def test_episodes_of_different_concepts_are_compared_over_all_of_them() -> None:
         lead = sides[0] - sides[1]
         held.append(lead.low <= 0 <= lead.high)
     assert 0.92 <= np.mean(held) <= 0.98
+
+
+def test_a_mean_of_shares_knows_concepts_that_only_some_of_them_test() -> None:
+    """Two styles, of which one lacks a concept: the influence of each, by leaving out a little."""
+    right = np.array([[[1.0, 0, 2, 1]], [[1, 1, 0, 0]]])  # (styles, one seed, concepts)
+    count = np.array([[[1.0, 1, 2, 2]], [[1, 2, 1, 0]]])
+
+    def mean(weight: np.ndarray) -> float:
+        return np.mean((right * weight).sum(axis=2) / (count * weight).sum(axis=2))
+
+    found = concept_means([concept_scores(*x) for x in zip(right, count, strict=True)], 1)[0]
+    slopes = [(mean(1 + 1e-6 * np.eye(4)[c]) - mean(np.ones(4))) / 1e-6 for c in range(4)]
+    assert found.mean() == pytest.approx(mean(np.ones(4)))
+    assert found - found.mean() == pytest.approx(4 * np.array(slopes), abs=1e-4)
+    rows = concept_scores(np.concatenate(right), np.where(count == 0, 1, count)[:, 0])
+    assert concept_means([rows], 1) == pytest.approx(rows.mean(axis=0)[None])
+    apart = [np.array([[0.2, 0.4, np.nan, np.nan]]), np.array([[np.nan, np.nan, 0.5, 0.9]])]
+    assert np.nanmean(concept_means(apart, 1)) == pytest.approx(0.5)
 
 
 def test_wilsons_interval_has_its_published_values() -> None:

@@ -363,6 +363,14 @@ def test_a_fixed_test_with_hits_has_an_interval_over_its_concepts(table) -> None
     assert no_hits.about == "for other draws, but the same test concepts"
 
 
+def test_a_mean_over_styles_uses_concepts_that_one_of_them_lacks() -> None:
+    table = sweeps.read("contrastive")
+    styles = ["twemoji", "noto", "fluent-mono", "blob"]
+    found = sweeps.scores(table, styles, method="clip", shots=5)
+    assert not np.isnan(found.by_concept).any() and found.by_concept.shape == (5, 135)
+    assert found.by_concept.mean(axis=1) == pytest.approx(found.values, abs=1e-4)
+
+
 def test_episodes_have_an_interval_over_their_concepts() -> None:
     rows = {"concepts": ["1 2", "3 4", "1 3", "5 6"], "a": [0.1, 0.2, 0.4, 0.3]}
     found = sweeps.scores(pd.DataFrame({"episode": range(4), **rows}), "a")
