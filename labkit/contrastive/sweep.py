@@ -70,7 +70,9 @@ def same_style(emoji: data.Emoji, models: Mapping[str, torch.nn.Module]) -> pd.D
     for name, encoder in models.items():
         features = transfer.features(encoder, emoji.images)
         centred = features - features.mean(dim=0)
-        neighbour = evaluate.nearest(centred, centred, 2)[:, 1]  # the first is the image itself
+        first, second = evaluate.nearest(centred, centred, 2).T
+        # Itself, or of twins either.
+        neighbour = second.where(first == torch.arange(len(first)), first)
         same[name] = (emoji.style[neighbour] == emoji.style).float().mean().item()
     return pd.Series(same).to_frame("nearest picture has the same style")
 

@@ -274,3 +274,25 @@ def test_styles_are_sorted_by_clip_and_the_title_counts(tmp_path) -> None:
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels[-1] == "blob\n(no labels)" and labels[0] == "noto"
     assert "noto: CLIP 91%, SimCLR 81%" in figures.describe_dots(table)
+
+
+def test_an_image_is_not_its_own_neighbour_where_another_has_its_features() -> None:
+    """Each has a twin in another style, and of equals either may be found first."""
+    noto = data.load("noto", parts="test")
+    twice = data.Emoji(
+        noto.images.repeat(2, 1, 1, 1),
+        noto.concept.repeat(2),
+        torch.cat([noto.style, torch.full_like(noto.style, STYLES.index("blob"))]),
+    )
+    found = sweep.same_style(twice, {"pixels": whole_pixels()})
+    assert found.iloc[0, 0] == 0
+
+
+def whole_pixels() -> torch.nn.Module:
+    """Features that are whole numbers: those of twins are equal to the last digit."""
+
+    class Pixels(torch.nn.Module):
+        def forward(self, images):
+            return images[:, :, ::8, ::8].flatten(1).double()
+
+    return Pixels()
