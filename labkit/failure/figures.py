@@ -113,14 +113,14 @@ def describe_estimates(tests: pd.DataFrame) -> str:
 
 @style()
 def draw_damage(axes: Sequence[Axes], result) -> None:
-    """Left: wrong, and sure of it. Right: how right and how sure, by severity."""
+    """Left: wrong, and sure of it (or never wrong). Right: how right and how sure, by severity."""
     pictures, curves = axes
     both = zip(result.said, result.sure, strict=True)
     titles = [f"{shorten(said, 14)}\n{sure:.0%}" for said, sure in both]
     draw_images(pictures, result.images, titles, 4, "nearest")
-    pictures.set_title("It is sure of these, and wrong")
     severities, now = np.arange(len(result.accuracy)), result.severity
     right, sure = result.accuracy[now], result.confidence[now]
+    pictures.set_title(f"It is sure of these, and {'wrong' if right < 1 else 'right'}")
     curves.axvline(now, color=INK, lw=1)
     curves.plot(severities, result.accuracy, "-o", color=RIGHT)
     curves.plot(severities, result.confidence, "--^", color=SURE)

@@ -1,5 +1,6 @@
 """Notebook 05's panels: damage images, count labels, switch an augmentation of pretraining off."""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from labkit.calibration import answers
 from labkit.failure import figures, invariance
 from labkit.failure.corruptions import AMOUNTS, corrupt
 from labkit.failure.double_descent import NO_RIDGE, Embedded, draw_accuracies, embed
+from labkit.inputs import refused
 from labkit.statistics import mean_interval
 from labkit.ui.controls import Dice, menu
 from labkit.ui.panel import Panel, panel
@@ -31,7 +33,8 @@ class Damage(NamedTuple):
     temperature: float
     accuracy: np.ndarray  # (WORST + 1,)
     confidence: np.ndarray  # (WORST + 1,)
-    images: np.ndarray  # (SHOWN, 3, 32, 32) uint8: mistakes at the chosen severity, surest first
+    images: np.ndarray  # (SHOWN, 3, 32, 32) uint8: mistakes at the chosen severity (where there
+    # are none, all answers), the surest first
     said: list[str]  # the classes that they were taken for
     sure: np.ndarray  # (SHOWN,)
 
@@ -42,18 +45,31 @@ class Damaged(NamedTuple):
     images: dict[str, torch.Tensor]  # kind -> (WORST + 1, n, 3, 32, 32) uint8
     logits: dict[str, np.ndarray]  # kind -> (WORST + 1, n, classes)
     labels: np.ndarray  # (n,)
+    classes: tuple[str, ...]
 
 
-def damage_all(model: torch.nn.Module, test: tasks.Examples, seed: int = 0) -> Damaged:
-    """Damage `test` by every corruption at every severity, in a random order of images."""
+def damage_all(
+    model: torch.nn.Module, test: tasks.Examples, seed: int = 0, classes: Sequence[str] = ()
+) -> Damaged:
+    """Damage `test` by every corruption at every severity, in a random order of images.
+
+    classes: what the model's outputs stand for, all twelve unless given. Raises ValueError for
+    another number of them.
+    """
     generator = torch.Generator().manual_seed(seed)
+    classes = tuple(classes) or data.class_names()
+    test = tasks.checked("test", test, len(classes))
     test = test.at(torch.randperm(len(test.labels), generator=generator))
     images, logits = {}, {}
     for kind in AMOUNTS:
         found = [corrupt(test.images, kind, s, generator) for s in range(WORST + 1)]
         images[kind] = torch.stack(found)
         logits[kind] = torch.stack([transfer.features(model, part) for part in found]).numpy()
-    return Damaged(images, logits, test.labels.numpy())
+    if logits[kind].shape[2] != len(classes):
+        raise refused(
+            "classes", classes, f"as many as the model has outputs, {logits[kind].shape[2]}"
+        )
+    return Damaged(images, logits, test.labels.numpy(), classes)
 
 
 def compute_damage(
@@ -63,30 +79,39 @@ def compute_damage(
     found = [answers(x, damaged.labels, temperature) for x in damaged.logits[kind]]
     right, sure = np.array([(x.right.mean(), x.confidence.mean()) for x in found]).T
     confidence = found[severity].confidence
-    order = np.lexsort((-confidence, found[severity].right))[: (~found[severity].right).sum()]
+    wrong = ~found[severity].right
+    order = np.lexsort((-confidence, ~wrong))[: wrong.sum() or len(wrong)]
     rows = order[np.arange(SHOWN * page, SHOWN * (page + 1)) % len(order)]
     images = damaged.images[kind][severity][torch.from_numpy(rows)].numpy()
-    said = [data.class_names()[x] for x in damaged.logits[kind][severity][rows].argmax(axis=1)]
+    said = [damaged.classes[x] for x in damaged.logits[kind][severity][rows].argmax(axis=1)]
     return Damage(kind, severity, temperature, right, sure, images, said, confidence[rows])
 
 
 def describe_damage(result: Damage) -> str:
     right, sure = result.accuracy[result.severity], result.confidence[result.severity]
     surer = "surer than" if sure > right + 0.1 else "less sure than" if sure < right - 0.1 else ""
+    mistakes = "mistakes" if right < 1 else "answers"
     return (
         f"{result.kind.capitalize()} at severity {result.severity}: the probe is "
         f"{surer or 'about as sure as'} it is right. It is right about {right:.0%} of the "
         f"images (undamaged: {result.accuracy[0]:.0%}) and {sure:.0%} sure on average, at "
-        f"temperature {result.temperature:.2g}. Some of its surest mistakes: "
+        f"temperature {result.temperature:.2g}. Some of its surest {mistakes}: "
         f"{', '.join(f'{s} {p:.0%}' for s, p in zip(result.said, result.sure, strict=True))}."
     )
 
 
-def damage(model: torch.nn.Module | None = None, test: tasks.Examples | None = None) -> Panel:
-    """Choose a corruption and its severity; see what is recognised, and how sure the probe is."""
+def damage(
+    model: torch.nn.Module | None = None,
+    test: tasks.Examples | None = None,
+    classes: Sequence[str] = (),
+) -> Panel:
+    """Choose a corruption and its severity; see what is recognised, and how sure the probe is.
+
+    model, test, classes: of a task of one's own (`damage_all`).
+    """
     task = tasks.style_shift(("twemoji",), ())
     model = model or transfer.linear_probe(encoders.load("clip-conv").image, task).model
-    damaged = damage_all(model, test or task.test)
+    damaged = damage_all(model, test or task.test, classes=classes)
     return panel(
         partial(compute_damage, damaged),
         figures.draw_damage,

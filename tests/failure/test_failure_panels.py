@@ -6,7 +6,7 @@ import pytest
 import torch
 from panels import check_background_reused, check_every_control
 
-from labkit import data, explorers, plots, sweeps, tasks
+from labkit import data, encoders, explorers, plots, sweeps, tasks, transfer
 from labkit.advice import Situation
 from labkit.calibration import Answers, answers, reliability
 from labkit.failure import corruptions, invariance, under_shift
@@ -57,6 +57,21 @@ def test_damage_is_the_corruption_and_its_answers() -> None:
     last = explorers.compute_damage(damaged, "noise", 2, 1.5, page=6)
     assert set(last.sure) <= set(expected.confidence[wrong]), "a page over the end starts again"
     assert f"{found.accuracy[2]:.0%}" in explorers.describe_damage(found)
+
+
+def test_damage_of_a_task_of_ones_own_names_its_classes_and_may_find_no_mistake() -> None:
+    """Vehicles were once said to be taken for faces, and an image all got right for an error."""
+    classes = ("vehicle", "animal")
+    task = tasks.style_shift(("twemoji",), (), classes=classes)
+    model = transfer.linear_probe(encoders.load("clip-conv").image, task).model
+    answer = transfer.features(model, task.test.images).argmax(dim=1)
+    damaged = explorers.damage_all(model, task.test._replace(labels=answer), classes=classes)
+    assert set(explorers.compute_damage(damaged, "noise", 5, 1.0, page=0).said) <= set(classes)
+    right = explorers.compute_damage(damaged, "noise", 0, 1.0, page=0)
+    assert right.accuracy[0] == 1 and (np.diff(right.sure) <= 0).all()
+    assert "surest answers: " in explorers.describe_damage(right)
+    with pytest.raises(ValueError, match="^classes: got .*as many as the model has outputs, 2"):
+        explorers.damage_all(model, task.test)
 
 
 def test_labels_show_double_descent_and_ridge_removes_it(panels) -> None:
