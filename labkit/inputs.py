@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,28 @@ def check_choice(argument: str, given: Sequence, accepted: Sequence) -> None:
     unknown = [value for value in given if value not in accepted]
     if unknown or not given:
         raise refused(argument, unknown or "nothing", ", ".join(map(str, accepted)))
+
+
+def canonical(value: Any) -> float | str:
+    """1, 1.0 and "1" are one value, True and "TRUE", and None and nan, which are an empty field."""
+    word = "" if value is None or value != value else str(value)
+    if word.lower() in ("true", "false"):
+        return word.lower()
+    try:
+        return word if "_" in word or np.isnan(float(word)) else float(word)
+    except ValueError:
+        return word
+
+
+def chosen(argument: str, given: Sequence, accepted: Sequence) -> list:
+    """Those of `accepted` that are `canonical`ly given: a table may hold 5 as "5", and none as nan.
+
+    Raises ValueError as `check_choice` does.
+    """
+    known = {canonical(value): value for value in accepted}
+    found = [known.get(canonical(value), value) for value in given]
+    check_choice(argument, found, list(known.values()))
+    return found
 
 
 def whole(name: str, value: int, low: int, high: int | None = None, high_name: str = "") -> int:

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from labkit import data
 from labkit.files import a_path, make_folder, replacing, told
-from labkit.inputs import check_choice, refused
+from labkit.inputs import canonical, check_choice, chosen, refused
 from labkit.statistics import Interval, Scores, concept_means, concept_scores, read_hits
 
 Row = dict[str, Any]
@@ -76,17 +76,6 @@ def sweep(
 def settings(table: pd.DataFrame, keys: Sequence[str]) -> list[tuple[float | str, ...]]:
     """The cell of each row, such that those of a table and those of Python compare."""
     return [tuple(map(canonical, row)) for row in table[list(keys)].to_numpy(object).tolist()]
-
-
-def canonical(value: Any) -> float | str:
-    """1, 1.0 and "1" are one value, True and "TRUE", and None and nan, which are an empty field."""
-    word = "" if value is None or value != value else str(value)
-    if word.lower() in ("true", "false"):
-        return word.lower()
-    try:
-        return word if "_" in word or np.isnan(float(word)) else float(word)
-    except ValueError:
-        return word
 
 
 def outcomes(
@@ -270,8 +259,7 @@ def scores(table: pd.DataFrame, score: str | Sequence[str], **where: Any) -> Sco
     lists = {k: list(v) if pd.api.types.is_list_like(v) else [v] for k, v in where.items()}
     found = table.sort_values(by, kind="stable")
     for name, values in lists.items():
-        check_choice(name, values, tuple(table[name].unique()))
-        found = found[found[name].isin(values)]
+        found = found[found[name].isin(chosen(name, values, table[name].unique()))]
     cells = int(np.prod([len(values) for values in lists.values()]))
     repetitions, counts = np.unique(found[by], return_counts=True)
     twice = found.loc[found.duplicated([by, *lists]), by]  # and another one is missing
@@ -323,8 +311,7 @@ def intervals(table: pd.DataFrame, score: str, by: Sequence[str], **where: Any) 
     """
     check_choice("score, by, where", [score, *by, *where], tuple(table.columns))
     for name, value in where.items():
-        check_choice(name, [value], tuple(table[name].unique()))
-        table = table[table[name] == value]
+        table = table[table[name].isin(chosen(name, [value], table[name].unique()))]
     groups = table.groupby(list(by), sort=False, dropna=False)
     found = [(*group, *scores(rows, score).interval) for group, rows in groups]
     return pd.DataFrame(found, columns=[*by, *Interval._fields]).set_index(list(by))

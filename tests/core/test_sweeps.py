@@ -363,6 +363,22 @@ def test_a_fixed_test_with_hits_has_an_interval_over_its_concepts(table) -> None
     assert no_hits.about == "for other draws, but the same test concepts"
 
 
+def test_a_value_is_found_however_the_table_holds_it(table) -> None:
+    """Beside the word "all" a number is a word; a probe's rate is an empty field."""
+    motivation = sweeps.read("motivation")
+    words = sweeps.scores(motivation, "id", method="probe", shots="5")
+    for five in (5, 5.0, np.int64(5), ["5"]):
+        found = sweeps.scores(motivation, "id", method="probe", shots=five)
+        assert (found.values == words.values).all()
+    means = [sweeps.intervals(motivation, "id", ["method"], shots=five) for five in (5, "5")]
+    pd.testing.assert_frame_equal(*means)
+    probe = table[table["picked"]].assign(rate=np.nan)
+    for none in (None, np.nan, float("nan")):
+        found = sweeps.scores(probe, "id", shift="near", method="lp-ft", rate=none)
+        assert found.values == pytest.approx([0.6, 0.61, 0.62])
+    assert sweeps.scores(table, "id", shift="near", method="lp-ft", picked=1).mean > 0.5
+
+
 def test_a_mean_over_styles_uses_concepts_that_one_of_them_lacks() -> None:
     table = sweeps.read("contrastive")
     styles = ["twemoji", "noto", "fluent-mono", "blob"]
