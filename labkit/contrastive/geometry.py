@@ -53,11 +53,12 @@ def negative_shares(similarities: Tensor, temperature: float) -> Tensor:
 
     The gradient of -log softmax at the positive pushes negative j by p_j, so that its share is
     p_j / sum of p over negatives: a softmax without the positive. similarities: (n, m) cosines, the
-    positive of row i in column i, m >= 2; temperature: a number > 0.
+    positive of row i in column i, m >= 2 and >= n; temperature: a number > 0.
     """
     temperature = above_0("temperature", temperature)
-    if similarities.ndim != 2 or similarities.shape[1] < 2 or not len(similarities):
-        raise refused("similarities", f"shape {tuple(similarities.shape)}", "(n, m), m >= 2")
+    shape = tuple(similarities.shape)
+    if len(shape) != 2 or shape[1] < max(2, shape[0]) or not shape[0]:
+        raise refused("similarities", f"shape {shape}", "(n, m), m >= 2 and at least n")
     all_finite(similarities=similarities)
     # Less the largest of its row first: what is left may be -inf, and its share 0.
     logits = (similarities - similarities.amax(dim=1, keepdim=True)) / temperature

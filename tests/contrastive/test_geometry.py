@@ -88,6 +88,12 @@ def test_the_temperature_decides_how_many_negatives_are_heard() -> None:
     assert torch.allclose(all_alike[0, 1:], torch.full((3,), 1 / 3), atol=0.01)
 
 
+@pytest.mark.parametrize("shape", [(5, 3), (2, 1), (0, 4), (4,)])
+def test_rows_without_a_positive_or_a_negative_have_no_shares(shape) -> None:
+    with pytest.raises(ValueError, match="^similarities: got shape .*at least n"):
+        geometry.negative_shares(torch.zeros(shape), 0.1)
+
+
 @pytest.mark.parametrize("count", [2, 82, 94, 110, 1000])
 def test_of_equal_negatives_half_make_half_of_the_push(count: int) -> None:
     """Rounding made it one more of some."""
