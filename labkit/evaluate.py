@@ -168,7 +168,7 @@ def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     `movement`. Biased: Kornblith et al. 2019, equation 5 (near 1 whenever n is small against dim).
     Unbiased: with the HSIC estimator of Song et al. 2012, as Nguyen et al. 2021 use it; it can be
     negative, down to -1. Raises ValueError for different numbers of rows, fewer than 4 (biased: 2),
-    or features that are all the same.
+    or features that are all the same (unbiased: or all equally far apart, as one-hot rows are).
     """
     x, y = matrices(x=x, y=y)
     least = 4 if unbiased else 2
@@ -176,9 +176,13 @@ def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
         raise refused("x, y", f"{len(x)} and {len(y)} rows", f"the same, {least} or more")
     x, y = _centred(x), _centred(y)
     hsic = _unbiased_hsic if unbiased else _biased_hsic
-    own = hsic(x, x) * hsic(y, y)
-    if not own > 0:
-        raise ValueError("x, y: features that are the same for all images have no alignment")
+    own = 1.0
+    for z in (x, y):
+        size = hsic(z, z)
+        if not size > 1e-12 * _biased_hsic(z, z):  # what is left is rounding
+            which = "that are the same for all images" + " or equally far apart" * unbiased
+            raise ValueError(f"x, y: features {which} have no alignment")
+        own *= size
     return float(hsic(x, y) / np.sqrt(own))
 
 
