@@ -15,6 +15,8 @@ from labkit.statistics import write_hits
 from labkit.tasks import Task, checked, test_concepts
 from labkit.training import Fit, features, share_right
 
+ROUNDING = 1e-12  # of float64: what is smaller, in units of what it is left of, is no difference
+
 
 def nearest(queries: Tensor, gallery: Tensor, count: int) -> Tensor:
     """Rows of `gallery` (m, dim) with the largest cosine to each query (n, dim), as (n, count).
@@ -153,9 +155,10 @@ def head_change(before: Tensor, after: Tensor) -> HeadChange:
     v, w = matrices(before=before, after=after)
     if v.shape != w.shape:
         raise refused("after", f"shape {w.shape}", f"{v.shape}, as before")
+    totals = np.linalg.norm(v), np.linalg.norm(w)
     v, w = v - v.mean(axis=0), w - w.mean(axis=0)
     sizes = np.linalg.norm(v), np.linalg.norm(w)
-    if not all(sizes):
+    if any(size <= ROUNDING * total for size, total in zip(sizes, totals, strict=True)):
         raise ValueError("before, after: a head that is the same for all classes has no direction")
     cosine = np.clip((v * w).sum() / np.prod(sizes), -1, 1)
     return HeadChange(float(sizes[1]), float(sizes[0]), float(np.degrees(np.arccos(cosine))))
@@ -179,7 +182,7 @@ def linear_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     own = 1.0
     for z in (x, y):
         size = hsic(z, z)
-        if not size > 1e-12 * _biased_hsic(z, z):  # what is left is rounding
+        if not size > ROUNDING * _biased_hsic(z, z):
             which = "that are the same for all images" + " or equally far apart" * unbiased
             raise ValueError(f"x, y: features {which} have no alignment")
         own *= size
@@ -190,7 +193,8 @@ def _centred(x: np.ndarray) -> np.ndarray:
     """Less the mean row, and of size about 1: no square of it is lost or infinite."""
     x = x / (np.abs(x).max() or 1)
     x = x - x.mean(axis=0)
-    return x / (np.abs(x).max() or 1)
+    largest = np.abs(x).max()
+    return x / largest if largest > ROUNDING else np.zeros_like(x)
 
 
 def _biased_hsic(x: np.ndarray, y: np.ndarray) -> float:

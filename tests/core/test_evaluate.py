@@ -141,12 +141,14 @@ def test_a_head_s_change_is_blind_to_what_no_prediction_sees() -> None:
         (lambda: linear_cka(FEATURES, FEATURES[:5]), "x, y: got 40 and 5 rows"),
         (lambda: linear_cka(FEATURES[:3], FEATURES[:3], True), "4 or more"),
         (lambda: linear_cka(FEATURES, np.ones((40, 2))), "same for all images"),
+        (lambda: linear_cka(FEATURES, np.tile([0.1, 0.3, 0.7], (40, 1))), "the same for all"),
         (lambda: linear_cka(np.eye(4), np.eye(4), True), "equally far apart"),  # rounding said -1
         (lambda: linear_cka(FEATURES[:8], np.eye(8), True), "apart have no alignment"),
         (lambda: movement(FEATURES, FEATURES[:, :2]), "after: got shape"),
         (lambda: movement(0 * FEATURES, FEATURES), "before: all features are zero"),
         (lambda: head_change(FEATURES, FEATURES[:1]), "after: got shape .1, 6., accepted"),
         (lambda: head_change(np.ones((3, 2)), np.ones((3, 2))), "no direction"),
+        (lambda: head_change(FEATURES[:3, :2], np.tile([0.1, 0.3], (3, 1))), "has no direction"),
     ],
 )
 def test_features_that_cannot_be_compared_are_named(call, message) -> None:
