@@ -65,7 +65,7 @@ def mean_estimate(values: Sequence[float], overlap: float) -> Estimate:
     overlap = real("overlap", overlap, 1)
     shared = overlap / (1 - overlap) if overlap < 1 else 0.0
     error = x.std(ddof=1) * np.sqrt(1 / len(x) + shared)
-    if len(x) == 2 and error == 0:
+    if len(x) == 2 and np.ptp(x) <= 1e-9 * np.abs(x).max():  # 0.3 - 0.2 is 0.2 - 0.1 but rounded
         error = np.inf
     return Estimate(float(x.mean()), float(error), len(x) - 1)
 

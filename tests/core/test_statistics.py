@@ -183,6 +183,8 @@ def test_two_equal_scores_say_nothing_of_the_spread() -> None:
     assert mean_interval([0.7, 0.7], 0.2) == pytest.approx(ends, nan_ok=True)
     twice = Scores(np.array([0.05, 0.05]), overlap=0.2)
     assert twice.estimate.p == 1 and clearly_ahead({"one": twice}) == []
+    ours, theirs = (Scores(np.array(x), overlap=0.2) for x in ([0.3, 0.2], [0.2, 0.1]))
+    assert (ours - theirs).estimate.p == 1, "these leads are equal but for rounding"
 
 
 @pytest.mark.parametrize(
