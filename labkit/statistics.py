@@ -213,7 +213,7 @@ class Scores:
     """A score of every repetition, and what they have in common. Subtract to compare.
 
     values: (n,). index: which repetition each is (seeds, episodes): only equal ones are paired.
-    overlap: as in `mean_estimate`. by_concept: (n, m), `concept_scores`, NaN for those not tested.
+    overlap: as in `mean_estimate`. by_concept: (n, m), `concept_means`, NaN for those not tested.
     members: (n, k), the concepts of episodes.
     """
 
