@@ -107,11 +107,14 @@ def load(styles: Sequence[str] = STYLES, *, parts: Sequence[str] = PARTS, size: 
     """Load the images of `styles` whose concepts are in `parts`.
 
     `size` is 32 (area averages) or 64 (as stored, for display). Images are ordered by style, then
-    by concept. Raises ValueError for an unknown style, part or size, DataError for a bad file.
+    by concept. Raises ValueError for an unknown style, part or size, or a style named twice,
+    DataError for a bad file.
     """
     styles = (styles,) if isinstance(styles, str) else tuple(styles)
     parts = (parts,) if isinstance(parts, str) else tuple(parts)
     check_choice("styles", styles, STYLES)
+    if len(set(styles)) < len(styles):
+        raise refused("styles", styles, "each once")
     check_choice("parts", parts, PARTS)
     check_choice("size", (whole("size", size, 1),), (32, 64))
     keep = [[c.position for c in concepts() if c.part in parts and s in c.styles] for s in styles]

@@ -61,6 +61,7 @@ def total_loss(loss_fn: Loss, predictions: Tensor, targets: Tensor, name: str) -
     labels = loss_fn is F.cross_entropy and not targets.is_floating_point()
     if labels:
         check_labels(predictions, targets, name)
+        targets = targets.long()
     # A label of -100 is left out of cross_entropy's mean, which then differs between tasks.
     if loss_fn in MEANS or (labels and targets.min() >= 0):
         return len(predictions) * loss_fn(predictions.flatten(0, 1), targets.flatten(0, 1))

@@ -93,7 +93,7 @@ IMAGE = {"images": IMAGES}
 CALLS = [
     # the core
     Call("data.load", {"styles": ("noto",), "parts": ("test",), "size": 32},
-         {"styles": (UNKNOWN, ()), "parts": (UNKNOWN,), "size": (48, "32", 32.0)}),
+         {"styles": (UNKNOWN, (), ("noto",) * 2), "parts": (UNKNOWN,), "size": (48, "32", 32.0)}),
     Call("data.labels_of", {"positions": Y}, {"positions": (Y + 10**6, Y - 5)}),
     Call("tasks.style_shift",
          {"id_styles": ("noto",), "ood_styles": ("blob",), "classes": ("plant",)},
