@@ -41,6 +41,7 @@ RECIPES = {
     "a tenth icons": {"icons": 0.1},
     "a quarter icons, 3,600 steps": {"icons": 0.25, "steps": 3600},
     "no icons": {"icons": 0.0},
+    "a quarter icons, 9,000 steps": {"icons": 0.25, "steps": 9000},
 }
 
 
