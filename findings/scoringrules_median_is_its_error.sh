@@ -6,7 +6,8 @@
 #           and observation by the same amount, or to measure in Kelvin, changes nothing.
 # Happens:  with backend="numpy", the default where numba is not installed ("pip install scoringrules" does not
 #           bring it), the lower the median the better the score, down to minus infinity: for an observation of
-#           20 a median of -1000 beats one of 20. The same forecast gets another score in Kelvin. With numba it is all right.
+#           20 a median of -1000 beats one of 20. The same forecast has another score in Kelvin. With numba all
+#           is well.
 # Why:      scoringrules/core/interval/_score.py, weighted_interval_score: `WIS += w_median * median`, without
 #           the observation. The function for numba, in _gufunc.py beside it, has |obs - median|.
 # Versions: scoringrules 0.10.0, numba 0.68.1, NumPy 2.4.6, Python 3.11; run on 2026-11-30.

@@ -44,7 +44,7 @@ for backend in ("numpy", "numba"):
         assert np.allclose(fair, by_hand(y, x, weights))
         assert np.allclose(fair, crps(-y, -x, weights, "fair", backend))
         off, turned = np.abs(pwm - fair).mean(), np.abs(mirror - pwm).mean()
-        print(f"{backend}, {name}: mean score {fair.mean():.3f}; pwm off by {off:.3f}, its mirror image by {turned:.3f}")
+        print(f"{backend}, {name}: mean score {fair.mean():.3f}; pwm off by {off:.3f}, the mirror by {turned:.3f}")
         if name == "weights":
             assert off > 0.05 and turned > 0.1
             # which of two forecasts is better, by the score and by the score in the mirror
