@@ -59,7 +59,8 @@ def neighbors(m):
 
 right = by_hand(lambda far: np.sort(far, axis=0)[K])               # row 0: the image itself
 orders = [np.arange(len(labels))] + [draw.permutation(len(labels)) for _ in range(20)]
-found = [metric(LFDA(k=K, n_components=KEPT, embedding_type="plain").fit(images[order], labels[order]).components_) for order in orders]
+learner = LFDA(k=K, n_components=KEPT, embedding_type="plain")
+found = [metric(learner.fit(images[order], labels[order]).components_) for order in orders]
 column = by_hand(lambda far: np.sqrt(np.partition(far ** 2, K, axis=0)[:, K]))
 off = [apart(m, right) for m in found]
 each = [apart(a, b) for i, a in enumerate(found) for b in found[:i]]
