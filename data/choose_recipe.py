@@ -29,7 +29,7 @@ from labkit.weights import parse_tensors
 FOLDS = 5
 COLUMNS = tuple(ALL_COLUMNS.values())[:2]  # six flat styles, four others
 TOLD = f"probe, {SHOTS} labels"  # what a lead is told of
-SHIPPED = ("clip-conv", "clip-words-conv")  # to compare with
+SHIPPED = ("clip-conv", "clip-words-conv", "clip-vit")  # to compare with
 STRONGER = {"crop": 0.5, "flip": 0.5, "hue": 0.05}
 RECIPES = {
     "as shipped": {},
@@ -42,6 +42,7 @@ RECIPES = {
     "a quarter icons, 3,600 steps": {"icons": 0.25, "steps": 3600},
     "no icons": {"icons": 0.0},
     "a quarter icons, 9,000 steps": {"icons": 0.25, "steps": 9000},
+    "transformer, 2,500 steps": {"architecture": "vit", "options": {"patch": 8}, "steps": 2500},
 }
 
 
