@@ -184,7 +184,8 @@ def blur(images: Tensor, sigmas: Tensor, radius: int) -> Tensor:
     product, and so is one along a column.
     """
     sides = images.shape[2:]
-    rows, columns = (_blur_matrices(sigmas, min(radius, n - 1), n)[:, None] for n in sides)
+    matrices = {n: _blur_matrices(sigmas, min(radius, n - 1), n)[:, None] for n in set(sides)}
+    rows, columns = (matrices[n] for n in sides)  # of a square image the same
     return (rows @ images @ columns.mT).clamp_(0, 1)
 
 

@@ -112,9 +112,7 @@ def load(styles: Sequence[str] = STYLES, *, parts: Sequence[str] = PARTS, size: 
     """
     styles = (styles,) if isinstance(styles, str) else tuple(styles)
     parts = (parts,) if isinstance(parts, str) else tuple(parts)
-    check_choice("styles", styles, STYLES)
-    if len(set(styles)) < len(styles):
-        raise refused("styles", styles, "each once")
+    check_choice("styles", styles, STYLES, once=True)
     check_choice("parts", parts, PARTS)
     check_choice("size", (whole("size", size, 1),), (32, 64))
     keep = [[c.position for c in concepts() if c.part in parts and s in c.styles] for s in styles]

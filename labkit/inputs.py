@@ -20,11 +20,16 @@ def refused(name: str, got: object, accepted: object, kind: type = ValueError) -
     return kind(f"{name}: got {got}, accepted: {accepted}")
 
 
-def check_choice(argument: str, given: Sequence, accepted: Sequence) -> None:
-    """Raise a ValueError that names the argument, what was given, and what is accepted."""
+def check_choice(argument: str, given: Sequence, accepted: Sequence, *, once: bool = False) -> None:
+    """Raise a ValueError that names the argument, what was given, and what is accepted.
+
+    once: a value that is given twice is refused, too.
+    """
     unknown = [value for value in given if value not in accepted]
     if unknown or not given:
         raise refused(argument, unknown or "nothing", ", ".join(map(str, accepted)))
+    if once and len(set(given)) < len(given):
+        raise refused(argument, given, "each once")
 
 
 def canonical(value: Any) -> float | str:

@@ -297,7 +297,5 @@ def _labelled(emoji: data.Emoji, names: Sequence[str]) -> Examples:
 
 def _checked_classes(classes: Sequence[str] | None) -> tuple[str, ...]:
     names = data.class_names() if classes is None else tuple(classes)
-    check_choice("classes", names, data.class_names())
-    if len(set(names)) < len(names):
-        raise refused("classes", names, "each once")
+    check_choice("classes", names, data.class_names(), once=True)
     return names

@@ -59,16 +59,14 @@ def damage_all(
     generator = torch.Generator().manual_seed(seed)
     classes = tuple(classes) or data.class_names()
     test = tasks.checked("test", test, len(classes))
+    if (outputs := transfer.features(model, test.images[:1]).shape[1]) != len(classes):
+        raise refused("classes", classes, f"as many as the model has outputs, {outputs}")
     test = test.at(torch.randperm(len(test.labels), generator=generator))
     images, logits = {}, {}
     for kind in AMOUNTS:
         found = [corrupt(test.images, kind, s, generator) for s in range(WORST + 1)]
         images[kind] = torch.stack(found)
         logits[kind] = torch.stack([transfer.features(model, part) for part in found]).numpy()
-    if logits[kind].shape[2] != len(classes):
-        raise refused(
-            "classes", classes, f"as many as the model has outputs, {logits[kind].shape[2]}"
-        )
     return Damaged(images, logits, test.labels.numpy(), classes)
 
 
