@@ -20,10 +20,10 @@ from labkit.ui.raster import Place
 
 ROWS, CAPTIONS, MISTAKES = 2, 5, 6
 SUGGESTED = (
-    "red car", "green car", "boat", "red heart", "blue heart", "a face that laughs", "sad face",
-    "angry", "cat", "dog", "horse", "bird", "fish", "insect", "tree", "flower", "yellow flower",
-    "fruit", "red fruit", "bread", "something to drink", "house", "clock", "music", "ball", "rain",
-    "night", "shoe", "hat", "tool",
+    "boat", "red boat", "blue boat", "car", "red heart", "blue heart", "a face that laughs",
+    "sad face", "angry", "cat", "dog", "horse", "bird", "fish", "insect", "tree", "flower",
+    "yellow flower", "fruit", "red fruit", "bread", "something to drink", "house", "clock", "music",
+    "ball", "rain", "night", "shoe", "hat", "tool",
 )  # fmt: skip
 TEMPLATES = ("a photo of {}", "a drawing of {}", "a black and white {}", "a kind of {}", "red {}")
 
@@ -110,7 +110,7 @@ def playground(gallery: ClipGallery | None = None) -> Panel:
         rows=2,
         title="Ask CLIP: words find pictures, a picture finds words (click one)",
         click=clicked_picture,
-        words=ipywidgets.Combobox(value="car", options=SUGGESTED, description="Words"),
+        words=ipywidgets.Combobox(value="boat", options=SUGGESTED, description="Words"),
         emoji=menu("Picture of", shown, start),
         style=menu("Drawn by", data.STYLES),
     )

@@ -3,7 +3,7 @@
     python -m labkit.contrastive.pretrain clip --architecture conv
     torchrun --nproc-per-node 2 -m labkit.contrastive.pretrain clip  # the same batches
 
-Half of a batch are emoji, half icons, each picture of another caption, so that no negative is the
+A quarter of a batch are icons, the rest emoji, each of another caption, so that no negative is the
 same thing drawn otherwise (two captions may still mean one thing: "car" and "sports car").
 
 Every step draws its batch and its augmentations from a generator seeded by (seed, step). A run that
@@ -52,7 +52,7 @@ class Config:
     options: dict = field(default_factory=dict)  # of the architecture, e.g. {"width": 48}
     steps: int = 4000
     batch: int = 256  # pictures, each of another caption
-    icons: float = 0.5  # share of the batch; the rest are emoji
+    icons: float = 0.25  # share of the batch; the rest are emoji
     text: str = "words"  # CLIP's text encoder: "words" from a table, or "letters" learned here
     lr: float = 1e-3
     weight_decay: float = 0.05

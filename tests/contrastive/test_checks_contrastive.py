@@ -149,8 +149,8 @@ def test_prompts_must_help_on_validation(gallery) -> None:
     for hint, answer in wrong.items():
         outcome = checks.prompts(answer, gallery)
         assert not outcome and hint in outcome.message, outcome
-    more = {"hand": "fingers", "food and drink": "food", "vehicle": "car", "building": "photo"}
-    more |= {"clothing": "clothes", "music and sound": "soft", "sport and games": "game"}
-    more |= {"plant": "blossoming flower", "weather and sky": "planet"}
+    more = {"hand": "right", "animal": "nature", "plant": "flower", "food and drink": "drink"}
+    more |= {"fruit and vegetable": "chinese", "vehicle": "train", "clothing": "doctor"}
+    more |= {"sport and games": "ball", "weather and sky": "weather"}
     assert checks.prompts(lambda names: [f"{n} {more.get(n, '')}" for n in names], gallery)
     assert len(data.class_names()) == 12

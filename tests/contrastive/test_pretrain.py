@@ -19,7 +19,7 @@ from labkit.contrastive.pretrain import Config
 from labkit.contrastive.upstream import Entry, Upstream, draw_caption, list_icons
 from labkit.weights import parse_tensors
 
-CONV = Config(options={"width": 8}, steps=6, batch=8)  # half emoji, half icons
+CONV = Config(options={"width": 8}, steps=6, batch=8)  # six emoji, two icons
 # BatchNorm normalises by the statistics of a process's own share, so that two processes cannot
 # equal one. LayerNorm looks at one image at a time: here they must.
 VIT = Config(architecture="vit", options={"dim": 16, "depth": 1, "heads": 2, "patch": 16}, batch=8)
@@ -399,12 +399,12 @@ def test_the_command_line_sets_every_option(monkeypatch) -> None:
         monkeypatch,
         *("simclr", "--architecture", "vit", "--options", '{"dim": 16}', "--steps", "7"),
         *("--batch", "12", "--seed", "3", "--lr", "0.5", "--weight-decay", "0.1"),
-        *("--temperature", "0.3", "--icons", "0.25", "--text", "letters"),
+        *("--temperature", "0.3", "--icons", "0.5", "--text", "letters"),
         *("--augmentation", '{"flip": 0}', "--out", "here.safetensors"),
     )
     assert config == Config(
         method="simclr", architecture="vit", options={"dim": 16}, steps=7, batch=12, seed=3,
-        lr=0.5, weight_decay=0.1, temperature=0.3, augmentation={"flip": 0}, icons=0.25,
+        lr=0.5, weight_decay=0.1, temperature=0.3, augmentation={"flip": 0}, icons=0.5,
         text="letters",
     )  # fmt: skip
     assert out == Path("here.safetensors")
