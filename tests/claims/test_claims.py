@@ -225,7 +225,7 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
     ("06", "Free statistics help LP-FT in distribution, and change nothing out of it",
      lambda: is_ahead(head("id", "lp-ft, free", "lp-ft", ALL_FAR))
      and is_level(head("ood", "lp-ft, free", "lp-ft", ALL_FAR))),
-    ("06", "**In distribution** fine-tuning and LP-FT are ahead of the probe",
+    ("06", "**In distribution** fine-tuning and, just, LP-FT are ahead of the probe",
      lambda: all(is_ahead(longer("id", one, "probe")) for one in ("fine-tuning", "lp-ft"))),
     ("06", "**Out of distribution** fine-tuning falls behind it, LP-FT does not, and leads "
      "fine-tuning for sure in the second shift only",
