@@ -23,7 +23,7 @@ SUGGESTED = (
     "boat", "red boat", "blue boat", "car", "red heart", "blue heart", "a face that laughs",
     "sad face", "angry", "cat", "dog", "horse", "bird", "fish", "insect", "tree", "flower",
     "yellow flower", "fruit", "red fruit", "bread", "something to drink", "house", "clock", "music",
-    "ball", "rain", "night", "shoe", "hat", "tool",
+    "ball", "rain", "night", "moon", "lunar", "shoe", "hat", "tool",
 )  # fmt: skip
 TEMPLATES = ("a photo of {}", "a drawing of {}", "a black and white {}", "a kind of {}", "red {}")
 

@@ -82,8 +82,8 @@ def accuracy(gallery: ClipGallery, prompts: Sequence[str], part: str) -> Interva
 def scoreboard(gallery: ClipGallery, guess: float) -> pd.DataFrame:
     """Zero-shot by the bare class names, with its interval, beside chance and a reader's guess."""
     rows = {
-        "your guess": [guess],
-        "always the largest class": [gallery.chance],
+        "your guess": [guess, None, None],
+        "always the largest class": [gallery.chance, None, None],
         "CLIP, without any label": accuracy(gallery, data.class_names(), "test"),
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=["accuracy", "from", "to"])

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit import capstone, data, sweeps
+from labkit import capstone, data, encoders, explorers, sweeps
 from labkit.adapters import comparison
 from labkit.capstone.measure import promised
+from labkit.contrastive import zero_shot
 from labkit.lp_ft.sweep import LONGER, RATES
 from labkit.meta import fewshot
 from labkit.statistics import Scores
@@ -123,8 +124,8 @@ def bought_and_paid() -> Scores:
     return gain - (trap("colour", "simclr-flip") - trap("colour", "simclr-color-flip"))
 
 
-def tuned(name: str) -> float:
-    return mean(name, "id", method="fine-tuning", shift=FAR, picked=True)
+def tuned(name: str, score: str = "id") -> float:
+    return mean(name, score, method="fine-tuning", shift=FAR, picked=True)
 
 
 def at_rate(name: str, score: str, rate: float) -> float:
@@ -265,3 +266,58 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
 def test_a_sentence_says_what_the_tables_hold(notebook, sentence, holds) -> None:
     assert sentence in prose(notebook), "the sentence has changed: judge the new one"
     assert holds()
+
+
+def labels(count: str) -> list[float]:
+    """In percent: from scratch and by a probe, ID and then OOD."""
+    return [100 * mean("motivation", score, method=method, shots=count)
+            for score in ("id", "ood") for method in ("scratch", "probe")]  # fmt: skip
+
+
+def one_drawing() -> list[float]:
+    within = table("fewshot").query("setting == 'within' and shots == 1")
+    return [100 * within[method].mean() for method in ("scratch", "maml", "clip_prototypes")]
+
+
+def tuning_by_adapters() -> list[float]:
+    level, ahead = adapters("id", HOULSBY, FULL, [*FAR, WHO]), adapters("ood", HOULSBY, FULL, FAR)
+    values = np.array([*level.interval, *ahead.interval])
+    return list(100 * values * [1, -1, 1, 1, 1, 1])  # the text has a real minus sign
+
+
+def zero_shot_and_largest() -> list[float]:
+    gallery = zero_shot.embed_gallery(encoders.load("clip-words-conv"))
+    return list(100 * zero_shot.scoreboard(gallery, 0)["accuracy"].iloc[[2, 1]])
+
+
+def pushing() -> list[float]:
+    panel = explorers.temperature()
+    return [panel.compute("clip", x, batch=0, anchor=0).half for x in (0.01, 0.05, 1)]
+
+
+def leads(*pairs: tuple[str, str, str]) -> list[float]:
+    return [100 * longer(*pair).mean for pair in pairs]
+
+
+TAUGHT: list[tuple[str, Callable[[], list[float]]]] = [
+    ("about {:.0f} and {:.0f} %; out of distribution {:.0f} and {:.0f} %", lambda: labels("10")),
+    ("{:.0f}, {:.0f} and {:.0f} % | it is a larger network", one_drawing),
+    ("{:.0f} %, always the largest class {:.0f} %", zero_shot_and_largest),
+    ("half of the push from {:.1f}, {:.1f} and {:.1f} negatives", pushing),
+    ("level in ({:+.1f}, −{:.1f} to {:.1f}); out of it *ahead* on the style shifts by "
+     "{:.1f} ({:.1f} to {:.1f})", tuning_by_adapters),
+    ("by {:.0f} and {:.0f} points over the probe; out, FT is {:.0f} behind the probe",
+     lambda: leads(("id", "fine-tuning", "probe"), ("id", "lp-ft", "probe"),
+                   ("ood", "probe", "fine-tuning"))),
+    ("ID gains {:.0f} points, OOD {:.0f}, and OOD it is still {:.0f} behind the probe",
+     lambda: [100 * (tuned("lp_ft_steps", s) - tuned("lp_ft", s)) for s in ("id", "ood")]
+     + leads(("ood", "probe", "fine-tuning"))),
+    ("about {:.0f} points | whose data",
+     lambda: [100 * (example().at_random.mean - example().by_group.mean)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "measured"), TAUGHT)
+def test_lecturers_are_told_what_is_measured(text, measured) -> None:
+    told = " ".join((NOTEBOOKS / "TEACHING.md").read_text(encoding="utf-8").split())
+    assert text.format(*measured()) in told

@@ -117,13 +117,26 @@ def nearest(query: str, captions: list[str]) -> str:
     return captions[int((table(captions) @ table([query])[0]).argmax())]
 
 
-THINGS = ["person", "animal", "food", "car", "cat", "fish", "shoe", "tool", "flower", "house"]
+THINGS = [
+    "person",
+    "animal",
+    "food",
+    "car",
+    "cat",
+    "fish",
+    "shoe",
+    "tool",
+    "moon",
+    "house",
+    "flower",
+]
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
         ("automobile", "car"),
+        ("lunar", "moon"),
         ("feline", "cat"),
         ("seafood", "fish"),
         ("footwear", "shoe"),
