@@ -120,10 +120,9 @@ def measure(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def row(name: str, hits: dict[str, torch.Tensor], first: dict[str, torch.Tensor]) -> dict[str, str]:
     """Percent right in six flat styles / four others, and the lead over the table's first row."""
-    found = {"%": name}
-    for title in first:
-        own = [hits[title]] if title in hits else []  # an encoder without texts answers no text
-        pooled = [estimate(x, styles, known_images())[0] for x in own for styles in COLUMNS]
+    found = {"%": name, **dict.fromkeys(first, "")}  # an encoder without texts answers no text
+    for title, own in hits.items():
+        pooled = [estimate(own, styles, known_images())[0] for styles in COLUMNS]
         found[title] = " / ".join(f"{mean:.1f}" for mean in pooled)
     lead = hits[TOLD] - first[TOLD]
     leads = [estimate(lead, styles, known_images()) for styles in COLUMNS]

@@ -19,7 +19,7 @@ from labkit.ui.panel import Panel, panel
 from labkit.ui.raster import Place
 
 ROWS, CAPTIONS, MISTAKES = 2, 5, 6
-SUGGESTED = (
+SUGGESTED = (  # "boat" and "lunar" are here because they work; not all do
     "boat", "red boat", "blue boat", "car", "red heart", "blue heart", "a face that laughs",
     "sad face", "angry", "cat", "dog", "horse", "bird", "fish", "insect", "tree", "flower",
     "yellow flower", "fruit", "red fruit", "bread", "something to drink", "house", "clock", "music",

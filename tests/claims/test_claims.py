@@ -33,6 +33,7 @@ FULL, PROBE, HOULSBY = comparison.FULL, comparison.PROBE, comparison.HOULSBY
 WHO = "who drew it"
 FAST = "fast head, frozen"
 SLOW = 0.003  # of fine-tuning's learning rates
+FASTEST = {"method": "lp-ft", "rate": 0.003}  # exercise 3's answer
 SETTINGS = tuple(fewshot.SETTINGS)
 
 
@@ -218,7 +219,8 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
      lambda: all(is_level(head(s, "lp-ft", FAST, where))
                  for s in ("id", "ood") for where in (ALL_FAR, FAR, ALONE))
      and all(is_level(longer(s, "lp-ft", FAST)) for s in ("id", "ood"))),
-    ("06", "Out of distribution both beat plain fine-tuning, in 320 steps the fast head alone",
+    ("06", "Out of distribution both beat plain fine-tuning, in 320 steps the fast head alone for "
+     "sure",
      lambda: all(is_ahead(head("ood", one, "fine-tuning", where))
                  for one in (FAST, "lp-ft") for where in (ALL_FAR, FAR, ALONE))
      and is_ahead(longer("ood", FAST, "fine-tuning"))
@@ -228,13 +230,14 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
      and is_level(head("ood", "lp-ft, free", "lp-ft", ALL_FAR))),
     ("06", "**In distribution** fine-tuning and, just, LP-FT are ahead of the probe",
      lambda: all(is_ahead(longer("id", one, "probe")) for one in ("fine-tuning", "lp-ft"))),
-    ("06", "**Out of distribution** fine-tuning falls behind it, LP-FT does not, and leads "
-     "fine-tuning for sure in the second shift only",
+    ("06", "**Out of distribution** fine-tuning falls behind it, LP-FT not clearly; LP-FT "
+     "leads fine-tuning for sure in the second shift only",
      lambda: is_ahead(longer("ood", "probe", "fine-tuning"))
      and is_level(longer("ood", "lp-ft", "probe"))
      and is_ahead(longer("ood", "lp-ft", "fine-tuning", shift=FAR[1]))
      and all(is_level(longer("ood", "lp-ft", "fine-tuning", shift=x)) for x in (FAR, FAR[0]))),
-    ("06", "In 80 steps a small rate leaves a random head half learned; in 320 no rate reaches",
+    ("06", "In 80 steps a small rate leaves a random head half learned; in 320 no rate reaches "
+     "the probe out of distribution",
      lambda: at_rate("lp_ft", "id", SLOW) < mean("lp_ft", "id", method="probe", shift=FAR) - 0.05
      and all(at_rate(name, "ood", rate) < mean(name, "ood", method="probe", shift=FAR)
              for name, rates in (("lp_ft", RATES), ("lp_ft_steps", LONGER))
@@ -248,8 +251,9 @@ CLAIMS: list[tuple[str, str, Callable[[], bool]]] = [
     ("06", "against the *probe* it is level",
      lambda: is_level(lp_ft("ood", "lp-ft", "probe", ALL_FAR))),
     ("06", "it moves further than FT, and is level with the probe: distance is not damage",
-     lambda: is_level(sweeps.lead(table("lp_ft"), "ood", {"method": "lp-ft", "rate": 0.003},
-                                  {"method": "probe"}, shift=FAR[1]))),
+     lambda: mean("lp_ft", "moved_id", **FASTEST, shift=FAR[1])
+     > mean("lp_ft", "moved_id", method="fine-tuning", picked=True, shift=FAR[1])
+     and is_level(sweeps.lead(table("lp_ft"), "ood", FASTEST, {"method": "probe"}, shift=FAR[1]))),
     ("06", "(the sweep's) they are level",
      lambda: is_level(lp_ft("ood", "wise-ft", "lp-ft", ALL_FAR))),
     ("07", "Up to .06 nearly all pairs are copies; further out come different things",
@@ -268,9 +272,9 @@ def test_a_sentence_says_what_the_tables_hold(notebook, sentence, holds) -> None
     assert holds()
 
 
-def labels(count: str) -> list[float]:
+def ten_labels() -> list[float]:
     """In percent: from scratch and by a probe, ID and then OOD."""
-    return [100 * mean("motivation", score, method=method, shots=count)
+    return [100 * mean("motivation", score, method=method, shots="10")
             for score in ("id", "ood") for method in ("scratch", "probe")]  # fmt: skip
 
 
@@ -300,7 +304,7 @@ def leads(*pairs: tuple[str, str, str]) -> list[float]:
 
 
 TAUGHT: list[tuple[str, Callable[[], list[float]]]] = [
-    ("about {:.0f} and {:.0f} %; out of distribution {:.0f} and {:.0f} %", lambda: labels("10")),
+    ("about {:.0f} and {:.0f} %; out of distribution {:.0f} and {:.0f} %", ten_labels),
     ("{:.0f}, {:.0f} and {:.0f} % | it is a larger network", one_drawing),
     ("{:.0f} %, always the largest class {:.0f} %", zero_shot_and_largest),
     ("half of the push from {:.1f}, {:.1f} and {:.1f} negatives", pushing),

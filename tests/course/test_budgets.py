@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODULE, FUNCTION = 350, 40  # lines
 # Raw lines of Python, as they are in the midst of rebuilding; the targets are 9,000 and 9,500.
-TOTALS = {"labkit": 16_699, "tests": 16_328}
+TOTALS = {"labkit": 16_699, "tests": 16_320}
 
 
 def sources(folder: str) -> dict[Path, str]:
